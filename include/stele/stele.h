@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stele.h: every public header of libstele.
+ */
+#ifndef STELE_H
+#define STELE_H
+
+#include <stele/bytes.h>
+#include <stele/codec.h>
+#include <stele/env.h>
+#include <stele/error.h>
+#include <stele/stream.h>
+#include <stele/typed.h>
+#include <stele/vfs.h>
+
+#endif /* STELE_H */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vfs.h: the facade over the tables of <stele/vfs.h>.
+ *
+ * Whole reads and writes, names in errors, and the recipes that several
+ * modules need (atomic replacement, locks with the owner's pid). Every error
+ * names the file (and the directory, where it is not known to the caller) and the position.
+ */
+#ifndef STI_VFS_VFS_H
+#define STI_VFS_VFS_H
+
+#include <stele/vfs.h>
+
+/* An open file with its name, for errors. Zero-initialised is closed. */
+struct sti_file {
+    stele_file *raw;
+    char name[64]; /* cut if longer */
+};
+
+struct sti_dir {
+    stele_dir *raw;
+    char *path; /* owned */
+};
+
+/* env may be NULL: the real world. STELE_EINVAL if path is no directory. */
+stele_code sti_dir_open(struct sti_dir *d, const stele_env *env, const char *path, unsigned flags,
+        stele_error *err);
+void sti_dir_close(struct sti_dir *d); /* accepts a closed one */
+stele_code sti_dir_sync(struct sti_dir *d, stele_error *err);
+stele_code sti_dir_rename(struct sti_dir *d, const char *from, const char *to, stele_error *err);
+/* A missing name is no error, and *removed (may be NULL) says so. */
+stele_code sti_dir_unlink(struct sti_dir *d, const char *name, bool *removed, stele_error *err);
+/* STELE_ENOTFOUND if it is not there. */
+stele_code sti_dir_stat(
+        struct sti_dir *d, const char *name, stele_file_stat *out, stele_error *err);
+/* each() returns 0 to go on; a STELE_ code below 0 ends the listing. */
+stele_code sti_dir_list(struct sti_dir *d, stele_code (*each)(void *arg, const char *name),
+        void *arg, stele_error *err);
+
+stele_code sti_file_open(struct sti_file *f, struct sti_dir *d, const char *name, unsigned flags,
+        stele_error *err);
+/* Close; accepts a closed one. What was not synced is not checked here. */
+void sti_file_close(struct sti_file *f);
+
+/* Read exactly len bytes, or STELE_ECORRUPT ("ends after …") if the file ends before. */
+stele_code sti_file_read(
+        struct sti_file *f, uint64_t at, void *out, size_t len, stele_error *err);
+/* Read up to len bytes; fewer only at the end of the file. */
+stele_code sti_file_read_some(
+        struct sti_file *f, uint64_t at, void *out, size_t len, size_t *got, stele_error *err);
+/* Write all of it; on failure any part may have been written. */
+stele_code sti_file_write(
+        struct sti_file *f, uint64_t at, const void *data, size_t len, stele_error *err);
+stele_code sti_file_writev(struct sti_file *f, uint64_t at, const stele_slice *slices,
+        size_t count, stele_error *err);
+/* STELE_ENOTSUP where the file system cannot. */
+stele_code sti_file_allocate(struct sti_file *f, uint64_t at, uint64_t len, stele_error *err);
+stele_code sti_file_truncate(struct sti_file *f, uint64_t size, stele_error *err);
+stele_code sti_file_stat(struct sti_file *f, stele_file_stat *out, stele_error *err);
+stele_code sti_file_sync(struct sti_file *f, bool data_only, stele_error *err);
+stele_code sti_file_map(
+        struct sti_file *f, size_t len, bool writable, void **out, stele_error *err);
+void sti_file_prefault(struct sti_file *f, void *map, size_t at, size_t len, bool writable);
+
+/* Unmap through the raw file, which may be closed by now. */
+void sti_raw_unmap(stele_file *raw, void *map, size_t len);
+
+/* Read a whole file, up to `limit` bytes (STELE_ETOOBIG beyond), into memory to
+ * be freed with sti_free(). */
+stele_code sti_file_read_all(
+        struct sti_file *f, size_t limit, uint8_t **out, size_t *len, stele_error *err);
+
+/* Make `name` hold exactly these bytes, atomically and durably: written to
+ * "<name>.tmp", synced, renamed, directory synced. */
+stele_code sti_dir_replace(
+        struct sti_dir *d, const char *name, const void *data, size_t len, stele_error *err);
+
+/* Take the lock file `name` (created if missing unless the lock is shared and
+ * the directory read-only), waiting up to wait_ms (STELE_FOREVER) by polling.
+ * An exclusive owner writes its pid into it. STELE_EBUSY names the pid. */
+stele_code sti_lock_take(struct sti_file *lock, struct sti_dir *d, const char *name, bool exclusive,
+        int64_t wait_ms, stele_error *err);
+
+#endif /* STI_VFS_VFS_H */
