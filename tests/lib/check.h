@@ -8,15 +8,18 @@
 #ifndef TESTS_LIB_CHECK_H
 #define TESTS_LIB_CHECK_H
 
-/* cmocka.h needs these four before it. */
 #include <stele/bytes.h>
 #include <stele/error.h>
 
-#include <cmocka.h>
+/* cmocka.h needs the four before it, which sorting would put behind it. */
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
 #include <string.h>
 
 /* A call succeeds; its error, if not, is printed. */
