@@ -74,19 +74,39 @@ stele_code sti_keys_write(
 
 void sti_keys_close(struct sti_keys *keys); /* and back to zeros */
 
-/* The bits that a hash sets in its word: the same for all filters. */
-static inline uint64_t sti_keys_mask(uint64_t hash)
+/* Spread a hash over all its bits, above all the upper ones, so that they can
+ * choose a word and a place: FNV-1a leaves those of short keys that differ in
+ * their last bytes much alike. No two hashes give the same. */
+static inline uint64_t sti_keys_mix(uint64_t hash)
 {
-    uint64_t m = hash * 0x9e3779b97f4a7c15ULL;
+    return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* The word of a filter that belongs to a mixed hash. */
+static inline uint64_t sti_keys_word(uint64_t mixed, uint32_t words)
+{
+    return (mixed >> 32) * words >> 32;
+}
+
+/* The bits that a mixed hash sets in its word: up to five, the same for all filters. */
+static inline uint64_t sti_keys_bits(uint64_t mixed)
+{
+    uint64_t m = (mixed ^ mixed >> 29) * 0xd6e8feb86659fd93ULL;
 
     return 1ULL << (m >> 58) | 1ULL << (m >> 52 & 63) | 1ULL << (m >> 46 & 63) |
-           1ULL << (m >> 40 & 63);
+           1ULL << (m >> 40 & 63) | 1ULL << (m >> 34 & 63);
+}
+
+/* The bits that a hash sets: to be asked for once, before asking many filters. */
+static inline uint64_t sti_keys_mask(uint64_t hash)
+{
+    return sti_keys_bits(sti_keys_mix(hash));
 }
 
 /* False: no item has this hash. Rarely true for one that none has. */
 static inline bool sti_keys_maybe(const struct sti_keys *keys, uint64_t hash, uint64_t mask)
 {
-    uint64_t word = (hash >> 32) * keys->words >> 32;
+    uint64_t word = sti_keys_word(sti_keys_mix(hash), keys->words);
 
     return keys->words != 0 && (sti_get_le64(keys->filter + 8 * word) & mask) == mask;
 }
