@@ -10,16 +10,19 @@
  *        8   8  base offset of the segment
  *       16   8  size of the log file
  *       24   8  size of the index file
- *       32   8  number of items, n; 0 in the parts below without a key index
- *       40   4  number of filter words, w
+ *       32   8  number of items in the parts below, n; 0 without a key index
+ *       40   4  number of filter words, w: n / 3, at least 1; 0 without a key index
  *       44   4  CRC-32C of the index file
  *       48   4  CRC-32C of filter, hashes and ordinals
  *       52   4  flags: bit 0 has the parts below (the stream has a key index)
  *       56   4  reserved, 0
  *       60   4  CRC-32C of bytes 0 to 59
  *     filter      8 w bytes: each word a Bloom filter of its own
- *     hashes      8 n bytes, rising
+ *     hashes      8 n bytes: sti_keys_mix() of the key hashes, rising
  *     ordinals    4 n bytes: the item of the hash in the same place; rising among equal hashes
+ *
+ * The words hold 21 bits and more for each item, of which it sets up to five:
+ * one in 550 filters says "maybe" to a hash that it does not have.
  *
  * Its checksums make flipped bits of the index detectable, too. A side file
  * that does not match log and index in size and checksum is not used.
@@ -50,16 +53,22 @@ struct sti_keys {
     size_t map_len;
 };
 
-/* Build the bytes of a side file from the items of an index (its file's
- * size and CRC are computed from version, params and items). params.keys decides about
- * the parts. STELE_ETOOBIG over 2^32 - 1 items. */
+/* Build the bytes of a side file from the items of an index (its file's size
+ * and CRC are computed from version, params and items). params.keys decides
+ * about the parts. STELE_ETOOBIG over 2^32 - 1 items. To be freed with
+ * sti_keys_close(). */
 stele_code sti_keys_build(struct sti_keys *out, int64_t base, uint64_t log_size,
         stele_stream_version version, struct sti_index_params params, const uint8_t *items,
         uint64_t count, stele_error *err);
 
-/* Read bytes; checks sizes and all checksums of the side file itself, base, log and index
- * size, and the CRC of the index file, given its bytes. STELE_ECORRUPT or STELE_EVERSION. `out`
- * borrows. */
+/* Read bytes; checks sizes and all checksums of the side file itself, base,
+ * log and index size, order and range of what is in it, and the CRC of the
+ * index file, given its bytes. STELE_ECORRUPT or STELE_EVERSION. `out` borrows.
+ *
+ * Every ordinal is below out->count, which is the number of items of the
+ * index, given that its items are of one of the sizes with keys. An index of
+ * version 1 does not say which: the caller, who knows, compares out->count
+ * with his own number before he uses an ordinal. */
 stele_code sti_keys_decode(struct sti_keys *out, const uint8_t *bytes, size_t len, int64_t base,
         uint64_t log_size, const uint8_t *index, uint64_t index_len, stele_error *err);
 
