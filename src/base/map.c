@@ -16,7 +16,7 @@ struct entry {
 };
 
 /* Free if `entry` is NULL. */
-struct sti_map_slot {
+struct sti_bytemap_slot {
     uint64_t hash;
     struct entry *entry;
 };
@@ -71,26 +71,26 @@ uint64_t sti_siphash13(const uint64_t seed[2], stele_bytes in)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-void sti_map_init(struct sti_map *m, uint64_t seed0, uint64_t seed1)
+void sti_bytemap_init(struct sti_bytemap *m, uint64_t seed0, uint64_t seed1)
 {
-    *m = (struct sti_map){.seed = {seed0, seed1}};
+    *m = (struct sti_bytemap){.seed = {seed0, seed1}};
 }
 
-void sti_map_free(struct sti_map *m)
+void sti_bytemap_free(struct sti_bytemap *m)
 {
     sti_free(m->slots);
     sti_arena_free(&m->entries);
-    sti_map_init(m, m->seed[0], m->seed[1]);
+    sti_bytemap_init(m, m->seed[0], m->seed[1]);
 }
 
 /* The slot of a key, or the free one where it belongs. There is always a
  * free one: that is what ends the search. */
-static struct sti_map_slot *slot_of(const struct sti_map *m, uint64_t hash, stele_bytes key)
+static struct sti_bytemap_slot *slot_of(const struct sti_bytemap *m, uint64_t hash, stele_bytes key)
 {
     size_t mask = m->slot_count - 1;
 
     for (size_t at = (size_t)hash & mask;; at = (at + 1) & mask) {
-        struct sti_map_slot *slot = &m->slots[at];
+        struct sti_bytemap_slot *slot = &m->slots[at];
 
         if (slot->entry == NULL) {
             return slot;
@@ -102,9 +102,9 @@ static struct sti_map_slot *slot_of(const struct sti_map *m, uint64_t hash, stel
     }
 }
 
-static stele_code grow(struct sti_map *m, stele_error *err)
+static stele_code grow(struct sti_bytemap *m, stele_error *err)
 {
-    struct sti_map bigger = *m;
+    struct sti_bytemap bigger = *m;
 
     if (m->slot_count > SIZE_MAX / 2 / sizeof *m->slots) {
         return sti_fail_memory(err, SIZE_MAX);
@@ -130,9 +130,9 @@ static stele_code grow(struct sti_map *m, stele_error *err)
     return STELE_OK;
 }
 
-uint64_t *sti_map_find(const struct sti_map *m, stele_bytes key)
+uint64_t *sti_bytemap_find(const struct sti_bytemap *m, stele_bytes key)
 {
-    struct sti_map_slot *slot;
+    struct sti_bytemap_slot *slot;
 
     if (m->count == 0) {
         return NULL;
@@ -141,11 +141,11 @@ uint64_t *sti_map_find(const struct sti_map *m, stele_bytes key)
     return slot->entry == NULL ? NULL : &slot->entry->value;
 }
 
-stele_code sti_map_put(
-        struct sti_map *m, stele_bytes key, uint64_t **value, bool *added, stele_error *err)
+stele_code sti_bytemap_put(
+        struct sti_bytemap *m, stele_bytes key, uint64_t **value, bool *added, stele_error *err)
 {
     uint64_t hash = sti_siphash13(m->seed, key);
-    struct sti_map_slot *slot;
+    struct sti_bytemap_slot *slot;
     struct entry *entry;
     size_t size;
     stele_code rc;

@@ -21,10 +21,10 @@
 
 #include "base/arena.h"
 
-struct sti_map_slot;
+struct sti_bytemap_slot;
 
-struct sti_map {
-    struct sti_map_slot *slots;
+struct sti_bytemap {
+    struct sti_bytemap_slot *slots;
     size_t slot_count; /* a power of two, or 0 */
     size_t count;      /* of entries */
     uint64_t seed[2];
@@ -32,20 +32,20 @@ struct sti_map {
 };
 
 /* Takes no memory yet. */
-void sti_map_init(struct sti_map *m, uint64_t seed0, uint64_t seed1);
+void sti_bytemap_init(struct sti_bytemap *m, uint64_t seed0, uint64_t seed1);
 
-/* Free the memory, and return to the state after sti_map_init(). */
-void sti_map_free(struct sti_map *m);
+/* Free the memory, and return to the state after sti_bytemap_init(). */
+void sti_bytemap_free(struct sti_bytemap *m);
 
 /* The value of a key, to read or change until the map is freed; NULL if the
  * key is not there. Nil and empty are the same key. */
-uint64_t *sti_map_find(const struct sti_map *m, stele_bytes key);
+uint64_t *sti_bytemap_find(const struct sti_bytemap *m, stele_bytes key);
 
 /* The same, but a key that is not there is added with the value 0, and
  * *added says so. STELE_ENOMEM, STELE_ETOOBIG for keys of 4 GiB and more; the
  * map is then as before. */
-stele_code sti_map_put(
-        struct sti_map *m, stele_bytes key, uint64_t **value, bool *added, stele_error *err);
+stele_code sti_bytemap_put(
+        struct sti_bytemap *m, stele_bytes key, uint64_t **value, bool *added, stele_error *err);
 
 /* The hash; for tests. */
 uint64_t sti_siphash13(const uint64_t seed[2], stele_bytes in);
