@@ -37,15 +37,6 @@ static stele_bytes from_hex(const json_t *hex, uint8_t *out, size_t size)
     return stele_bytes_of(out, len);
 }
 
-static void assert_bytes(stele_bytes a, stele_bytes b)
-{
-    assert_int_equal(stele_is_nil(a), stele_is_nil(b));
-    assert_int_equal(a.len, b.len);
-    if (a.len != 0) {
-        assert_memory_equal(a.data, b.data, a.len);
-    }
-}
-
 static const stele_codec *codec_of(const char *name)
 {
     if (strcmp(name, "String") == 0) {
@@ -78,8 +69,8 @@ static void encode_row(const json_t *row, const stele_codec *codec)
         assert_int_equal(codec->encode(codec->arg, value, absent, &out, &err), STELE_EINVAL);
         return;
     }
-    must(codec->encode(codec->arg, value, absent, &out, &err), err);
-    assert_bytes(stele_buf_view(&out), bytes);
+    CHECK_OK(codec->encode(codec->arg, value, absent, &out, &err), &err);
+    CHECK_BYTES(stele_buf_view(&out), bytes);
     stele_buf_free(&out);
 }
 
@@ -101,12 +92,12 @@ static void decode_row(const json_t *row, const stele_codec *codec)
         sti_arena_free(&arena.memory);
         return;
     }
-    must(codec->decode(codec->arg, bytes, &arena, value, &absent, &err), err);
+    CHECK_OK(codec->decode(codec->arg, bytes, &arena, value, &absent, &err), &err);
     assert_int_equal(absent, json_is_true(json_object_get(row, "empty")));
     if (codec == stele_codec_varint()) {
         assert_int_equal(number, json_integer_value(json_object_get(row, "out")));
     } else if (!absent) {
-        assert_bytes(string,
+        CHECK_BYTES(string,
                 from_hex(json_object_get(row, "out_hex"), expected, sizeof expected));
     }
     sti_arena_free(&arena.memory);
@@ -130,13 +121,13 @@ static void json_row(const json_t *row)
     stele_buf_init(&out, STELE_MESSAGE_SIZE_MAX);
     assert_int_equal(codec->encode(codec->arg, &in, absent, &out, NULL),
             valid ? STELE_OK : STELE_EINVAL);
-    assert_bytes(stele_buf_view(&out), valid ? in : stele_nil());
+    CHECK_BYTES(stele_buf_view(&out), valid ? in : stele_nil());
     stele_buf_free(&out);
     assert_int_equal(codec->decode(codec->arg, in, NULL, &value, &read_absent, NULL),
             valid ? STELE_OK : STELE_ECORRUPT);
     assert_int_equal(read_absent, absent);
     if (valid) {
-        assert_bytes(value, in);
+        CHECK_BYTES(value, in);
     }
 }
 
@@ -182,9 +173,9 @@ static void bytes_are_left_alone(void **state)
 
         stele_buf_init(&out, 10);
         assert_int_equal(codec->encode(NULL, &values[i], false, &out, NULL), STELE_OK);
-        assert_bytes(stele_buf_view(&out), values[i]);
+        CHECK_BYTES(stele_buf_view(&out), values[i]);
         assert_int_equal(codec->decode(NULL, values[i], NULL, &back, &absent, NULL), STELE_OK);
-        assert_bytes(back, values[i]);
+        CHECK_BYTES(back, values[i]);
         assert_int_equal(absent, stele_is_nil(values[i]));
         stele_buf_free(&out);
     }
@@ -236,7 +227,7 @@ static stele_code round_trip(void *arg)
         rc = codec->decode(NULL, stele_buf_view(&out), &arena, &back, &absent, NULL);
     }
     if (rc == STELE_OK) {
-        assert_bytes(in, back);
+        CHECK_BYTES(in, back);
     }
     stele_buf_free(&out);
     sti_arena_free(&arena.memory);

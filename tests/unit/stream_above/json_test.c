@@ -32,7 +32,7 @@ static void accepts_json(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         stele_error err;
 
-        must(sti_json_check(text_of(texts[i]), SIZE_LIMIT, 10, &err), err);
+        CHECK_OK(sti_json_check(text_of(texts[i]), SIZE_LIMIT, 10, &err), &err);
     }
 }
 

@@ -76,7 +76,7 @@ static void keeps_a_hundred_thousand_keys(void **state)
         uint64_t *value = NULL;
         bool added = false;
 
-        must(sti_bytemap_put(&map, key_of(i, key), &value, &added, &err), err);
+        CHECK_OK(sti_bytemap_put(&map, key_of(i, key), &value, &added, &err), &err);
         assert_true(added);
         assert_int_equal(*value, 0);
         *value = i * 3;
@@ -86,7 +86,7 @@ static void keeps_a_hundred_thousand_keys(void **state)
         uint64_t *value = NULL;
         bool added = true;
 
-        must(sti_bytemap_put(&map, key_of(i, key), &value, &added, &err), err);
+        CHECK_OK(sti_bytemap_put(&map, key_of(i, key), &value, &added, &err), &err);
         assert_false(added);
         assert_int_equal(*value, i * 3);
         assert_ptr_equal(sti_bytemap_find(&map, key_of(i, key)), value);
@@ -108,9 +108,9 @@ static void nil_and_empty_are_one_key(void **state)
 
     (void)state;
     sti_bytemap_init(&map, 1, 2);
-    must(sti_bytemap_put(&map, stele_nil(), &nil, &added, &err), err);
+    CHECK_OK(sti_bytemap_put(&map, stele_nil(), &nil, &added, &err), &err);
     assert_true(added);
-    must(sti_bytemap_put(&map, stele_empty(), &empty, &added, &err), err);
+    CHECK_OK(sti_bytemap_put(&map, stele_empty(), &empty, &added, &err), &err);
     assert_false(added);
     assert_ptr_equal(nil, empty);
     sti_bytemap_free(&map);
@@ -132,7 +132,7 @@ static void long_keys_lie_beside_short_ones(void **state)
         uint64_t *value;
         bool added;
 
-        must(sti_bytemap_put(&map, stele_bytes_of(key, len), &value, &added, &err), err);
+        CHECK_OK(sti_bytemap_put(&map, stele_bytes_of(key, len), &value, &added, &err), &err);
         assert_true(added);
         *value = len;
     }

@@ -77,7 +77,7 @@ static void random_step(stele_offsets *set, struct model *m, uint64_t *random)
         break;
     case 1:
         for (int64_t i = offset; i <= last; i++) {
-            must(stele_offsets_add(set, i, &err), err);
+            CHECK_OK(stele_offsets_add(set, i, &err), &err);
             model_set(m, i, true);
         }
         break;
@@ -88,7 +88,7 @@ static void random_step(stele_offsets *set, struct model *m, uint64_t *random)
         model_set(m, offset, false);
         break;
     default:
-        must(stele_offsets_add(set, offset, &err), err);
+        CHECK_OK(stele_offsets_add(set, offset, &err), &err);
         model_set(m, offset, true);
         break;
     }
@@ -111,7 +111,7 @@ static void agrees_with_the_model(void **state)
 
         memset(m, 0, sizeof *m);
         m->base = bases[b];
-        must(stele_offsets_new(&set, &err), err);
+        CHECK_OK(stele_offsets_new(&set, &err), &err);
         for (int step = 0; step < 3000; step++) {
             random_step(set, m, &random);
             if (step % 100 == 0) {
@@ -138,19 +138,19 @@ static void merges_two_sets(void **state)
 
     (void)state;
     assert_non_null(m);
-    must(stele_offsets_new(&a, &err), err);
-    must(stele_offsets_new(&b, &err), err);
+    CHECK_OK(stele_offsets_new(&a, &err), &err);
+    CHECK_OK(stele_offsets_new(&b, &err), &err);
     for (int i = 0; i < 5000; i++) {
         int64_t offset = (int64_t)(draw(&random) % MODEL_SIZE);
 
-        must(stele_offsets_add(i % 3 == 0 ? a : b, offset, &err), err);
+        CHECK_OK(stele_offsets_add(i % 3 == 0 ? a : b, offset, &err), &err);
         model_set(m, offset, true);
     }
-    must(sti_offsets_merge(a, b, &err), err);
+    CHECK_OK(sti_offsets_merge(a, b, &err), &err);
     same(a, m);
-    must(sti_offsets_reserve(b, a, &err), err);
+    CHECK_OK(sti_offsets_reserve(b, a, &err), &err);
     sti_offsets_shrink(b);
-    must(sti_offsets_merge(b, a, &err), err);
+    CHECK_OK(sti_offsets_merge(b, a, &err), &err);
     same(b, m);
     sti_offsets_remove_range(b, INT64_MIN, INT64_MAX);
     assert_int_equal(stele_offsets_count(b), 0);
@@ -165,14 +165,14 @@ static void refuses_negative_offsets(void **state)
     stele_error err;
 
     (void)state;
-    must(stele_offsets_new(&set, &err), err);
+    CHECK_OK(stele_offsets_new(&set, &err), &err);
     assert_int_equal(stele_offsets_add(set, -1, &err), STELE_EOFFSET);
     assert_int_equal(stele_offsets_add(set, INT64_MIN, &err), STELE_EOFFSET);
     assert_int_equal(stele_offsets_count(set), 0);
     assert_false(stele_offsets_has(set, -1));
     stele_offsets_remove(set, -1);
-    must(stele_offsets_add(set, INT64_MAX, &err), err);
-    must(stele_offsets_add(set, INT64_MAX, &err), err);
+    CHECK_OK(stele_offsets_add(set, INT64_MAX, &err), &err);
+    CHECK_OK(stele_offsets_add(set, INT64_MAX, &err), &err);
     assert_int_equal(stele_offsets_count(set), 1);
     assert_int_equal(stele_offsets_next(set, -5), INT64_MAX);
     assert_int_equal(stele_offsets_next(set, INT64_MAX), INT64_MAX);
@@ -197,10 +197,10 @@ static void a_million_neighbours_are_small(void **state)
     stele_error err;
 
     (void)state;
-    must(stele_offsets_new(&set, &err), err);
+    CHECK_OK(stele_offsets_new(&set, &err), &err);
     sti_alloc_set_hook(count_hook, &allocations);
     for (int64_t i = 0; i < 1000000; i++) {
-        must(stele_offsets_add(set, i, &err), err);
+        CHECK_OK(stele_offsets_add(set, i, &err), &err);
     }
     sti_alloc_set_hook(NULL, NULL);
     assert_int_equal(stele_offsets_count(set), 1000000);

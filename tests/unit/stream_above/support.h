@@ -6,13 +6,7 @@
 #ifndef STELE_TESTS_STREAM_ABOVE_SUPPORT_H
 #define STELE_TESTS_STREAM_ABOVE_SUPPORT_H
 
-/* cmocka needs these four before it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "lib/check.h"
 
 #include "base/alloc.h"
 
@@ -21,15 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A call that has to succeed; prints why it did not. */
-#define must(call, err)                                                     \
-    do {                                                                    \
-        stele_code must_code = (call);                                      \
-        if (must_code != STELE_OK) {                                        \
-            fail_msg("%s: %s: %s", #call, stele_code_name(must_code), (err).message); \
-        }                                                                   \
-    } while (0)
 
 /* xorshift64*; the state must not be 0. */
 static inline uint64_t draw(uint64_t *state)
