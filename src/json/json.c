@@ -21,8 +21,7 @@ static stele_code bad(const struct scanner *sc, const char *expected)
         return sti_fail(sc->err, STELE_ECORRUPT, "JSON: ends after %zu bytes, expected %s", sc->len,
                 expected);
     }
-    return sti_fail(
-            sc->err, STELE_ECORRUPT, "JSON: byte %zu: expected %s", sc->at, expected);
+    return sti_fail(sc->err, STELE_ECORRUPT, "JSON: byte %zu: expected %s", sc->at, expected);
 }
 
 /* The byte at the place; 0, which no rule accepts, at the end. */
@@ -358,8 +357,7 @@ stele_code sti_json_check(stele_bytes text, size_t size_max, size_t depth_max, s
     lv.depth = 0;
     lv.depth_max = depth_max;
     if (text.len > size_max) {
-        return sti_fail(
-                err, STELE_ETOOBIG, "JSON: %zu bytes, of at most %zu", text.len, size_max);
+        return sti_fail(err, STELE_ETOOBIG, "JSON: %zu bytes, of at most %zu", text.len, size_max);
     }
     do {
         bool complete;

@@ -21,8 +21,7 @@
 /* Is `text` one JSON text, at most size_max bytes long and depth_max deep (itself
  * at most STI_JSON_DEPTH_MAX)? Names may repeat. STELE_ETOOBIG for the limits,
  * STELE_ECORRUPT for all else, naming the byte. */
-stele_code sti_json_check(
-        stele_bytes text, size_t size_max, size_t depth_max, stele_error *err);
+stele_code sti_json_check(stele_bytes text, size_t size_max, size_t depth_max, stele_error *err);
 
 /* Is it UTF-8, without surrogates and over-long forms? */
 bool sti_utf8_valid(stele_bytes text);
@@ -38,8 +37,7 @@ struct sti_json_string {
 };
 
 /* STELE_ECORRUPT if `text` is anything else. */
-stele_code sti_json_string_scan(
-        stele_bytes text, struct sti_json_string *out, stele_error *err);
+stele_code sti_json_string_scan(stele_bytes text, struct sti_json_string *out, stele_error *err);
 
 /* Write the bytes that a scanned string stands for, at most body.len; returns
  * how many. Lone surrogates become U+FFFD. */

@@ -5,14 +5,13 @@
  * stream, and are STELE_ECORRUPT.
  */
 #include <stele/codec.h>
+#include <stele/stream.h>
 
 #include "base/alloc.h"
 #include "base/coding.h"
 #include "base/error.h"
 #include "json/json.h"
 #include "stream/arena.h"
-
-#include <stele/stream.h>
 
 static stele_code need(const void *value, stele_error *err)
 {
@@ -54,8 +53,8 @@ static stele_code bytes_encode(
     return stele_buf_append(out, bytes, err);
 }
 
-static stele_code bytes_decode(void *arg, stele_bytes in, stele_arena *arena, void *value,
-        bool *absent, stele_error *err)
+static stele_code bytes_decode(
+        void *arg, stele_bytes in, stele_arena *arena, void *value, bool *absent, stele_error *err)
 {
     (void)arg;
     (void)arena;
@@ -97,8 +96,8 @@ static stele_code string_encode(
     return stele_buf_append(out, bytes, err);
 }
 
-static stele_code string_decode(void *arg, stele_bytes in, stele_arena *arena, void *value,
-        bool *absent, stele_error *err)
+static stele_code string_decode(
+        void *arg, stele_bytes in, stele_arena *arena, void *value, bool *absent, stele_error *err)
 {
     stele_bytes string = stele_is_nil(in) ? stele_empty() : in;
 
@@ -142,8 +141,8 @@ static stele_code string_opt_encode(
     return sti_json_string_encode(bytes, out, err);
 }
 
-static stele_code string_opt_decode(void *arg, stele_bytes in, stele_arena *arena, void *value,
-        bool *absent, stele_error *err)
+static stele_code string_opt_decode(
+        void *arg, stele_bytes in, stele_arena *arena, void *value, bool *absent, stele_error *err)
 {
     struct sti_json_string string;
     stele_bytes result;
@@ -206,8 +205,8 @@ static stele_code varint_encode(
     return stele_buf_append(out, stele_bytes_of(bytes, sti_varint_put(bytes, number)), err);
 }
 
-static stele_code varint_decode(void *arg, stele_bytes in, stele_arena *arena, void *value,
-        bool *absent, stele_error *err)
+static stele_code varint_decode(
+        void *arg, stele_bytes in, stele_arena *arena, void *value, bool *absent, stele_error *err)
 {
     int64_t number;
     int taken;
@@ -265,8 +264,8 @@ static stele_code json_encode(
     return rc == STELE_OK ? stele_buf_append(out, text, err) : rc;
 }
 
-static stele_code json_decode(void *arg, stele_bytes in, stele_arena *arena, void *value,
-        bool *absent, stele_error *err)
+static stele_code json_decode(
+        void *arg, stele_bytes in, stele_arena *arena, void *value, bool *absent, stele_error *err)
 {
     (void)arg;
     (void)arena;

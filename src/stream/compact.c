@@ -22,16 +22,14 @@ stele_code stele_stream_compact_updates_multi(stele_stream *s, stele_time before
         const stele_wait *wait, const stele_backoff *backoff, stele_deleted *deleted,
         stele_error *err)
 {
-    return sti_find_delete_multi(
-            s, stele_stream_find_updates, before, wait, backoff, deleted, err);
+    return sti_find_delete_multi(s, stele_stream_find_updates, before, wait, backoff, deleted, err);
 }
 
 stele_code stele_stream_compact_deletes_multi(stele_stream *s, stele_time before,
         const stele_wait *wait, const stele_backoff *backoff, stele_deleted *deleted,
         stele_error *err)
 {
-    return sti_find_delete_multi(
-            s, stele_stream_find_deletes, before, wait, backoff, deleted, err);
+    return sti_find_delete_multi(s, stele_stream_find_deletes, before, wait, backoff, deleted, err);
 }
 
 /* now - age, the earliest time there is if that is beyond it. */

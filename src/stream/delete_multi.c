@@ -35,8 +35,7 @@ static stele_code pause_between(struct work *w, stele_error *err)
         return STELE_OK;
     }
     rc = w->backoff->pause(w->backoff->arg, err);
-    return rc > STELE_OK ? sti_fail(err, STELE_ECANCELED, "the back-off returned %d", (int)rc)
-                         : rc;
+    return rc > STELE_OK ? sti_fail(err, STELE_ECANCELED, "the back-off returned %d", (int)rc) : rc;
 }
 
 /* Add what a pass deleted to what the caller gets. There is memory for it,

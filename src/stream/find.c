@@ -21,8 +21,8 @@ enum {
 /* A search, and what the finders remember from message to message. */
 struct search {
     stele_stream *s;
-    int64_t bound; /* a time, count, offset or size */
-    int64_t left;  /* how much is to be found still: messages or bytes */
+    int64_t bound;    /* a time, count, offset or size */
+    int64_t left;     /* how much is to be found still: messages or bytes */
     int64_t overhead; /* size of a message without key and value */
     struct sti_bytemap keys;
     stele_offsets *found;
@@ -211,8 +211,8 @@ static stele_code visit_size(struct search *search, const stele_message *m, stel
     return stele_offsets_add(search->found, m->offset, err);
 }
 
-stele_code stele_stream_find_by_size(stele_stream *s, int64_t size, const stele_wait *wait,
-        stele_offsets *out, stele_error *err)
+stele_code stele_stream_find_by_size(
+        stele_stream *s, int64_t size, const stele_wait *wait, stele_offsets *out, stele_error *err)
 {
     struct search search = {.s = s, .bound = size};
     const stele_message bare = stele_message_invalid();

@@ -138,8 +138,7 @@ static stele_code reserve_ref(stele_offsets *set, stele_error *err)
 }
 
 /* The chunk of a span, which is made if it is missing. */
-static stele_code need_chunk(
-        stele_offsets *set, int64_t span, struct chunk **out, stele_error *err)
+static stele_code need_chunk(stele_offsets *set, int64_t span, struct chunk **out, stele_error *err)
 {
     struct chunk *chunk = find_chunk(set, span);
     stele_code rc;
@@ -298,12 +297,11 @@ int64_t stele_offsets_next(const stele_offsets *set, int64_t from)
 
         first = from > first ? from : first;
         for (size_t i = word_of(first); i < SPAN_WORDS; i++) {
-            uint64_t bits = chunk->words[i] & (i == word_of(first) ? UINT64_MAX << (first & 63)
-                                                                   : UINT64_MAX);
+            uint64_t bits = chunk->words[i] &
+                            (i == word_of(first) ? UINT64_MAX << (first & 63) : UINT64_MAX);
 
             if (bits != 0) {
-                return span_first(set->refs[at].span) + (int64_t)(i * 64) +
-                       __builtin_ctzll(bits);
+                return span_first(set->refs[at].span) + (int64_t)(i * 64) + __builtin_ctzll(bits);
             }
         }
     }

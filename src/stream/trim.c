@@ -32,8 +32,7 @@ stele_code stele_stream_trim_by_age_multi(stele_stream *s, stele_time before,
         const stele_wait *wait, const stele_backoff *backoff, stele_deleted *deleted,
         stele_error *err)
 {
-    return sti_find_delete_multi(
-            s, stele_stream_find_by_age, before, wait, backoff, deleted, err);
+    return sti_find_delete_multi(s, stele_stream_find_by_age, before, wait, backoff, deleted, err);
 }
 
 stele_code stele_stream_trim_by_count_multi(stele_stream *s, int64_t count_max,
@@ -67,8 +66,7 @@ stele_code stele_stream_trim_by_size_multi(stele_stream *s, int64_t size, const 
             round.messages = deleted->messages;
             round.offsets = deleted->offsets;
         }
-        rc = sti_find_delete_multi(
-                s, stele_stream_find_by_size, size, wait, backoff, &round, err);
+        rc = sti_find_delete_multi(s, stele_stream_find_by_size, size, wait, backoff, &round, err);
         if (deleted != NULL) {
             deleted->count += round.count;
             deleted->size += round.size;

@@ -119,15 +119,14 @@ static stele_code codec_failed(
         stele_error *err, stele_code rc, const char *what, const stele_error *why)
 {
     if (rc > STELE_OK) {
-        return sti_fail(
-                err, STELE_EINVAL, "%s: the codec returned %d", what, (int)rc);
+        return sti_fail(err, STELE_EINVAL, "%s: the codec returned %d", what, (int)rc);
     }
-    return sti_fail(err, rc, "%s: %s", what,
-            why->message[0] == '\0' ? stele_code_text(rc) : why->message);
+    return sti_fail(
+            err, rc, "%s: %s", what, why->message[0] == '\0' ? stele_code_text(rc) : why->message);
 }
 
-static stele_code encode(const stele_codec *codec, const char *what, const void *value,
-        bool absent, stele_buf *out, stele_error *err)
+static stele_code encode(const stele_codec *codec, const char *what, const void *value, bool absent,
+        stele_buf *out, stele_error *err)
 {
     stele_error why;
     stele_code rc;
@@ -379,8 +378,7 @@ static stele_code encode_all(const stele_typed_stream *t, const stele_typed_mess
         stele_buf_init(&e->bufs[i], STELE_MESSAGE_SIZE_MAX);
     }
     for (size_t i = 0; i < count; i++) {
-        stele_code rc =
-                encode_message(t, &messages[i], &e->bufs[i * 2], &e->messages[i], err);
+        stele_code rc = encode_message(t, &messages[i], &e->bufs[i * 2], &e->messages[i], err);
 
         if (rc != STELE_OK) {
             return sti_wrap(err, rc, "message %zu of %zu", i + 1, count);
@@ -443,8 +441,8 @@ static stele_code need_out(
 
 /* What a read of the stream gave lies on the hidden side: decode it, and show
  * it. *next_offset (may be NULL) is set when all went well. */
-static stele_code finish_read(const stele_typed_stream *t, stele_code rc,
-        stele_typed_messages *out, int64_t next, int64_t *next_offset, stele_error *err)
+static stele_code finish_read(const stele_typed_stream *t, stele_code rc, stele_typed_messages *out,
+        int64_t next, int64_t *next_offset, stele_error *err)
 {
     if (rc == STELE_OK) {
         rc = decode_from(t, hidden(out), 0, err);
@@ -482,14 +480,13 @@ stele_code stele_typed_consume_wait(stele_typed_stream *t, int64_t offset, int64
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = stele_stream_consume_wait(
-            t->raw, offset, count_max, wait, hidden(out)->raw, &next, err);
+    rc = stele_stream_consume_wait(t->raw, offset, count_max, wait, hidden(out)->raw, &next, err);
     return finish_read(t, rc, out, next, next_offset, err);
 }
 
 /* The bytes of a key to look for, which lie in `buf`. */
-static stele_code encode_key(const stele_typed_stream *t, const void *key, bool absent,
-        stele_buf *buf, stele_error *err)
+static stele_code encode_key(
+        const stele_typed_stream *t, const void *key, bool absent, stele_buf *buf, stele_error *err)
 {
     stele_buf_init(buf, STELE_MESSAGE_SIZE_MAX);
     return encode(&t->key, "key", key, absent, buf, err);
@@ -528,8 +525,8 @@ stele_code stele_typed_consume_by_key_wait(stele_typed_stream *t, const void *ke
     }
     rc = encode_key(t, key, absent, &buf, err);
     if (rc == STELE_OK) {
-        rc = stele_stream_consume_by_key_wait(t->raw, stele_buf_view(&buf), offset, count_max,
-                wait, hidden(out)->raw, &next, err);
+        rc = stele_stream_consume_by_key_wait(t->raw, stele_buf_view(&buf), offset, count_max, wait,
+                hidden(out)->raw, &next, err);
     }
     stele_buf_free(&buf);
     return finish_read(t, rc, out, next, next_offset, err);
@@ -634,8 +631,8 @@ stele_code stele_typed_delete(stele_typed_stream *t, const stele_offsets *offset
     return rc == STELE_OK ? rc : sti_wrap(err, rc, "deleted, but not decoded");
 }
 
-stele_code stele_typed_size(stele_typed_stream *t, const stele_typed_message *message,
-        int64_t *size, stele_error *err)
+stele_code stele_typed_size(
+        stele_typed_stream *t, const stele_typed_message *message, int64_t *size, stele_error *err)
 {
     struct encoded e = {.messages = NULL};
     stele_code rc = need_stream(t, err);

@@ -10,7 +10,6 @@
  * Json[string] and Json[rec] are Go types: their rows are taken as JSON texts.
  */
 #include "stream/arena.h"
-
 #include "unit/stream_above/support.h"
 
 #include <jansson.h>
@@ -97,8 +96,7 @@ static void decode_row(const json_t *row, const stele_codec *codec)
     if (codec == stele_codec_varint()) {
         assert_int_equal(number, json_integer_value(json_object_get(row, "out")));
     } else if (!absent) {
-        CHECK_BYTES(string,
-                from_hex(json_object_get(row, "out_hex"), expected, sizeof expected));
+        CHECK_BYTES(string, from_hex(json_object_get(row, "out_hex"), expected, sizeof expected));
     }
     sti_arena_free(&arena.memory);
 }
@@ -119,8 +117,8 @@ static void json_row(const json_t *row)
     bool read_absent = false;
 
     stele_buf_init(&out, STELE_MESSAGE_SIZE_MAX);
-    assert_int_equal(codec->encode(codec->arg, &in, absent, &out, NULL),
-            valid ? STELE_OK : STELE_EINVAL);
+    assert_int_equal(
+            codec->encode(codec->arg, &in, absent, &out, NULL), valid ? STELE_OK : STELE_EINVAL);
     CHECK_BYTES(stele_buf_view(&out), valid ? in : stele_nil());
     stele_buf_free(&out);
     assert_int_equal(codec->decode(codec->arg, in, NULL, &value, &read_absent, NULL),
@@ -196,8 +194,7 @@ static void refuses_values_that_are_none(void **state)
         assert_non_null(codecs[i]->name);
         assert_int_equal(codecs[i]->encode(NULL, NULL, false, &out, NULL), STELE_EINVAL);
         if (codecs[i] != stele_codec_varint()) {
-            assert_int_equal(
-                    codecs[i]->encode(NULL, &impossible, false, &out, NULL), STELE_EINVAL);
+            assert_int_equal(codecs[i]->encode(NULL, &impossible, false, &out, NULL), STELE_EINVAL);
         }
         assert_null(out.data);
         /* Absent, and so without a value: nil, but for strings, which are

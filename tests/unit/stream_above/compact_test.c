@@ -25,8 +25,8 @@ static int64_t forget_updates(struct fixture *f, stele_time before)
 
     for (size_t i = 0; i < f->count; i++) {
         for (size_t k = i + 1; k < f->count && f->model[i].there; k++) {
-            if (f->model[i].key != NO_KEY && f->model[k].there &&
-                    f->model[k].time <= before && f->model[k].key == f->model[i].key) {
+            if (f->model[i].key != NO_KEY && f->model[k].there && f->model[k].time <= before &&
+                    f->model[k].key == f->model[i].key) {
                 f->model[i].there = false;
                 gone++;
             }
@@ -97,8 +97,7 @@ static void deletes_in_all_segments(void **state)
 
     (void)state;
     fill(f);
-    CHECK_OK(
-            stele_stream_compact_updates_multi(f->s, INT64_MAX, NULL, NULL, NULL, &err), &err);
+    CHECK_OK(stele_stream_compact_updates_multi(f->s, INT64_MAX, NULL, NULL, NULL, &err), &err);
     (void)forget_updates(f, INT64_MAX);
     CHECK_OK(stele_stream_compact_deletes_multi(f->s, 195000, NULL, NULL, &deleted, &err), &err);
     assert_int_equal(deleted.count, forget_deletes(f, 195000));
@@ -187,8 +186,7 @@ static void keeps_the_newest_values(void **state)
     (void)state;
     CHECK_OK(stele_messages_new(&ms, &err), &err);
     publish_many(f, 300, 25);
-    CHECK_OK(
-            stele_stream_compact_updates_multi(f->s, INT64_MAX, NULL, NULL, NULL, &err), &err);
+    CHECK_OK(stele_stream_compact_updates_multi(f->s, INT64_MAX, NULL, NULL, NULL, &err), &err);
     assert_int_equal(stats_of(f).messages, 25);
     for (int key = 0; key < 25; key++) {
         char text[32];

@@ -197,8 +197,7 @@ static void waits_and_can_be_canceled(void **state)
     stele_cancel_trigger(arg.cancel);
     ask(f, set, 30);
     CHECK_OK(stele_offsets_add(set, 59, &err), &err);
-    CHECK_CODE(
-            stele_stream_delete_multi(f->s, set, &backoff, &deleted, &err), STELE_ECANCELED);
+    CHECK_CODE(stele_stream_delete_multi(f->s, set, &backoff, &deleted, &err), STELE_ECANCELED);
     assert_int_equal(deleted.count, 1);
     check_model(f);
     CHECK_CODE(stele_backoff_wait(NULL, &err), STELE_EINVAL);

@@ -125,8 +125,7 @@ static void check_finders(struct fixture *f, uint64_t *random)
 
     CHECK_OK(stele_offsets_new(&set, &err), &err);
     for (int finder = 0; finder < 6; finder++) {
-        static const char *const names[] = {
-                "age", "count", "offset", "size", "updates", "deletes"};
+        static const char *const names[] = {"age", "count", "offset", "size", "updates", "deletes"};
         bool expected[MODEL_MAX] = {false};
 
         stele_offsets_clear(set);

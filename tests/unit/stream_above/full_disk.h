@@ -82,8 +82,7 @@ static inline int full_sync(stele_dir *d)
     return real_dir(d)->ops->sync(real_dir(d));
 }
 
-static inline int full_list(
-        stele_dir *d, int (*each)(void *arg, const char *name), void *arg)
+static inline int full_list(stele_dir *d, int (*each)(void *arg, const char *name), void *arg)
 {
     return real_dir(d)->ops->list(real_dir(d), each, arg);
 }

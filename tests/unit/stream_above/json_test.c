@@ -20,12 +20,33 @@ static stele_code check(stele_bytes text)
 static void accepts_json(void **state)
 {
     static const char *const texts[] = {
-            "0", "-0", "12", "-1.5e+10", "1E5", "0.0001", "true", "false", "null", "\"\"",
-            "\"a\"", "[]", "{}", " [ ] ", "\t{\n}\r ", "[1,2,[3,[4]],{}]",
-            "{\"a\":1,\"a\":2}", "{\"\":{\"\":[]}}", "[null,true,false,\"x\",-1]",
-            "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\uFFFF\\uabcd\"", "\"\xc3\xa9\xf0\x9f\x8e\x89\x7f\"",
+            "0",
+            "-0",
+            "12",
+            "-1.5e+10",
+            "1E5",
+            "0.0001",
+            "true",
+            "false",
+            "null",
+            "\"\"",
+            "\"a\"",
+            "[]",
+            "{}",
+            " [ ] ",
+            "\t{\n}\r ",
+            "[1,2,[3,[4]],{}]",
+            "{\"a\":1,\"a\":2}",
+            "{\"\":{\"\":[]}}",
+            "[null,true,false,\"x\",-1]",
+            "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\uFFFF\\uabcd\"",
+            "\"\xc3\xa9\xf0\x9f\x8e\x89\x7f\"",
             /* Valid, though a parser that makes values refuses them. */
-            "18446744073709551616", "1e400", "-1e-999", "\"\\ud800\"", "{\"\\u0000\":1}",
+            "18446744073709551616",
+            "1e400",
+            "-1e-999",
+            "\"\\ud800\"",
+            "{\"\\u0000\":1}",
     };
 
     (void)state;
@@ -39,14 +60,63 @@ static void accepts_json(void **state)
 static void refuses_what_is_none(void **state)
 {
     static const char *const texts[] = {
-            "", " ", "nul", "nulll", "tru e", "True", "01", "-", "+1", ".5", "1.", "1e", "1e+",
-            "0x1", "NaN", "Infinity", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u123",
-            "\"\x01\"", "\"\n\"", "'a'", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}",
-            "{1:2}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1]", "[1}", "{\"a\" 1}",
-            "{\"a\":1 \"b\":2}", "1 2", "{}x", "\"a\" x", "[]]", "/**/1", "\xef\xbb\xbf" "1",
+            "",
+            " ",
+            "nul",
+            "nulll",
+            "tru e",
+            "True",
+            "01",
+            "-",
+            "+1",
+            ".5",
+            "1.",
+            "1e",
+            "1e+",
+            "0x1",
+            "NaN",
+            "Infinity",
+            "\"",
+            "\"a",
+            "\"\\\"",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\\u123",
+            "\"\x01\"",
+            "\"\n\"",
+            "'a'",
+            "[",
+            "]",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "{",
+            "}",
+            "{1:2}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{\"a\":1]",
+            "[1}",
+            "{\"a\" 1}",
+            "{\"a\":1 \"b\":2}",
+            "1 2",
+            "{}x",
+            "\"a\" x",
+            "[]]",
+            "/**/1",
+            "\xef\xbb\xbf 1",
             /* Not UTF-8: a lone tail, over-long, surrogate, too high, cut. */
-            "\"\x80\"", "\"\xc0\xaf\"", "\"\xe0\x80\x80\"", "\"\xed\xa0\x80\"",
-            "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xe2\x82\"", "\"\xff\"",
+            "\"\x80\"",
+            "\"\xc0\xaf\"",
+            "\"\xe0\x80\x80\"",
+            "\"\xed\xa0\x80\"",
+            "\"\xf4\x90\x80\x80\"",
+            "\"\xf5\x80\x80\x80\"",
+            "\"\xe2\x82\"",
+            "\"\xff\"",
     };
 
     (void)state;
@@ -69,18 +139,18 @@ static void names_the_byte(void **state)
     stele_error err;
 
     (void)state;
-    assert_int_equal(
-            sti_json_check(text_of("[1, x]"), SIZE_LIMIT, 10, &err), STELE_ECORRUPT);
+    assert_int_equal(sti_json_check(text_of("[1, x]"), SIZE_LIMIT, 10, &err), STELE_ECORRUPT);
     assert_string_equal(err.message, "JSON: byte 4: expected a value");
-    assert_int_equal(
-            sti_json_check(text_of("[1, 2"), SIZE_LIMIT, 10, &err), STELE_ECORRUPT);
+    assert_int_equal(sti_json_check(text_of("[1, 2"), SIZE_LIMIT, 10, &err), STELE_ECORRUPT);
     assert_string_equal(
             err.message, "JSON: ends after 5 bytes, expected a comma or the end of the array");
 }
 
 static void keeps_the_limits(void **state)
 {
-    enum { LEVELS = STI_JSON_DEPTH_MAX + 1 };
+    enum {
+        LEVELS = STI_JSON_DEPTH_MAX + 1
+    };
 
     static char text[LEVELS * 6 + 1];
     stele_error err;
@@ -103,8 +173,8 @@ static void keeps_the_limits(void **state)
         for (size_t i = depth; i-- > 0;) {
             text[len++] = i % 3 == 0 ? ']' : '}';
         }
-        assert_int_equal(check(stele_bytes_of(text, len)),
-                depth == LEVELS ? STELE_ETOOBIG : STELE_OK);
+        assert_int_equal(
+                check(stele_bytes_of(text, len)), depth == LEVELS ? STELE_ETOOBIG : STELE_OK);
     }
 }
 
@@ -185,16 +255,17 @@ static void decodes_every_escape(void **state)
             {" \"a\"\n", "a", 1},
             {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8},
             {"\"x\\u0000y\"", "x\0y", 3},
-            {"\"\\u007f\\u0080\\u07ff\\u0800\\uffff\"", "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf",
-                    11},
+            {"\"\\u007f\\u0080\\u07ff\\u0800\\uffff\"",
+                    "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf", 11},
             {"\"\\uD83C\\uDF89\"", "\xf0\x9f\x8e\x89", 4},
             {"\"\\ud800\"", "\xef\xbf\xbd", 3},
             {"\"\\udc00x\"", "\xef\xbf\xbdx", 4},
             {"\"\\ud800\\ud83c\\udf89\"", "\xef\xbf\xbd\xf0\x9f\x8e\x89", 7},
             {"\"\\ud800\\n\"", "\xef\xbf\xbd\n", 4},
-            {"\"\\ud800\\u0041\"", "\xef\xbf\xbd" "A", 4},
+            {"\"\\ud800\\u0041\"", "\xef\xbf\xbd\x41", 4},
             {"null", "", 0},
     };
+
     stele_buf out;
 
     (void)state;
@@ -237,15 +308,13 @@ static void encodes_every_character(void **state)
             utf8[len++] = (char)(0x80 | (c & 0x3F));
         }
         stele_buf_init(&text, 16);
-        assert_int_equal(
-                sti_json_string_encode(stele_bytes_of(utf8, len), &text, NULL), STELE_OK);
+        assert_int_equal(sti_json_string_encode(stele_bytes_of(utf8, len), &text, NULL), STELE_OK);
         assert_int_equal(check(stele_buf_view(&text)), STELE_OK);
-        assert_int_equal(
-                sti_json_string_scan(stele_buf_view(&text), &string, NULL), STELE_OK);
+        assert_int_equal(sti_json_string_scan(stele_buf_view(&text), &string, NULL), STELE_OK);
         assert_int_equal(sti_json_string_decode(&string, back), len);
         assert_memory_equal(back, utf8, len);
-        theirs = json_loadb((const char *)text.data, text.len,
-                JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        theirs = json_loadb(
+                (const char *)text.data, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
         assert_non_null(theirs);
         assert_int_equal(json_string_length(theirs), len);
         assert_memory_equal(json_string_value(theirs), utf8, len);
@@ -260,8 +329,7 @@ static void refuses_to_encode_what_is_not_utf8(void **state)
 
     (void)state;
     stele_buf_init(&out, 100);
-    assert_int_equal(
-            sti_json_string_encode(text_of("bad\xff\xfeutf8"), &out, NULL), STELE_EINVAL);
+    assert_int_equal(sti_json_string_encode(text_of("bad\xff\xfeutf8"), &out, NULL), STELE_EINVAL);
     assert_null(out.data);
     assert_int_equal(sti_json_string_encode(text_of("\xe2\x82"), &out, NULL), STELE_EINVAL);
     stele_buf_free(&out);

@@ -30,6 +30,7 @@ static void hash_is_siphash_1_3(void **state)
             {15, 0xf30eb725bb91c9ea},
             {16, 0x8972188433a5c5b7},
     };
+
     const uint64_t seed[2] = {0, 0};
     uint8_t in[16];
 
@@ -63,7 +64,9 @@ static void hash_depends_on_the_seed_and_each_byte(void **state)
 
 static void keeps_a_hundred_thousand_keys(void **state)
 {
-    enum { KEYS = 100000 };
+    enum {
+        KEYS = 100000
+    };
 
     struct sti_bytemap map;
     stele_error err;
@@ -118,7 +121,9 @@ static void nil_and_empty_are_one_key(void **state)
 
 static void long_keys_lie_beside_short_ones(void **state)
 {
-    enum { LONG = 3 << 20 };
+    enum {
+        LONG = 3 << 20
+    };
 
     struct sti_bytemap map;
     uint8_t *key = malloc(LONG);
@@ -179,7 +184,9 @@ static void survives_failing_allocations(void **state)
 
 static void arena_aligns_and_keeps_pieces_apart(void **state)
 {
-    enum { PIECES = 600 };
+    enum {
+        PIECES = 600
+    };
 
     struct sti_arena arena = {.chunks = NULL};
     uint8_t *pieces[PIECES];

@@ -18,7 +18,7 @@ enum {
 
 struct model_message {
     stele_time time;
-    int key;        /* number of the key, or NO_KEY */
+    int key; /* number of the key, or NO_KEY */
     bool has_value;
     bool there;
 };
@@ -79,8 +79,8 @@ static inline void publish(struct fixture *f, stele_time time, int key, bool has
     }
     CHECK_OK(stele_stream_publish(f->s, &m, 1, &next, &err), &err);
     assert_int_equal(next, f->count + 1);
-    f->model[f->count++] = (struct model_message){
-            .time = time, .key = key, .has_value = has_value, .there = true};
+    f->model[f->count++] =
+            (struct model_message){.time = time, .key = key, .has_value = has_value, .there = true};
 }
 
 /* Messages of the same size: key i % keys, time 1000, 2000, … */

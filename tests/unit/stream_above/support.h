@@ -6,11 +6,10 @@
 #ifndef STELE_TESTS_STREAM_ABOVE_SUPPORT_H
 #define STELE_TESTS_STREAM_ABOVE_SUPPORT_H
 
-#include "lib/check.h"
+#include <stele/stele.h>
 
 #include "base/alloc.h"
-
-#include <stele/stele.h>
+#include "lib/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

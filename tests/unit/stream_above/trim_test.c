@@ -79,8 +79,7 @@ static void trims_half_of_a_segment(void **state)
             CHECK_OK(stele_stream_trim_by_offset(f->s, 10, NULL, &deleted, &err), &err);
             break;
         default:
-            CHECK_OK(stele_stream_trim_by_size(
-                             f->s, message_size(f) * 11, NULL, &deleted, &err),
+            CHECK_OK(stele_stream_trim_by_size(f->s, message_size(f) * 11, NULL, &deleted, &err),
                     &err);
             break;
         }
@@ -143,21 +142,18 @@ static void trims_all_segments(void **state)
         publish_many(f, 100, 3);
         switch (by) {
         case 0:
-            CHECK_OK(stele_stream_trim_by_age_multi(f->s, 67000, NULL, NULL, &deleted, &err),
-                    &err);
+            CHECK_OK(stele_stream_trim_by_age_multi(f->s, 67000, NULL, NULL, &deleted, &err), &err);
             break;
         case 1:
-            CHECK_OK(
-                    stele_stream_trim_by_count_multi(f->s, 33, NULL, NULL, &deleted, &err), &err);
+            CHECK_OK(stele_stream_trim_by_count_multi(f->s, 33, NULL, NULL, &deleted, &err), &err);
             break;
         case 2:
-            CHECK_OK(stele_stream_trim_by_offset_multi(f->s, 67, NULL, NULL, &deleted, &err),
-                    &err);
+            CHECK_OK(stele_stream_trim_by_offset_multi(f->s, 67, NULL, NULL, &deleted, &err), &err);
             break;
         default:
             bound = stats_of(f).size / 3;
-            CHECK_OK(stele_stream_trim_by_size_multi(f->s, bound, NULL, NULL, &deleted, &err),
-                    &err);
+            CHECK_OK(
+                    stele_stream_trim_by_size_multi(f->s, bound, NULL, NULL, &deleted, &err), &err);
             assert_true(stats_of(f).size < bound);
             /* Not more than it takes: headers of dropped segments and one message. */
             assert_true(stats_of(f).size + 20 * 32 + message_size(f) >= bound);
@@ -206,8 +202,7 @@ static void to_nothing_and_on(void **state)
 
     (void)state;
     publish_many(f, 50, 3);
-    CHECK_OK(stele_stream_trim_by_offset_multi(
-                     f->s, STELE_OFFSET_NEWEST, NULL, NULL, NULL, &err),
+    CHECK_OK(stele_stream_trim_by_offset_multi(f->s, STELE_OFFSET_NEWEST, NULL, NULL, NULL, &err),
             &err);
     forget_oldest(f, 50);
     check_model(f);
@@ -239,8 +234,7 @@ static void refuses_bad_bounds_and_readers(void **state)
     opts.read_only = true;
     CHECK_OK(stele_stream_open(&f->s, f->dir.path, &opts, &err), &err);
     CHECK_CODE(stele_stream_trim_by_count(f->s, 5, NULL, NULL, &err), STELE_EREADONLY);
-    CHECK_CODE(
-            stele_stream_trim_by_age_multi(f->s, 5, NULL, NULL, NULL, &err), STELE_EREADONLY);
+    CHECK_CODE(stele_stream_trim_by_age_multi(f->s, 5, NULL, NULL, NULL, &err), STELE_EREADONLY);
     check_model(f);
     fixture_close(f);
 }
