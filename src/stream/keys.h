@@ -28,10 +28,11 @@
 #define STI_STREAM_KEYS_H
 
 #include "stream/index_format.h"
-
 #include "vfs/vfs.h"
 
-enum { STI_KEYS_HEADER_SIZE = 64 };
+enum {
+    STI_KEYS_HEADER_SIZE = 64
+};
 
 /* A side file in memory: a map of the file, or built. The arrays are read
  * with coding.h: they may be unaligned or of the other byte order. */
@@ -42,9 +43,9 @@ struct sti_keys {
     uint64_t count;
     uint32_t words;
     uint32_t index_crc;
-    uint8_t *bytes;    /* the whole, if in memory: sti_free() */
+    uint8_t *bytes; /* the whole, if in memory: sti_free() */
     size_t bytes_len;
-    stele_file *raw;   /* the map's file, if mapped */
+    stele_file *raw; /* the map's file, if mapped */
     void *map;
     size_t map_len;
 };
@@ -57,13 +58,14 @@ stele_code sti_keys_build(struct sti_keys *out, int64_t base, uint64_t log_size,
         uint64_t count, stele_error *err);
 
 /* Read bytes; checks sizes and all checksums of the side file itself, base, log and index
- * size, and the CRC of the index file, given its bytes. STELE_ECORRUPT or STELE_EVERSION. `out` borrows. */
+ * size, and the CRC of the index file, given its bytes. STELE_ECORRUPT or STELE_EVERSION. `out`
+ * borrows. */
 stele_code sti_keys_decode(struct sti_keys *out, const uint8_t *bytes, size_t len, int64_t base,
         uint64_t log_size, const uint8_t *index, uint64_t index_len, stele_error *err);
 
 /* Map and decode "%020d.keys". STELE_ENOTFOUND if there is none. */
-stele_code sti_keys_open(struct sti_keys *out, struct sti_dir *dir, int64_t base,
-        uint64_t log_size, const uint8_t *index, uint64_t index_len, stele_error *err);
+stele_code sti_keys_open(struct sti_keys *out, struct sti_dir *dir, int64_t base, uint64_t log_size,
+        const uint8_t *index, uint64_t index_len, stele_error *err);
 
 /* Write the built bytes to "%020d.keys": to a temporary name, renamed; not
  * synced, since it is checked whenever it is read. */
