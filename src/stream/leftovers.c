@@ -448,6 +448,8 @@ static stele_code find_orphan(struct sti_leftovers *out, struct sti_dir *dir,
         }
         highest = sti_index_highest(index, len, e->base);
         sti_free(index);
+        /* Even without items: its name says that those below were given. */
+        highest = highest < e->base - 1 ? e->base - 1 : highest;
         out->highest = highest > out->highest ? highest : out->highest;
     }
     return add(out, e, err);
