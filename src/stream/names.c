@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DIGITS = 20 };
+enum {
+    DIGITS = 20
+};
 
 /* The 20 digits at the start of a name; false if they are none, or too large. */
 static bool parse_base(const char *name, int64_t *base)
