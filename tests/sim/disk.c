@@ -597,7 +597,7 @@ static int64_t write_length(
     if ((h->flags & STELE_OPEN_WRITE) == 0) {
         return -EBADF;
     }
-    if (count < 1 || count > STELE_SLICES_MAX) {
+    if (count < 0 || count > STELE_SLICES_MAX) {
         return -EINVAL;
     }
     for (int i = 0; i < count; i++) {
@@ -668,7 +668,7 @@ static int file_allocate(stele_file *f, uint64_t at, uint64_t len)
         return (int)end(d, -EOPNOTSUPP);
     }
     if (len == 0) {
-        return (int)end(d, -EINVAL);
+        return (int)end(d, 0);
     }
     if (len > d->options.file_max || at > d->options.file_max - len) {
         return (int)end(d, -EFBIG);
@@ -964,6 +964,12 @@ static struct dir_handle *dir_of(stele_dir *dir)
     return (struct dir_handle *)(void *)dir;
 }
 
+static bool flags_valid(unsigned flags)
+{
+    return (flags & ~(unsigned)(STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL)) == 0 &&
+            ((flags & STELE_OPEN_EXCL) == 0 || (flags & STELE_OPEN_CREATE) != 0);
+}
+
 static int check_name(const char *name)
 {
     if (name[0] == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 ||
@@ -1099,8 +1105,8 @@ static int dir_open(stele_dir *dir, const char *text, unsigned flags, stele_file
     struct handle *h;
     int rc = check_name(text);
 
-    if (rc != 0) {
-        return rc;
+    if (rc != 0 || !flags_valid(flags)) {
+        return rc != 0 ? rc : -EINVAL;
     }
     begin(d);
     rc = open_inode(d, dh->index, text, flags, &n);
@@ -1277,7 +1283,7 @@ static int clean_path(const char *path, char out[SIM_PATH_SIZE])
         len--;
     }
     out[len] = '\0';
-    return len == 0 ? -ENOENT : 0;
+    return len == 0 ? -EINVAL : 0;
 }
 
 static bool find_dir(const struct sim_disk *d, const char *path, uint32_t *out)
@@ -1359,7 +1365,7 @@ static int open_dir(const stele_vfs *v, const char *path, unsigned flags, stele_
     struct dir_handle *h;
     uint32_t index = 0;
     bool found;
-    int rc = clean_path(path, clean);
+    int rc = flags_valid(flags) ? clean_path(path, clean) : -EINVAL;
 
     if (rc != 0) {
         return rc;
