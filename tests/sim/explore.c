@@ -668,7 +668,7 @@ bool sim_explore(const struct sim_workload *workload, const struct sim_explore_o
     report->seconds = sim_seconds() - began;
     (void)snprintf(what, sizeof what, "crashes, %u-byte sectors, %s, seed %" PRIu64,
             o.sector_size, o.ordered ? "ordered" : "strict", o.seed);
-    if (!o.quiet || report->violations > 0) {
+    if (!o.quiet) {
         sim_print_report(workload->name, what, report);
     }
     return report->violations == 0;

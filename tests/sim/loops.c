@@ -250,7 +250,7 @@ static bool run_loop(struct loop *l, const char *kind, const char *what,
     l->options = given;
     report->seconds = sim_seconds() - began;
     (void)snprintf(text, sizeof text, "%s, %u-byte sectors", what, o.sector_size);
-    if (!o.quiet || report->violations > 0) {
+    if (!o.quiet) {
         sim_print_report(l->workload->name, text, report);
     }
     return report->violations == 0;

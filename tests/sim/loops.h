@@ -34,7 +34,7 @@ struct sim_loop_options {
     uint32_t stride;   /* take every stride-th n, byte or length; 1: all */
     bool all_bits;     /* bit loop: all eight of a byte, else one in turn */
     unsigned workers;
-    bool quiet;
+    bool quiet;        /* print nothing, also of violations */
 };
 
 /* Every n; with STELE_FULL, all bits too. */
