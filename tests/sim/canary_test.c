@@ -5,6 +5,7 @@
 #include "sim/loops.h"
 #include "sim/toy_log.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 /* Lengths at which a log can be cut without anybody noticing: between records. */
-enum { RECORDS_AT_END = 4 };
+enum {
+    RECORDS_AT_END = 4
+};
 
 static void correct_survives_every_crash(void **state)
 {

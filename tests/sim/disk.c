@@ -308,8 +308,8 @@ static void record_sectors(struct sim_disk *d, struct inode *n, uint64_t at, uin
 static void set_size(struct sim_disk *d, struct inode *n, uint64_t size)
 {
     uint64_t old = n->size;
-    uint64_t room = (size + d->options.sector_size - 1) / d->options.sector_size *
-            d->options.sector_size;
+    uint64_t room =
+            (size + d->options.sector_size - 1) / d->options.sector_size * d->options.sector_size;
     struct sim_effect *e;
 
     if (size == old) {
@@ -633,8 +633,8 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
     d->op++;
     load(d, n);
     last = at + len > n->size ? at + len : n->size;
-    grow_room(n, (last + d->options.sector_size - 1) / d->options.sector_size *
-                    d->options.sector_size);
+    grow_room(n,
+            (last + d->options.sector_size - 1) / d->options.sector_size * d->options.sector_size);
     own(d, n, at, len, true);
     set_size(d, n, last);
     unprotect(n, last);
@@ -664,11 +664,11 @@ static int file_allocate(stele_file *f, uint64_t at, uint64_t len)
     if ((h->flags & STELE_OPEN_WRITE) == 0) {
         return (int)end(d, -EBADF);
     }
-    if (d->options.no_allocate) {
-        return (int)end(d, -EOPNOTSUPP);
-    }
     if (len == 0) {
         return (int)end(d, 0);
+    }
+    if (d->options.no_allocate) {
+        return (int)end(d, -EOPNOTSUPP);
     }
     if (len > d->options.file_max || at > d->options.file_max - len) {
         return (int)end(d, -EFBIG);
@@ -967,7 +967,7 @@ static struct dir_handle *dir_of(stele_dir *dir)
 static bool flags_valid(unsigned flags)
 {
     return (flags & ~(unsigned)(STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL)) == 0 &&
-            ((flags & STELE_OPEN_EXCL) == 0 || (flags & STELE_OPEN_CREATE) != 0);
+           ((flags & STELE_OPEN_EXCL) == 0 || (flags & STELE_OPEN_CREATE) != 0);
 }
 
 static int check_name(const char *name)
@@ -1003,7 +1003,7 @@ static const char *child_name(const struct sim_disk *d, uint32_t dir, uint32_t c
         return slash == path ? slash + 1 : NULL;
     }
     return (size_t)(slash - path) == len && strncmp(path, d->dirs[dir].path, len) == 0 ? slash + 1
-                                                                                     : NULL;
+                                                                                       : NULL;
 }
 
 static bool is_subdir(const struct sim_disk *d, uint32_t dir, const char *name)
@@ -1372,8 +1372,8 @@ static int open_dir(const stele_vfs *v, const char *path, unsigned flags, stele_
     }
     begin(d);
     found = find_dir(d, clean, &index);
-    rc = judge(d, !found && (flags & STELE_OPEN_CREATE) != 0 ? SIM_CALL_CREATE : SIM_CALL_OPEN,
-            NULL);
+    rc = judge(
+            d, !found && (flags & STELE_OPEN_CREATE) != 0 ? SIM_CALL_CREATE : SIM_CALL_OPEN, NULL);
     if (rc == 0 && runs_into_file(d, clean)) {
         rc = -ENOTDIR;
     }
@@ -1589,8 +1589,8 @@ struct sim_image *sim_disk_image(struct sim_disk *d)
         e->dir = d->names[i].dir;
         memcpy(e->name, d->names[i].text, SIM_NAME_SIZE);
         e->content = n->base != NULL
-                ? sim_content_ref(n->base)
-                : sim_content_of_bytes(n->cache, n->size, d->options.sector_size);
+                             ? sim_content_ref(n->base)
+                             : sim_content_of_bytes(n->cache, n->size, d->options.sector_size);
     }
     sim_image_seal(image);
     (void)end(d, 0);
