@@ -174,7 +174,7 @@ static int dir_open(stele_dir *dir, const char *name, unsigned flags, stele_file
 {
     struct faulty_dir *d = dir_of(dir);
     struct faulty_file *f;
-    stele_file *real;
+    stele_file *real = NULL;
     int rc = fault(d->faulty);
 
     if (rc == 0) {
@@ -250,7 +250,7 @@ static int open_dir(const stele_vfs *vfs, const char *path, unsigned flags, stel
     /* The table takes a const vfs, but this one counts. */
     struct faulty *f = (struct faulty *)(uintptr_t)vfs;
     struct faulty_dir *d;
-    stele_dir *real;
+    stele_dir *real = NULL;
     int rc = fault(f);
 
     if (rc == 0) {
