@@ -304,6 +304,7 @@ stele_code sti_file_writev(
     size_t left = 0;
     stele_code code;
 
+    sti_assert(f->raw != NULL);
     for (size_t i = 0; i < count; i++) {
         if (__builtin_add_overflow(left, slices[i].len, &left)) {
             return sti_fail_at(
