@@ -408,7 +408,7 @@ stele_code sti_file_read_all(
 {
     stele_file_stat st;
     uint8_t *data;
-    size_t got;
+    size_t got = 0;
     stele_code code = sti_file_stat(f, &st, err);
 
     if (code != STELE_OK) {

@@ -19,9 +19,10 @@
 #include <unistd.h>
 
 enum {
-    NOBODY = 65534,
-    PAGE = 4096
+    NOBODY = 65534
 };
+
+#define PAGE ((size_t)4096)
 
 struct fixture {
     struct tmpdir tmp;

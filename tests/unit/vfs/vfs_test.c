@@ -245,7 +245,8 @@ static void test_writev(void **state)
 {
     enum {
         PIECES = 5 * STELE_SLICES_MAX,
-        BYTES = PIECES * 7
+        BYTES = PIECES * 7,
+        BYTES_MORE = 4 * PIECES * 7
     };
 
     static const int counts[] = {0, 1, 2, 63, 64, 65, 128, 129, PIECES};
@@ -256,7 +257,7 @@ static void test_writev(void **state)
 
     fill(data, sizeof data);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        for (size_t piece = 1; piece < 4 * BYTES; piece *= 3) {
+        for (size_t piece = 1; piece < BYTES_MORE; piece *= 3) {
             struct sti_file f = {.raw = NULL};
             size_t total = 0;
             uint8_t *back;
