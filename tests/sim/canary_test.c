@@ -2,14 +2,10 @@
  *
  * canary_test.c: the harness finds bugs, and finds none where there are none.
  */
+#include "lib/check.h"
 #include "sim/loops.h"
 #include "sim/toy_log.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

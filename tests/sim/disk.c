@@ -87,6 +87,8 @@ struct sim_disk {
     uint64_t used; /* sectors */
     uint64_t calls[16];
     uint64_t open_count;
+    void **objects; /* handles, to be freed if the program forgot them */
+    uint32_t object_count;
     struct sim_fault fault;
     uint64_t fault_seen;
     uint64_t fault_hits;
@@ -460,6 +462,26 @@ static void forget(struct sim_disk *d, struct inode *n)
     }
 }
 
+/* ---- Handles. ---- */
+
+static void *add_object(struct sim_disk *d, size_t size)
+{
+    d->objects = sim_realloc(d->objects, (d->object_count + 1) * sizeof *d->objects);
+    d->objects[d->object_count] = sim_alloc(size);
+    return d->objects[d->object_count++];
+}
+
+static void free_object(struct sim_disk *d, void *object)
+{
+    uint32_t i = 0;
+
+    while (d->objects[i] != object) {
+        i++;
+    }
+    d->objects[i] = d->objects[--d->object_count];
+    free(object);
+}
+
 /* ---- Entering a call. ---- */
 
 static void begin(struct sim_disk *d)
@@ -514,7 +536,7 @@ static struct handle *handle_of(stele_file *f)
 static void free_handle(struct handle *h)
 {
     if (h->closed && h->maps == 0) {
-        free(h);
+        free_object(h->disk, h);
     }
 }
 
@@ -1059,11 +1081,12 @@ static int dir_close(stele_dir *dir)
 {
     struct dir_handle *h = dir_of(dir);
 
-    begin(h->disk);
-    h->disk->open_count--;
-    (void)end(h->disk, 0);
-    free(h);
-    return 0;
+    struct sim_disk *d = h->disk;
+
+    begin(d);
+    d->open_count--;
+    free_object(d, h);
+    return (int)end(d, 0);
 }
 
 /* Find or make the file of an open(). */
@@ -1111,7 +1134,7 @@ static int dir_open(stele_dir *dir, const char *text, unsigned flags, stele_file
     begin(d);
     rc = open_inode(d, dh->index, text, flags, &n);
     if (rc == 0) {
-        h = sim_alloc(sizeof *h);
+        h = add_object(d, sizeof *h);
         h->file.ops = &file_ops;
         h->disk = d;
         h->inode = n;
@@ -1389,7 +1412,7 @@ static int open_dir(const stele_vfs *v, const char *path, unsigned flags, stele_
     if (!found) {
         index = make_dirs(d, clean);
     }
-    h = sim_alloc(sizeof *h);
+    h = add_object(d, sizeof *h);
     h->dir.ops = &dir_ops;
     h->disk = d;
     h->index = index;
@@ -1488,6 +1511,10 @@ void sim_disk_free(struct sim_disk *d)
         free(d->effects[i].name);
         free(d->effects[i].from);
     }
+    for (uint32_t i = 0; i < d->object_count; i++) {
+        free(d->objects[i]);
+    }
+    free(d->objects);
     free(d->inodes);
     free(d->effects);
     free(d->names);

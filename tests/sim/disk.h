@@ -97,7 +97,7 @@ struct sim_fault {
  * that of the options). NULL options: all defaults. */
 struct sim_disk *sim_disk_new(const struct sim_disk_options *options);
 struct sim_disk *sim_disk_of_image(struct sim_image *image, const struct sim_disk_options *options);
-/* All handles and maps must be closed by now; memory of others leaks. */
+/* Handles and maps that are still open are gone, too. */
 void sim_disk_free(struct sim_disk *d);
 
 const stele_vfs *sim_disk_vfs(struct sim_disk *d);

@@ -4,13 +4,11 @@
  */
 #include "sim/disk.h"
 
+#include "lib/check.h"
 #include "sim/crash.h"
 
-#include <cmocka.h>
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/vfs_suite.h"
 
-#include <cmocka.h>
+#include "lib/check.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

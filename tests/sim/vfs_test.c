@@ -2,37 +2,19 @@
  *
  * vfs_test.c: the suite of vfs_suite.h on the real file system and on ours.
  */
+#include "lib/check.h"
+#include "lib/tmpdir.h"
 #include "sim/disk.h"
 #include "sim/vfs_suite.h"
 
-#include <cmocka.h>
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static void on_posix(void **state)
 {
-    const char *temp = getenv("TMPDIR");
-    char path[256];
+    struct tmpdir t;
 
     (void)state;
-    (void)snprintf(path, sizeof path, "%s/stele-vfs-XXXXXX", temp == NULL ? "/tmp" : temp);
-    assert_non_null(mkdtemp(path));
-    vfs_suite_run(stele_vfs_posix(), path);
-    assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    tmpdir_make(&t);
+    vfs_suite_run(stele_vfs_posix(), t.path);
+    tmpdir_remove(&t);
 }
 
 static void on_disk(const struct sim_disk_options *options)
