@@ -142,6 +142,10 @@ typedef struct stele_stream_options {
     int64_t lock_wait_ms;
     bool no_map;        /* write with pwrite also where a map would be faster */
     bool no_background; /* do housekeeping inside publish, without a thread */
+
+    /* For stele_stream_recover_dir() and stele_stream_migrate_dir(): report what
+     * would be done, and change nothing. */
+    bool dry_run;
 } stele_stream_options;
 
 STELE_API void stele_stream_options_init_sized(stele_stream_options *opts, size_t struct_size);

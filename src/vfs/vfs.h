@@ -11,6 +11,9 @@
 
 #include <stele/vfs.h>
 
+/* Whether a name is one component: no '/', not "." or "..", not empty. */
+bool sti_name_is_valid(const char *name);
+
 /* An open file with its name, for errors. Zero-initialised is closed. */
 struct sti_file {
     stele_file *raw;
@@ -37,22 +40,21 @@ stele_code sti_dir_stat(
 stele_code sti_dir_list(struct sti_dir *d, stele_code (*each)(void *arg, const char *name),
         void *arg, stele_error *err);
 
-stele_code sti_file_open(struct sti_file *f, struct sti_dir *d, const char *name, unsigned flags,
-        stele_error *err);
+stele_code sti_file_open(
+        struct sti_file *f, struct sti_dir *d, const char *name, unsigned flags, stele_error *err);
 /* Close; accepts a closed one. What was not synced is not checked here. */
 void sti_file_close(struct sti_file *f);
 
 /* Read exactly len bytes, or STELE_ECORRUPT ("ends after …") if the file ends before. */
-stele_code sti_file_read(
-        struct sti_file *f, uint64_t at, void *out, size_t len, stele_error *err);
+stele_code sti_file_read(struct sti_file *f, uint64_t at, void *out, size_t len, stele_error *err);
 /* Read up to len bytes; fewer only at the end of the file. */
 stele_code sti_file_read_some(
         struct sti_file *f, uint64_t at, void *out, size_t len, size_t *got, stele_error *err);
 /* Write all of it; on failure any part may have been written. */
 stele_code sti_file_write(
         struct sti_file *f, uint64_t at, const void *data, size_t len, stele_error *err);
-stele_code sti_file_writev(struct sti_file *f, uint64_t at, const stele_slice *slices,
-        size_t count, stele_error *err);
+stele_code sti_file_writev(
+        struct sti_file *f, uint64_t at, const stele_slice *slices, size_t count, stele_error *err);
 /* STELE_ENOTSUP where the file system cannot. */
 stele_code sti_file_allocate(struct sti_file *f, uint64_t at, uint64_t len, stele_error *err);
 stele_code sti_file_truncate(struct sti_file *f, uint64_t size, stele_error *err);
