@@ -198,60 +198,27 @@ void sti_head_add(struct sti_head *head, const struct sti_index_item *item)
     if (head->params.keys) {
         struct sti_head_table *table = atomic_load_explicit(&head->table, memory_order_relaxed);
         uint32_t *links = atomic_load_explicit(&head->before[k], memory_order_relaxed);
-        uint64_t slot = slot_of(table, item->hash);
-        uint32_t there;
 
-        for (;;) {
-            there = atomic_load_explicit(&table->slots[slot], memory_order_relaxed);
-            if (there == 0 || hash_of(head, there - 1) == item->hash) {
-                break;
-            }
-            slot = (slot + 1) & table->mask;
-        }
-        links[place] = there;
-        /* Pairs with the load in sti_head_find(): item and link come first. */
-        atomic_store_explicit(
-                &table->slots[slot], (uint32_t)head->written + 1, memory_order_release);
+        table_put(head, table, head->written, item->hash, &links[place]);
     }
     head->written++;
 }
 
-void sti_head_rollback(struct sti_head *head)
+void sti_head_set(struct sti_head *head, uint64_t ordinal, const uint8_t *item)
 {
-    uint64_t count = atomic_load_explicit(&head->count, memory_order_relaxed);
+    uint64_t place;
+    unsigned k = chunk_of(ordinal, &place);
 
-    if (head->params.keys) {
-        struct sti_head_table *table = atomic_load_explicit(&head->table, memory_order_relaxed);
-
-        /* Newest first, so that each slot ends with the item before the first
-         * dropped. A slot that held none keeps its hash's first item's place
-         * as 0: the items after it in the probe order are dropped as well. */
-        while (head->written > count) {
-            uint64_t ordinal = head->written - 1;
-            uint64_t hash = hash_of(head, ordinal);
-            uint64_t slot = slot_of(table, hash);
-            uint64_t place;
-            unsigned k = chunk_of(ordinal, &place);
-            uint32_t *links = atomic_load_explicit(&head->before[k], memory_order_relaxed);
-
-            while (atomic_load_explicit(&table->slots[slot], memory_order_relaxed) !=
-                    (uint32_t)ordinal + 1) {
-                slot = (slot + 1) & table->mask;
-            }
-            atomic_store_explicit(&table->slots[slot], links[place], memory_order_release);
-            head->written--;
-        }
-    }
-    head->written = count;
+    memcpy(atomic_load_explicit(&head->chunks[k], memory_order_relaxed) + place * head->item_size,
+            item, head->item_size);
 }
 
-uint64_t sti_head_before(const struct sti_head *head, uint64_t ordinal, uint64_t hash)
+uint64_t sti_head_before(const struct sti_head *head, uint64_t ordinal)
 {
     uint64_t place;
     unsigned k = chunk_of(ordinal, &place);
     uint32_t there = atomic_load_explicit(&head->before[k], memory_order_relaxed)[place];
 
-    (void)hash;
     return there == 0 ? UINT64_MAX : (uint64_t)there - 1;
 }
 
@@ -274,7 +241,7 @@ uint64_t sti_head_find(const struct sti_head *head, uint64_t hash, uint64_t limi
         slot = (slot + 1) & table->mask;
     }
     while (ordinal != UINT64_MAX && ordinal >= limit) {
-        ordinal = sti_head_before(head, ordinal, hash);
+        ordinal = sti_head_before(head, ordinal);
     }
     return ordinal;
 }

@@ -20,8 +20,8 @@
  *
  * Locks, in the order they are taken (ranks in thread.h):
  *   delete_lock  one deletion, migration or backup of the list at a time
- *   write_lock   tail; held over the encoding of a publish, a rollover, and
- *                the last step of a deletion in the head
+ *   write_lock   tail, and every change of the view; held over the encoding of
+ *                a publish, a rollover, and the last step of a deletion in the head
  *   sync_lock    who syncs for the others (group commit)
  *   view_lock    the pointer to the view
  *   load_lock    opening a segment's files
@@ -30,6 +30,7 @@
 #ifndef STI_STREAM_STATE_H
 #define STI_STREAM_STATE_H
 
+#include "stream/bases.h"
 #include "stream/format.h"
 #include "stream/index_format.h"
 #include "stream/keys.h"
@@ -53,6 +54,11 @@ struct sti_map {
     size_t len;
 };
 
+/* Map a file, or read it into memory; *out has one count. */
+stele_code sti_map_file(struct sti_map **out, struct sti_file *f, size_t len, bool writable,
+        bool into_memory, stele_error *err);
+/* Memory (from sti_malloc()) as a map that owns it. */
+stele_code sti_map_memory(struct sti_map **out, uint8_t *data, size_t len, stele_error *err);
 struct sti_map *sti_map_ref(struct sti_map *map);
 void sti_map_unref(struct sti_map *map); /* accepts NULL */
 
@@ -88,8 +94,8 @@ void sti_head_free(struct sti_head *head); /* accepts NULL */
 /* Make room, so that the next `count` additions cannot fail. */
 stele_code sti_head_reserve(struct sti_head *head, uint64_t count, stele_error *err);
 void sti_head_add(struct sti_head *head, const struct sti_index_item *item);
-/* Drop items that were added and not published. */
-void sti_head_rollback(struct sti_head *head);
+/* Give an item that is not published yet other bytes, with the same hash. */
+void sti_head_set(struct sti_head *head, uint64_t ordinal, const uint8_t *item);
 /* Let readers see the first `count` items. */
 static inline void sti_head_publish(struct sti_head *head, uint64_t count)
 {
@@ -108,7 +114,7 @@ static inline const uint8_t *sti_head_item(const struct sti_head *head, uint64_t
 /* The newest item below `limit` with this hash, or the next older one than
  * `ordinal`; UINT64_MAX for none. */
 uint64_t sti_head_find(const struct sti_head *head, uint64_t hash, uint64_t limit);
-uint64_t sti_head_before(const struct sti_head *head, uint64_t ordinal, uint64_t hash);
+uint64_t sti_head_before(const struct sti_head *head, uint64_t ordinal);
 
 /* All items in one piece of memory (sti_free()). */
 stele_code sti_head_copy(
@@ -130,11 +136,8 @@ struct sti_segment {
     uint64_t end;         /* sealed: where the last message ends */
     const uint8_t *items; /* sealed: the index */
     uint64_t count;
-    uint8_t *items_memory; /* what `items` lies in: memory, or a map */
-    void *items_map;
-    size_t items_map_len;
-    stele_file *items_raw;
-    uint64_t damage; /* where the log's first damage is, if building the index met one */
+    struct sti_map *index_map; /* what `items` lies in */
+    bool rebuilt;              /* the index was made from the log */
 
     /* One bit an item: its checksum was verified through this map. NULL: all were. */
     _Atomic uint64_t *verified;
@@ -185,11 +188,14 @@ struct sti_tail {
     struct sti_segment *seg; /* the head; counted */
     struct sti_file log;
     bool mapped;        /* writes go through the map */
+    bool map_writable;  /* the segment's newest map is for that */
+    bool reserve;       /* blocks are allocated ahead */
     uint64_t end;       /* where the next message goes */
     uint64_t allocated; /* size of the file */
     int64_t next;       /* offset of the next message */
     int64_t time;       /* of the last index item, this segment's or the one before's */
     bool dirty;         /* written since the last sync */
+    bool name_pending;  /* a name was made since the last sync of the directory */
     bool changed;       /* index or size on disk are not those of a clean close */
     uint8_t *buffer;    /* for pwrite */
     size_t buffer_len;
@@ -226,8 +232,7 @@ struct stele_stream {
     atomic_int failed;        /* a stele_code: no more writing, and why */
     char failed_text[256];
 
-    /* Live handles: what of the head was read so far; load_lock. */
-    int64_t live_ns;
+    bool on_disk;             /* write_lock: there is at least one segment's file */
 };
 
 /* ---- What the files of this module share. ---- */
@@ -265,12 +270,9 @@ uint64_t sti_segment_lower(
 stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, uint64_t ordinal,
         stele_message *out, bool *unfit, stele_error *err);
 
-/* Drop what a sealed segment loaded, for its index is wrong, and make the
- * index from the log: a new segment object takes its place in the view. */
+/* A sealed segment's index turned out wrong: put a new object, whose index is
+ * made from the log, in its place in the view. */
 stele_code sti_stream_reindex(stele_stream *s, struct sti_segment *seg, stele_error *err);
-
-/* Where the bytes of a segment's messages end now. */
-uint64_t sti_segment_end(const struct sti_segment *seg, size_t item_size, uint64_t count);
 
 /* Refuse to write from now on; returns `code`, which *err explains. */
 stele_code sti_stream_fail(stele_stream *s, stele_code code, stele_error *err);
@@ -283,19 +285,48 @@ void sti_stream_wake(stele_stream *s);
 
 /* tail.c; under write_lock. */
 stele_code sti_tail_open(stele_stream *s, struct sti_segment *seg, uint64_t end, int64_t next,
-        stele_error *err);
-stele_code sti_tail_create(stele_stream *s, int64_t base, stele_error *err);
+        int64_t time, stele_error *err);
+/* A head without messages, in memory; then its files, and the tail moves there. */
+stele_code sti_tail_segment(
+        stele_stream *s, int64_t base, struct sti_segment **out, stele_error *err);
+stele_code sti_tail_create(stele_stream *s, struct sti_segment *seg, stele_error *err);
 stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err);
 stele_code sti_tail_roll(stele_stream *s, stele_error *err);
 stele_code sti_tail_sync(stele_stream *s, stele_error *err);
 /* Write index and side file of the tail's segment, cut the zero tail, and sync: as a clean close. */
 stele_code sti_tail_finish(stele_stream *s, stele_error *err);
+/* Let readers see all that was written. */
+void sti_tail_publish(stele_stream *s);
+/* A view in which the last segment gives way to `sealed` and then `seg`; each may be NULL. */
+stele_code sti_tail_view(stele_stream *s, struct sti_segment *sealed, struct sti_segment *seg,
+        struct sti_view **out, stele_error *err);
+/* Keep group commit from syncing the tail's file while it changes hands. */
+void sti_tail_hold(stele_stream *s);
+void sti_tail_release(stele_stream *s);
 void sti_tail_drop(stele_stream *s);
 
-/* head_load.c: scan the newest segment, and cut what is torn. */
-stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor, stele_error *err);
+/* head_load.c: read the newest segment, and cut what is torn. The next offset
+ * will not be below `floor`. A writer's tail is open after it. *sealed is the
+ * base of a segment that has become the one before the head, else -1. */
+stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
+        struct sti_segment **seg, int64_t *sealed, stele_error *err);
 
-/* live.c */
+/* Which segments there are, and what a crash left beside them. */
+struct sti_found {
+    struct sti_listing listing;
+    struct sti_leftovers leftovers;
+    struct sti_bases bases;
+};
+
+stele_code sti_stream_look(
+        stele_stream *s, struct sti_found *found, bool stats, stele_error *err);
+void sti_found_free(struct sti_found *found); /* and back to zeros */
+
+/* Load the newest segment, and put the view in force. */
+stele_code sti_stream_build(
+        stele_stream *s, const struct sti_bases *list, int64_t floor, stele_error *err);
+
+/* live.c: look at the files again. */
 stele_code sti_live_refresh(stele_stream *s, stele_error *err);
 
 /* sync.c */
