@@ -100,7 +100,7 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt() {
-    echo "  ${as_root[*]} apt-get $*" >&2
+    echo "  ${as_root[*]:+sudo }apt-get $*" >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=600 \
         "$@" </dev/null >"$log" 2>&1 || {
         cat "$log" >&2

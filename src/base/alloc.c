@@ -47,13 +47,12 @@ void *sti_malloc(size_t size)
 
 void *sti_calloc(size_t count, size_t size)
 {
-    if (must_fail()) {
+    size_t bytes;
+
+    if (must_fail() || __builtin_mul_overflow(count, size, &bytes)) {
         return NULL;
     }
-    if (count == 0 || size == 0) {
-        return calloc(1, 1);
-    }
-    return calloc(count, size); /* checks the product itself */
+    return calloc(1, bytes == 0 ? 1 : bytes);
 }
 
 void *sti_realloc(void *p, size_t count, size_t size)

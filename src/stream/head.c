@@ -204,6 +204,15 @@ void sti_head_add(struct sti_head *head, const struct sti_index_item *item)
     head->written++;
 }
 
+void sti_head_set(struct sti_head *head, uint64_t ordinal, const uint8_t *item)
+{
+    uint64_t place;
+    unsigned k = chunk_of(ordinal, &place);
+
+    memcpy(atomic_load_explicit(&head->chunks[k], memory_order_relaxed) + place * head->item_size,
+            item, head->item_size);
+}
+
 uint64_t sti_head_before(const struct sti_head *head, uint64_t ordinal)
 {
     uint64_t place;

@@ -9,7 +9,6 @@
 
 #include "stream/index_format.h"
 #include "stream/scan.h"
-
 #include "vfs/vfs.h"
 
 /* The items of a segment, in memory of its own. */
@@ -40,14 +39,18 @@ enum sti_index_verdict {
     STI_INDEX_OTHER    /* made with other parameters: STELE_EMISMATCH */
 };
 
-/* Whether an index file (its bytes) fits a log file (its bytes, of which the
- * first log_len count; log_end: where its last message ends, 0: log_len): whole items,
- * the first at the log's first message, the last at the message that ends at
- * the log's end, with the right parameters. A step, not a scan: it reads the
- * first and the last message only. *items and *count are set if it fits. */
-enum sti_index_verdict sti_index_judge(const uint8_t *index, uint64_t index_len,
-        const uint8_t *log, uint64_t log_len, int64_t base, struct sti_index_params params,
-        const uint8_t **items, uint64_t *count);
+/* Whether an index file (its bytes) fits a log file (its first log_len bytes, which are what
+ * its messages take: a zero tail is cut off by the caller): whole items, the first at the log's
+ * first message, the last at the message that ends at the log's end, with the right parameters.
+ * A step, not a scan: it reads the first and the last message only, and verifies no checksum.
+ * An empty index or a bare header fits a log without messages. *items and *count are set if it
+ * fits.
+ *
+ * Version 1 does not say its parameters: the verdict is OTHER if the items fit with other ones
+ * and not with these. One item that could be the start of a longer one is cut, and UNFIT. */
+enum sti_index_verdict sti_index_judge(const uint8_t *index, uint64_t index_len, const uint8_t *log,
+        uint64_t log_len, int64_t base, struct sti_index_params params, const uint8_t **items,
+        uint64_t *count);
 
 /* Compare every item with what a scan of the log gives. The times of a segment may start from
  * its first message's own or from any higher one. False if one differs. */

@@ -30,6 +30,7 @@
 #ifndef STI_STREAM_STATE_H
 #define STI_STREAM_STATE_H
 
+#include "stream/bases.h"
 #include "stream/format.h"
 #include "stream/index_format.h"
 #include "stream/keys.h"
@@ -93,6 +94,8 @@ void sti_head_free(struct sti_head *head); /* accepts NULL */
 /* Make room, so that the next `count` additions cannot fail. */
 stele_code sti_head_reserve(struct sti_head *head, uint64_t count, stele_error *err);
 void sti_head_add(struct sti_head *head, const struct sti_index_item *item);
+/* Give an item that is not published yet other bytes, with the same hash. */
+void sti_head_set(struct sti_head *head, uint64_t ordinal, const uint8_t *item);
 /* Let readers see the first `count` items. */
 static inline void sti_head_publish(struct sti_head *head, uint64_t count)
 {
@@ -229,8 +232,7 @@ struct stele_stream {
     atomic_int failed;        /* a stele_code: no more writing, and why */
     char failed_text[256];
 
-    /* Live handles: what of the head was read so far; load_lock. */
-    int64_t live_ns;
+    bool on_disk;             /* write_lock: there is at least one segment's file */
 };
 
 /* ---- What the files of this module share. ---- */
@@ -303,10 +305,28 @@ void sti_tail_hold(stele_stream *s);
 void sti_tail_release(stele_stream *s);
 void sti_tail_drop(stele_stream *s);
 
-/* head_load.c: scan the newest segment, and cut what is torn. */
-stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor, stele_error *err);
+/* head_load.c: read the newest segment, and cut what is torn. The next offset
+ * will not be below `floor`. A writer's tail is open after it. *sealed is the
+ * base of a segment that has become the one before the head, else -1. */
+stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
+        struct sti_segment **seg, int64_t *sealed, stele_error *err);
 
-/* live.c */
+/* Which segments there are, and what a crash left beside them. */
+struct sti_found {
+    struct sti_listing listing;
+    struct sti_leftovers leftovers;
+    struct sti_bases bases;
+};
+
+stele_code sti_stream_look(
+        stele_stream *s, struct sti_found *found, bool stats, stele_error *err);
+void sti_found_free(struct sti_found *found); /* and back to zeros */
+
+/* Load the newest segment, and put the view in force. */
+stele_code sti_stream_build(
+        stele_stream *s, const struct sti_bases *list, int64_t floor, stele_error *err);
+
+/* live.c: look at the files again. */
 stele_code sti_live_refresh(stele_stream *s, stele_error *err);
 
 /* sync.c */
