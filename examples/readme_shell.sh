@@ -15,6 +15,6 @@ sed -n 's/^\$ //p' "$work/session.txt" >"$work/commands.txt"
 cd "$work"
 while IFS= read -r line; do
     printf '$ %s\n' "$line"
-    PATH=$work/bin:$PATH bash -c "$line" </dev/null 2>&1
+    PATH=$work/bin:$PATH bash -c "$line" </dev/null 2>&1 || echo "(exit code $?)"
 done <commands.txt >actual.txt
 diff session.txt actual.txt

@@ -3,7 +3,7 @@
 """Check the rules of STYLE.md that no other tool knows.
 
   S1  each file of ours begins with its licence, "SPDX-License-Identifier: MIT"
-  S2  below it a C file of the library says "name.c: one sentence", or nothing
+  S2  below it a header says "name.h: one sentence"
   S3  no notes to oneself: issues are the place for what is still to do
   S4  lines end without blanks, files end with one line feed, no tabs in C
   S5  a header is guarded by a name made of its path
@@ -48,7 +48,7 @@ def check_lines(path, text):
 
 def check_c(path, text):
     lines = text.split("\n")
-    if lines[0] == "/* SPDX-License-Identifier: MIT" and path.parts[0] in ("src", "include"):
+    if path.suffix == ".h" and path.parts[0] in ("src", "include"):
         if len(lines) < 3 or not lines[2].startswith(f" * {path.name}: "):
             report("S2", path, 3, f'the first sentence must begin with "{path.name}: "')
     if path.suffix == ".h" and guard_of(path) and f"#ifndef {guard_of(path)}\n" not in text:

@@ -99,6 +99,7 @@ fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# A password that sudo may want is asked for and read on the terminal.
 apt() {
     echo "  ${as_root[*]:+sudo }apt-get $*" >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=600 \
@@ -108,9 +109,6 @@ apt() {
         exit 1
     }
 }
-if [ ${#as_root[@]} -ne 0 ]; then
-    sudo -v || exit 1 # asks for the password while there is a terminal
-fi
 apt update
 apt install --no-install-recommends "${missing[@]}"
 look

@@ -61,7 +61,8 @@ static stele_code reserve(stele_buf *buf, size_t need, stele_error *err)
     }
     data = sti_realloc(buf->data, capacity, 1);
     if (data == NULL) {
-        return sti_fail_memory(err, capacity);
+        (void)sti_fail_memory(err, capacity);
+        return STELE_ENOMEM;
     }
     buf->data = data;
     buf->capacity = capacity;

@@ -35,10 +35,9 @@
 enum {
     FILE_MODE = 0600,
     DIR_MODE = 0700,
-    LIST_BUFFER_SIZE = 4096
+    LIST_BUFFER_SIZE = 4096,
+    OPEN_FLAGS_UNKNOWN = ~(STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL)
 };
-
-static const unsigned OPEN_FLAGS = STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL;
 
 struct posix_file {
     stele_file base;
@@ -235,28 +234,33 @@ static int file_map(stele_file *file, size_t len, bool writable, void **out)
 
 /* Pages behind the end of the file are an error here, not a signal. An older
  * kernel gets a weaker hint: touching the pages instead could raise SIGBUS. */
+static int wake_pages(void *from, size_t len, bool writable)
+{
+    int rc;
+
+#ifdef MADV_POPULATE_WRITE
+    do {
+        rc = madvise(from, len, writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+    } while (rc < 0 && errno == EINTR);
+    if (rc == 0 || errno != EINVAL) {
+        return rc < 0 ? -errno : 0;
+    }
+#endif
+    (void)writable;
+    rc = madvise(from, len, MADV_WILLNEED);
+    return rc < 0 ? -errno : 0;
+}
+
 static int file_prefault(stele_file *file, void *map, size_t at, size_t len, bool writable)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t skip = at % page;
-    uint8_t *from = (uint8_t *)map + (at - skip);
-    int rc;
 
     (void)file;
     if (len > SIZE_MAX - skip) {
         return -EINVAL;
     }
-    do {
-        rc = -1;
-        errno = EINVAL;
-#ifdef MADV_POPULATE_WRITE
-        rc = madvise(from, len + skip, writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-#endif
-        if (rc < 0 && errno == EINVAL) {
-            rc = madvise(from, len + skip, MADV_WILLNEED);
-        }
-    } while (rc < 0 && errno == EINTR);
-    return rc < 0 ? -errno : 0;
+    return wake_pages((uint8_t *)map + (at - skip), len + skip, writable);
 }
 
 static int file_unmap(stele_file *file, void *map, size_t len)
@@ -337,7 +341,8 @@ static int dir_open(stele_dir *dir, const char *name, unsigned flags, stele_file
     int open_flags = (flags & STELE_OPEN_WRITE) != 0 ? O_RDWR : O_RDONLY;
     int fd;
 
-    if ((flags & ~OPEN_FLAGS) != 0 || (exclusive && !create) || !sti_name_is_valid(name)) {
+    if ((flags & (unsigned)OPEN_FLAGS_UNKNOWN) != 0 || (exclusive && !create) ||
+            !sti_name_is_valid(name)) {
         return -EINVAL;
     }
     open_flags |= (create ? O_CREAT : 0) | (exclusive ? O_EXCL : 0);
@@ -541,7 +546,7 @@ static int vfs_open_dir(const stele_vfs *vfs, const char *path, unsigned flags, 
     int fd;
 
     (void)vfs;
-    if ((flags & ~OPEN_FLAGS) != 0 || path[0] == '\0' ||
+    if ((flags & (unsigned)OPEN_FLAGS_UNKNOWN) != 0 || path[0] == '\0' ||
             ((flags & STELE_OPEN_EXCL) != 0 && (flags & STELE_OPEN_CREATE) == 0)) {
         return -EINVAL;
     }

@@ -304,6 +304,7 @@ stele_code sti_file_writev(
     size_t left = 0;
     stele_code code;
 
+    sti_assert(f->raw != NULL);
     for (size_t i = 0; i < count; i++) {
         if (__builtin_add_overflow(left, slices[i].len, &left)) {
             return sti_fail_at(
@@ -407,7 +408,7 @@ stele_code sti_file_read_all(
 {
     stele_file_stat st;
     uint8_t *data;
-    size_t got;
+    size_t got = 0;
     stele_code code = sti_file_stat(f, &st, err);
 
     if (code != STELE_OK) {

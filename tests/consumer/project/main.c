@@ -22,7 +22,8 @@ static int run(const char *dir, stele_error *err)
         return 0;
     }
     if (stele_stream_publish(s, &m, 1, &next, err) == STELE_OK &&
-            stele_stream_sync(s, NULL, err) == STELE_OK && stele_messages_new(&ms, err) == STELE_OK &&
+            stele_stream_sync(s, NULL, err) == STELE_OK &&
+            stele_messages_new(&ms, err) == STELE_OK &&
             stele_stream_get(s, next - 1, ms, err) == STELE_OK) {
         done = stele_bytes_equal(stele_messages_at(ms, 0)->value, m.value);
     }
