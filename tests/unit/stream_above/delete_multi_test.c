@@ -2,6 +2,8 @@
 #include "unit/stream_above/full_disk.h"
 #include "unit/stream_above/streams.h"
 
+#include <pthread.h>
+
 enum {
     ROLLOVER = 600
 };
@@ -325,6 +327,59 @@ static void dropped_segments_make_room_for_the_rest(void **state)
     fixture_close(f);
 }
 
+struct deleter {
+    pthread_t thread;
+    stele_stream *s;
+    stele_offsets *set;
+    int64_t count;
+    stele_code rc;
+};
+
+static void *run_deleter(void *arg)
+{
+    struct deleter *d = arg;
+    stele_deleted deleted = {.count = 0};
+
+    d->rc = stele_stream_delete_multi(d->s, d->set, NULL, &deleted, NULL);
+    d->count = deleted.count;
+    return NULL;
+}
+
+/* While one thread works on a segment, the other makes it begin later, or go:
+ * each still deletes all that it was asked to. */
+static void two_threads_delete_at_once(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct fixture *f = fixture_open(ROLLOVER, STELE_STREAM_V2, NULL);
+        struct deleter deleters[2];
+        stele_error err;
+
+        publish_many(f, 200, 7);
+        for (int64_t d = 0; d < 2; d++) {
+            deleters[d] = (struct deleter){.s = f->s, .set = new_set()};
+            for (int64_t i = d; i < 200; i += 2) {
+                if (i % 7 != 3) {
+                    ask(f, deleters[d].set, i);
+                }
+            }
+        }
+        for (int d = 0; d < 2; d++) {
+            assert_int_equal(
+                    pthread_create(&deleters[d].thread, NULL, run_deleter, &deleters[d]), 0);
+        }
+        for (int d = 0; d < 2; d++) {
+            assert_int_equal(pthread_join(deleters[d].thread, NULL), 0);
+            CHECK_CODE(deleters[d].rc, STELE_OK);
+            assert_int_equal(deleters[d].count, stele_offsets_count(deleters[d].set));
+            stele_offsets_free(deleters[d].set);
+        }
+        check_model(f);
+        CHECK_OK(stele_stream_sync(f->s, NULL, &err), &err);
+        fixture_close(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +391,7 @@ int main(void)
             cmocka_unit_test(waits_and_can_be_canceled),
             cmocka_unit_test(of_nothing_is_fine),
             cmocka_unit_test(full_disk_drops_whole_segments),
+            cmocka_unit_test(two_threads_delete_at_once),
             cmocka_unit_test(dropped_segments_make_room_for_the_rest),
     };
 
