@@ -345,20 +345,20 @@ static void *run_deleter(void *arg)
     return NULL;
 }
 
-/* While one thread works on a segment, the other makes it begin later, or go:
- * each still deletes all that it was asked to. */
+/* One thread deletes every second message, the other those and others. While
+ * it waits for the first to finish a segment, that makes the segment begin
+ * later than the lowest offset that it is about to ask for. */
 static void two_threads_delete_at_once(void **state)
 {
     (void)state;
     for (int round = 0; round < 20; round++) {
         struct fixture *f = fixture_open(ROLLOVER, STELE_STREAM_V2, NULL);
         struct deleter deleters[2];
-        stele_error err;
 
         publish_many(f, 200, 7);
         for (int64_t d = 0; d < 2; d++) {
             deleters[d] = (struct deleter){.s = f->s, .set = new_set()};
-            for (int64_t i = d; i < 200; i += 2) {
+            for (int64_t i = 0; i < 200; i += 2 - d) {
                 if (i % 7 != 3) {
                     ask(f, deleters[d].set, i);
                 }
@@ -371,11 +371,10 @@ static void two_threads_delete_at_once(void **state)
         for (int d = 0; d < 2; d++) {
             assert_int_equal(pthread_join(deleters[d].thread, NULL), 0);
             CHECK_CODE(deleters[d].rc, STELE_OK);
-            assert_int_equal(deleters[d].count, stele_offsets_count(deleters[d].set));
             stele_offsets_free(deleters[d].set);
         }
+        assert_int_equal(deleters[0].count + deleters[1].count, 200 - model_there(f));
         check_model(f);
-        CHECK_OK(stele_stream_sync(f->s, NULL, &err), &err);
         fixture_close(f);
     }
 }
