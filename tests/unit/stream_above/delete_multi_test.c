@@ -327,6 +327,58 @@ static void dropped_segments_make_room_for_the_rest(void **state)
     fixture_close(f);
 }
 
+/* What is reported is what is gone, wherever memory ran out. */
+static stele_code delete_newest(struct fixture *f, struct fail_nth *fail)
+{
+    stele_deleted deleted = {.count = 0, .offsets = new_set()};
+    stele_offsets *set = new_set();
+    stele_code rc;
+    stele_error err;
+
+    for (int64_t i = (int64_t)f->count - 40; i < (int64_t)f->count; i++) {
+        if (i % 5 != 0) {
+            CHECK_OK(stele_offsets_add(set, i, &err), &err);
+        }
+    }
+    sti_alloc_set_hook(fail_nth_hook, fail);
+    rc = stele_stream_delete_multi(f->s, set, NULL, &deleted, &err);
+    sti_alloc_set_hook(NULL, NULL);
+    assert_int_equal(stele_offsets_count(deleted.offsets), deleted.count);
+    assert_true(rc != STELE_OK || deleted.count == 32);
+    for (int64_t at = stele_offsets_next(deleted.offsets, 0); at >= 0;
+            at = stele_offsets_next(deleted.offsets, at + 1)) {
+        f->model[at].there = false;
+    }
+    check_model(f);
+    stele_offsets_free(deleted.offsets);
+    stele_offsets_free(set);
+    return rc;
+}
+
+static void survives_failing_allocations(void **state)
+{
+    struct fixture *f = fixture_open(ROLLOVER, STELE_STREAM_V2, NULL);
+    struct fail_nth fail = {.nth = 0};
+
+    (void)state;
+    for (;; fail.nth++) {
+        stele_code rc;
+
+        publish_many(f, 40, 7);
+        fail.count = 0;
+        rc = delete_newest(f, &fail);
+        if (fail.count <= fail.nth) {
+            CHECK_CODE(rc, STELE_OK);
+            break;
+        }
+        if (rc != STELE_OK) {
+            CHECK_CODE(rc, STELE_ENOMEM);
+        }
+    }
+    assert_true(fail.nth > 20);
+    fixture_close(f);
+}
+
 struct deleter {
     pthread_t thread;
     stele_stream *s;
@@ -390,6 +442,7 @@ int main(void)
             cmocka_unit_test(waits_and_can_be_canceled),
             cmocka_unit_test(of_nothing_is_fine),
             cmocka_unit_test(full_disk_drops_whole_segments),
+            cmocka_unit_test(survives_failing_allocations),
             cmocka_unit_test(two_threads_delete_at_once),
             cmocka_unit_test(dropped_segments_make_room_for_the_rest),
     };
