@@ -253,7 +253,7 @@ static void test_message_in_a_value(void **state)
 {
     uint8_t inner[28 + 5];
     uint8_t value[16 + sizeof inner + 16];
-    uint8_t log[3 * 28 + sizeof value + 2];
+    uint8_t log[(size_t)3 * 28 + sizeof value + 2];
     size_t at = 0;
     size_t second;
     struct sti_scan scan;
