@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dir_tool.c: segments of a directory and their files.
+ */
+#include "stream/dir_tool.h"
+
+#include "base/alloc.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "stream/index_file.h"
+
+#include <string.h>
+
+stele_code sti_tool_open(struct sti_tool *tool, const char *path, const stele_stream_options *opts,
+        bool writes, stele_error *err)
+{
+    stele_code rc;
+
+    memset(tool, 0, sizeof *tool);
+    if (path == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no directory given");
+    }
+    if (opts == NULL) {
+        stele_stream_options_init(&tool->opts);
+        tool->opts.index_auto = true;
+    } else {
+        rc = sti_options_copy(&tool->opts, sizeof tool->opts, opts, "stele_stream_options", err);
+        if (rc != STELE_OK) {
+            return rc;
+        }
+    }
+    tool->strict = !tool->opts.index_auto;
+    rc = sti_dir_open(&tool->dir, tool->opts.env, path, STELE_OPEN_READ, err);
+    if (rc == STELE_OK && writes && !tool->opts.dry_run) {
+        rc = sti_lock_take(
+                &tool->lock, &tool->dir, STI_LOCK_NAME, true, tool->opts.lock_wait_ms, err);
+    }
+    if (rc != STELE_OK) {
+        sti_tool_close(tool);
+    }
+    return rc;
+}
+
+void sti_tool_close(struct sti_tool *tool)
+{
+    sti_file_close(&tool->lock);
+    sti_dir_close(&tool->dir);
+}
+
+stele_code sti_bases_of(struct sti_bases *out, const struct sti_listing *listing,
+        const struct sti_leftovers *leftovers, stele_error *err)
+{
+    int64_t *bases = sti_calloc(listing->count, sizeof *bases);
+    size_t count = 0;
+
+    if (bases == NULL) {
+        return sti_fail_memory(err, listing->count * sizeof *bases);
+    }
+    for (size_t i = sti_listing_next_log(listing, 0); i < listing->count;
+            i = sti_listing_next_log(listing, i + 1)) {
+        if (leftovers == NULL || !sti_leftovers_has_log(leftovers, listing->entries[i].base)) {
+            bases[count++] = listing->entries[i].base;
+        }
+    }
+    out->bases = bases;
+    out->count = count;
+    return STELE_OK;
+}
+
+stele_code sti_params_guess_of(struct sti_params_guess *out, struct sti_dir *dir,
+        const struct sti_bases *bases, const stele_stream_options *opts, bool strict,
+        stele_error *err)
+{
+    struct sti_index_params given = {.times = opts->time_index, .keys = opts->key_index};
+    struct sti_index_params found = given;
+    bool known = strict || given.times || given.keys;
+
+    /* The newest settles what is not known: it is what a writer goes on with. */
+    for (size_t i = 0; i < bases->count; i++) {
+        struct sti_index_params params;
+        char name[STI_NAME_SIZE];
+
+        if (!sti_index_detect(dir, bases->bases[i], &params)) {
+            continue;
+        }
+        if (strict && (params.times != given.times || params.keys != given.keys)) {
+            sti_name_index(name, bases->bases[i]);
+            return sti_fail_at(err, STELE_EMISMATCH, name, -1,
+                    "the index holds %s and %s, the options say otherwise",
+                    params.times ? "times" : "no times", params.keys ? "keys" : "no keys");
+        }
+        found = params;
+        known = true;
+    }
+    out->params = found;
+    out->known = known;
+    return STELE_OK;
+}
+
+stele_code sti_loaded_read(struct sti_loaded *out, struct sti_dir *dir, int64_t base,
+        const struct sti_params_guess *guess, stele_error *err)
+{
+    struct sti_loaded files = {.base = base};
+    char name[STI_NAME_SIZE];
+    stele_code rc;
+
+    sti_name_log(name, base);
+    rc = sti_stream_read_file(dir, name, &files.log, &files.log_len, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    sti_name_index(name, base);
+    rc = sti_stream_read_file(dir, name, &files.index, &files.index_len, err);
+    if (rc != STELE_OK && rc != STELE_ENOTFOUND) {
+        sti_loaded_free(&files);
+        return rc;
+    }
+    files.params = guess->params;
+    files.params_known = guess->known;
+    if (sti_index_detect(dir, base, &files.params)) {
+        files.params_known = true;
+    }
+    *out = files;
+    return STELE_OK;
+}
+
+void sti_loaded_free(struct sti_loaded *files)
+{
+    sti_free(files->log);
+    sti_free(files->index);
+    memset(files, 0, sizeof *files);
+}
+
+stele_code sti_log_replace(struct sti_dir *dir, const char *temporary, const char *name,
+        stele_bytes bytes, bool sync, stele_error *err)
+{
+    struct sti_file f = {0};
+    /* What a crash left under that name must not become a part of the log. */
+    stele_code rc = sti_dir_unlink(dir, temporary, NULL, err);
+
+    if (rc == STELE_OK) {
+        rc = sti_file_open(
+                &f, dir, temporary, STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
+    }
+    if (rc == STELE_OK && bytes.len > 0) {
+        rc = sti_file_write(&f, 0, bytes.data, bytes.len, err);
+    }
+    if (rc == STELE_OK && sync) {
+        rc = sti_file_sync(&f, false, err);
+    }
+    sti_file_close(&f);
+    if (rc == STELE_OK) {
+        rc = sti_dir_rename(dir, temporary, name, err);
+    }
+    return rc;
+}
+
+stele_code sti_segment_make_empty(struct sti_dir *dir, int64_t base, stele_stream_version version,
+        const struct sti_params_guess *params, stele_error *err)
+{
+    uint8_t header[STI_LOG_HEADER_SIZE];
+    char temporary[STI_NAME_SIZE];
+    char name[STI_NAME_SIZE];
+    size_t len = version == STELE_STREAM_V1 ? 0 : sizeof header;
+    stele_code rc;
+
+    sti_log_header_put(header);
+    sti_name_recover(temporary, base);
+    sti_name_log(name, base);
+    rc = sti_log_replace(dir, temporary, name, stele_bytes_of(header, len), true, err);
+    if (rc == STELE_OK && params->known) {
+        rc = sti_index_write(dir, base, version, params->params, NULL, 0, err);
+    }
+    return rc == STELE_OK ? sti_dir_sync(dir, err) : rc;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * publish.c: appending messages, and making them durable.
+ *
+ * Under write_lock messages are encoded behind the tail's end; then one
+ * release store of the head's item count lets readers see all of them. With
+ * auto_sync that store waits for a sync, which concurrent callers share: one
+ * of them (the leader) yields the processor once, so that others can join,
+ * and then syncs for all that was written by then.
+ *
+ * When a write fails, what reached the file is cut off again, durably, before
+ * anything else is written there: a shorter message written over it could
+ * otherwise make its whole successors reappear after a crash. If that fails
+ * too, the handle stops writing.
+ */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/mutant.h"
+#include "stream/state.h"
+
+#include <inttypes.h>
+
+/* Bytes that the messages need; refuses what no format can hold. */
+static stele_code measure(stele_stream_version version, const stele_message *messages, size_t count,
+        size_t *total, stele_error *err)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const stele_message *m = &messages[i];
+
+        if ((m->key.data == NULL && m->key.len > 0) ||
+                (m->value.data == NULL && m->value.len > 0)) {
+            return sti_fail(err, STELE_EINVAL, "message %zu: bytes without data", i);
+        }
+        if (m->key.len > STELE_MESSAGE_SIZE_MAX ||
+                m->value.len > STELE_MESSAGE_SIZE_MAX - m->key.len) {
+            return sti_fail(err, STELE_ETOOBIG,
+                    "message %zu: key and value are larger than %zu bytes together", i,
+                    STELE_MESSAGE_SIZE_MAX);
+        }
+        if (__builtin_add_overflow(
+                    sum, sti_message_size(version, m->key.len, m->value.len), &sum)) {
+            return sti_fail(err, STELE_ETOOBIG, "too much to publish at once");
+        }
+    }
+    *total = sum;
+    return STELE_OK;
+}
+
+static stele_code reserve_buffer(struct sti_tail *t, size_t len, stele_error *err)
+{
+    uint8_t *buffer;
+
+    if (len <= t->buffer_len) {
+        return STELE_OK;
+    }
+    buffer = sti_realloc(t->buffer, len, 1);
+    if (buffer == NULL) {
+        return sti_fail_memory(err, len);
+    }
+    t->buffer = buffer;
+    t->buffer_len = len;
+    return STELE_OK;
+}
+
+static void encode(uint8_t *out, const struct sti_tail *t, const stele_message *messages,
+        size_t count, stele_time now)
+{
+    stele_stream_version version = t->seg->version;
+
+    for (size_t i = 0; i < count; i++) {
+        const stele_message *m = &messages[i];
+
+        sti_message_put(
+                out, version, t->next + (int64_t)i, m->time != 0 ? m->time : now, m->key, m->value);
+        out += sti_message_size(version, m->key.len, m->value.len);
+    }
+}
+
+/* Take back what a failed write may have left behind the end. */
+static void cut_back(stele_stream *s, stele_code rc, stele_error *err)
+{
+    struct sti_tail *t = &s->tail;
+
+    t->changed = true;
+    if (STI_MUTANT(APPEND_AFTER_FAILURE)) {
+        return;
+    }
+    if (sti_file_truncate(&t->log, t->end, NULL) != STELE_OK ||
+            sti_file_sync(&t->log, true, NULL) != STELE_OK) {
+        (void)sti_stream_fail(s, rc, err);
+        return;
+    }
+    t->allocated = t->end;
+}
+
+static stele_code write_bytes(stele_stream *s, const stele_message *messages, size_t count,
+        size_t total, stele_time now, stele_error *err)
+{
+    struct sti_tail *t = &s->tail;
+    stele_code rc;
+
+    if (t->mapped) {
+        struct sti_map *map = atomic_load_explicit(&t->seg->map, memory_order_relaxed);
+
+        sti_debug_assert(map->len - t->end >= total);
+        encode(map->data + t->end, t, messages, count, now);
+        return STELE_OK;
+    }
+    rc = reserve_buffer(t, total, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    encode(t->buffer, t, messages, count, now);
+    rc = sti_file_write(&t->log, t->end, t->buffer, total, err);
+    if (rc != STELE_OK) {
+        cut_back(s, rc, err);
+    } else if (t->end + total > t->allocated) {
+        t->allocated = t->end + total;
+    }
+    return rc;
+}
+
+static void add_items(
+        struct sti_tail *t, const stele_message *messages, size_t count, stele_time now)
+{
+    struct sti_head *head = t->seg->head;
+
+    for (size_t i = 0; i < count; i++) {
+        stele_message m = messages[i];
+        struct sti_index_item item;
+
+        m.offset = t->next;
+        m.time = m.time != 0 ? m.time : now;
+        sti_index_item_of(&item, head->params, &m, t->end, t->time);
+        sti_head_add(head, &item);
+        t->end += sti_message_size(t->seg->version, m.key.len, m.value.len);
+        t->time = head->params.times ? item.time : 0;
+        t->next++;
+    }
+}
+
+static stele_code append(
+        stele_stream *s, const stele_message *messages, size_t count, stele_error *err)
+{
+    struct sti_tail *t = &s->tail;
+    stele_time now = 0;
+    size_t total;
+    stele_code rc;
+
+    if (t->end > (uint64_t)s->opts.rollover && t->seg->head->written > 0) {
+        rc = sti_tail_roll(s, err);
+        if (rc != STELE_OK) {
+            return rc;
+        }
+    }
+    rc = measure(t->seg->version, messages, count, &total, err);
+    if (rc == STELE_OK && t->next > INT64_MAX - (int64_t)count) {
+        rc = sti_fail(err, STELE_ETOOBIG, "no offsets are left");
+    }
+    rc = rc != STELE_OK ? rc : sti_head_reserve(t->seg->head, count, err);
+    rc = rc != STELE_OK ? rc : sti_tail_room(s, total, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < count && now == 0; i++) {
+        now = messages[i].time == 0 ? sti_env_now(&s->env) : 0;
+    }
+    rc = write_bytes(s, messages, count, total, now, err);
+    if (rc == STELE_OK) {
+        add_items(t, messages, count, now);
+        t->dirty = true;
+        t->changed = true;
+    }
+    return rc;
+}
+
+static stele_code publish(stele_stream *s, int64_t expected, const stele_message *messages,
+        size_t count, int64_t *next_offset, stele_error *err)
+{
+    int64_t next;
+    stele_code rc;
+
+    sti_mutex_lock(&s->write_lock);
+    rc = sti_stream_writable(s, err);
+    if (rc == STELE_OK && expected >= 0 && expected != s->tail.next) {
+        rc = sti_fail(err, STELE_ECONFLICT, "the next offset is %" PRId64 ", not %" PRId64,
+                s->tail.next, expected);
+    }
+    if (rc == STELE_OK && count > 0) {
+        rc = append(s, messages, count, err);
+    }
+    next = s->tail.next;
+    if (rc == STELE_OK && (!s->opts.auto_sync || STI_MUTANT(ACK_BEFORE_SYNC))) {
+        sti_tail_publish(s);
+    }
+    sti_mutex_unlock(&s->write_lock);
+    if (rc == STELE_OK && s->opts.auto_sync && count > 0 && !STI_MUTANT(ACK_BEFORE_SYNC)) {
+        rc = sti_stream_commit(s, next, err);
+    }
+    if (rc == STELE_OK) {
+        sti_stream_wake(s);
+        if (next_offset != NULL) {
+            *next_offset = next;
+        }
+    }
+    return rc;
+}
+
+stele_code stele_stream_publish(stele_stream *s, const stele_message *messages, size_t count,
+        int64_t *next_offset, stele_error *err)
+{
+    if (s == NULL || (messages == NULL && count > 0)) {
+        return sti_fail(err, STELE_EINVAL, "nothing to publish, or nowhere");
+    }
+    return publish(s, -1, messages, count, next_offset, err);
+}
+
+stele_code stele_stream_publish_at(stele_stream *s, int64_t expected, const stele_message *messages,
+        size_t count, int64_t *next_offset, stele_error *err)
+{
+    if (s == NULL || (messages == NULL && count > 0)) {
+        return sti_fail(err, STELE_EINVAL, "nothing to publish, or nowhere");
+    }
+    if (expected < 0) {
+        return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is not one to expect", expected);
+    }
+    return publish(s, expected, messages, count, next_offset, err);
+}
+
+/* ---- Group commit. ---- */
+
+/* What the leader is to sync. */
+struct commit {
+    struct sti_segment *seg;
+    uint64_t written;
+    int64_t next;
+    bool dirty;
+    bool name_pending;
+};
+
+/* Become the leader, unless somebody is. */
+static bool lead(stele_stream *s, struct commit *c)
+{
+    bool mine = false;
+
+    sti_mutex_lock(&s->write_lock);
+    sti_mutex_lock(&s->sync_lock);
+    if (!s->syncing) {
+        s->syncing = true;
+        mine = true;
+        c->seg = sti_segment_ref(s->tail.seg);
+        c->written = c->seg->head->written;
+        c->next = s->tail.next;
+        c->dirty = s->tail.dirty;
+        c->name_pending = s->tail.name_pending;
+        s->tail.dirty = false;
+        s->tail.name_pending = false;
+    }
+    sti_mutex_unlock(&s->sync_lock);
+    sti_mutex_unlock(&s->write_lock);
+    return mine;
+}
+
+/* The leader's work. The tail's file cannot change hands meanwhile: whoever
+ * wants that waits until nobody syncs (sti_tail_hold()). */
+static stele_code sync_for_all(stele_stream *s, const struct commit *c, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    if (c->dirty && !STI_MUTANT(PUBLISH_NOT_SYNCED)) {
+        rc = sti_file_sync(&s->tail.log, true, err);
+    }
+    if (rc == STELE_OK && c->name_pending && !STI_MUTANT(NAME_NOT_SYNCED)) {
+        rc = sti_dir_sync(&s->dir, err);
+    }
+    if (rc != STELE_OK && !STI_MUTANT(SYNC_FAILURE_RETRIED)) {
+        rc = sti_stream_fail(s, rc, err);
+    }
+    if (rc == STELE_OK) {
+        if (s->opts.auto_sync) {
+            sti_head_publish(c->seg->head, c->written);
+            atomic_store_explicit(&s->next, c->next, memory_order_release);
+        }
+        atomic_store(&s->durable, c->next);
+    }
+    return rc;
+}
+
+stele_code sti_stream_commit(stele_stream *s, int64_t upto, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    while (atomic_load(&s->durable) < upto) {
+        struct commit c;
+
+        if (atomic_load(&s->failed) != STELE_OK) {
+            return sti_stream_writable(s, err);
+        }
+        sti_thread_yield();
+        if (lead(s, &c)) {
+            rc = sync_for_all(s, &c, err);
+            sti_segment_unref(c.seg);
+            sti_tail_release(s);
+            if (rc != STELE_OK) {
+                return rc;
+            }
+            continue;
+        }
+        sti_mutex_lock(&s->sync_lock);
+        while (s->syncing && atomic_load(&s->durable) < upto) {
+            sti_cond_wait(&s->sync_cond, &s->sync_lock);
+        }
+        sti_mutex_unlock(&s->sync_lock);
+    }
+    return rc;
+}
+
+stele_code stele_stream_sync(stele_stream *s, int64_t *durable_offset, stele_error *err)
+{
+    int64_t upto;
+    stele_code rc;
+
+    if (s == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no stream");
+    }
+    if (s->mode != STI_MODE_WRITER) {
+        return stele_stream_next_offset(s, durable_offset != NULL ? durable_offset : &upto, err);
+    }
+    sti_mutex_lock(&s->write_lock);
+    upto = s->tail.next;
+    rc = sti_stream_writable(s, err);
+    sti_mutex_unlock(&s->write_lock);
+    rc = rc != STELE_OK ? rc : sti_stream_commit(s, upto, err);
+    if (rc == STELE_OK && durable_offset != NULL) {
+        *durable_offset = atomic_load(&s->durable);
+    }
+    return rc;
+}

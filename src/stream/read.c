@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * read.c: consuming messages, and getting one, by offset.
+ */
+#include "stream/read.h"
+
+#include "base/error.h"
+
+#include <inttypes.h>
+
+stele_code sti_read_run(stele_stream *s, sti_read_fn *read, void *arg, stele_error *err)
+{
+    stele_code rc = STELE_ECORRUPT;
+
+    for (int tries = 0; tries < 3; tries++) {
+        struct sti_view *view = sti_stream_view(s);
+        struct sti_segment *unfit = NULL;
+
+        rc = read(s, view, arg, &unfit, err);
+        if (unfit != NULL) {
+            stele_code again = sti_stream_reindex(s, unfit, err);
+
+            sti_view_unref(view);
+            if (again != STELE_OK) {
+                return again;
+            }
+            continue;
+        }
+        sti_view_unref(view);
+        break;
+    }
+    return rc;
+}
+
+/* ---- Consume. ---- */
+
+static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, uint64_t count,
+        struct sti_consume *c, struct sti_segment **unfit, stele_error *err)
+{
+    uint64_t n = count - from;
+    stele_code rc;
+
+    if (n > (uint64_t)c->count_max) {
+        n = (uint64_t)c->count_max;
+    }
+    if (n > SIZE_MAX / sizeof(stele_message)) {
+        n = SIZE_MAX / sizeof(stele_message);
+    }
+    rc = sti_messages_reserve(c->out, (size_t)n, err);
+    rc = rc != STELE_OK ? rc
+                        : sti_messages_pin(c->out,
+                                  atomic_load_explicit(&seg->map, memory_order_acquire), err);
+    for (uint64_t i = 0; i < n && rc == STELE_OK; i++) {
+        bool wrong = false;
+
+        rc = sti_segment_message(s, seg, from + i, &c->out->items[i], &wrong, err);
+        if (rc == STELE_OK) {
+            c->out->count++;
+        } else if (i > 0 && !wrong) {
+            break; /* The next call will meet the damage. */
+        } else if (wrong) {
+            sti_messages_reset(c->out);
+            *unfit = seg;
+            return rc;
+        }
+    }
+    if (c->out->count == 0) {
+        return rc;
+    }
+    c->next = c->out->items[c->out->count - 1].offset + 1;
+    return STELE_OK;
+}
+
+stele_code sti_consume_at_end(struct sti_consume *c, int64_t next, stele_error *err)
+{
+    if (c->offset > next) {
+        return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is beyond the next, %" PRId64,
+                c->offset, next);
+    }
+    c->next = next;
+    return STELE_OK;
+}
+
+static stele_code consume(stele_stream *s, struct sti_view *view, void *arg,
+        struct sti_segment **unfit, stele_error *err)
+{
+    struct sti_consume *c = arg;
+    size_t item_size = sti_index_item_size(s->params);
+    int64_t from = c->offset == STELE_OFFSET_OLDEST ? 0 : c->offset;
+    int64_t next = atomic_load_explicit(&s->next, memory_order_acquire);
+
+    sti_messages_reset(c->out);
+    for (size_t i = sti_view_find(view, from); i < view->count; i++) {
+        struct sti_segment *seg = view->segments[i];
+        stele_code rc = sti_segment_load(s, seg, err);
+        uint64_t count;
+        uint64_t ordinal;
+
+        if (rc != STELE_OK) {
+            return rc;
+        }
+        count = sti_segment_count(seg);
+        ordinal = sti_segment_lower(seg, item_size, count, from);
+        if (ordinal < count) {
+            return fill(s, seg, ordinal, count, c, unfit, err);
+        }
+    }
+    return sti_consume_at_end(c, next, err);
+}
+
+stele_code sti_consume_check(const stele_stream *s, const struct sti_consume *c, stele_error *err)
+{
+    if (s == NULL || c->out == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no stream, or no container for its messages");
+    }
+    if (c->count_max < 1) {
+        return sti_fail(err, STELE_EINVAL, "cannot read %" PRId64 " messages", c->count_max);
+    }
+    if (c->offset < 0 && c->offset != STELE_OFFSET_OLDEST && c->offset != STELE_OFFSET_NEWEST) {
+        return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is negative", c->offset);
+    }
+    return STELE_OK;
+}
+
+stele_code sti_read_refresh(stele_stream *s, int64_t offset, stele_error *err)
+{
+    if (s->mode == STI_MODE_LIVE &&
+            (offset == STELE_OFFSET_NEWEST || offset == STELE_OFFSET_OLDEST ||
+                    offset >= atomic_load_explicit(&s->next, memory_order_acquire))) {
+        return sti_live_refresh(s, err);
+    }
+    return STELE_OK;
+}
+
+stele_code stele_stream_consume(stele_stream *s, int64_t offset, int64_t count_max,
+        stele_messages *out, int64_t *next_offset, stele_error *err)
+{
+    struct sti_consume c = {.offset = offset, .count_max = count_max, .out = out};
+    stele_code rc = sti_consume_check(s, &c, err);
+
+    rc = rc != STELE_OK ? rc : sti_read_refresh(s, offset, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    if (offset == STELE_OFFSET_NEWEST) {
+        sti_messages_reset(out);
+        c.next = atomic_load_explicit(&s->next, memory_order_acquire);
+    } else {
+        rc = sti_read_run(s, consume, &c, err);
+    }
+    sti_messages_trim(out);
+    if (rc == STELE_OK && next_offset != NULL) {
+        *next_offset = c.next;
+    }
+    return rc;
+}
+
+/* ---- One message. ---- */
+
+struct get {
+    int64_t offset;
+    stele_messages *out;
+};
+
+stele_code sti_read_one(stele_stream *s, struct sti_segment *seg, uint64_t ordinal,
+        stele_messages *out, struct sti_segment **unfit, stele_error *err)
+{
+    bool wrong = false;
+    stele_code rc;
+
+    sti_messages_reset(out);
+    rc = sti_messages_reserve(out, 1, err);
+    rc = rc != STELE_OK ? rc
+                        : sti_messages_pin(
+                                  out, atomic_load_explicit(&seg->map, memory_order_acquire), err);
+    rc = rc != STELE_OK ? rc : sti_segment_message(s, seg, ordinal, &out->items[0], &wrong, err);
+    if (rc == STELE_OK) {
+        out->count = 1;
+    } else if (wrong) {
+        *unfit = seg;
+    }
+    return rc;
+}
+
+/* The oldest or the newest message: segments without messages are passed over. */
+static stele_code get_end(stele_stream *s, struct sti_view *view, struct get *g,
+        struct sti_segment **unfit, stele_error *err)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        bool oldest = g->offset == STELE_OFFSET_OLDEST;
+        struct sti_segment *seg = view->segments[oldest ? i : view->count - 1 - i];
+        stele_code rc = sti_segment_load(s, seg, err);
+        uint64_t count;
+
+        if (rc != STELE_OK) {
+            return rc;
+        }
+        count = sti_segment_count(seg);
+        if (count > 0) {
+            return sti_read_one(s, seg, oldest ? 0 : count - 1, g->out, unfit, err);
+        }
+    }
+    return sti_fail(err, STELE_EOFFSET, "the stream is empty");
+}
+
+static stele_code get(stele_stream *s, struct sti_view *view, void *arg, struct sti_segment **unfit,
+        stele_error *err)
+{
+    struct get *g = arg;
+    size_t item_size = sti_index_item_size(s->params);
+    int64_t next = atomic_load_explicit(&s->next, memory_order_acquire);
+    struct sti_segment *seg;
+    uint64_t count;
+    uint64_t ordinal;
+    stele_code rc;
+
+    if (g->offset < 0) {
+        return get_end(s, view, g, unfit, err);
+    }
+    if (g->offset >= next) {
+        return sti_fail(err, STELE_EOFFSET,
+                "offset %" PRId64 " is not published; the next is %" PRId64, g->offset, next);
+    }
+    seg = view->segments[sti_view_find(view, g->offset)];
+    rc = sti_segment_load(s, seg, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    count = sti_segment_count(seg);
+    ordinal = sti_segment_lower(seg, item_size, count, g->offset);
+    if (ordinal < count &&
+            sti_item_offset(sti_segment_item(seg, item_size, ordinal)) == g->offset) {
+        return sti_read_one(s, seg, ordinal, g->out, unfit, err);
+    }
+    return sti_fail(err, STELE_ENOTFOUND, "offset %" PRId64 " is not there any more", g->offset);
+}
+
+stele_code stele_stream_get(stele_stream *s, int64_t offset, stele_messages *out, stele_error *err)
+{
+    struct get g = {.offset = offset, .out = out};
+    stele_code rc;
+
+    if (s == NULL || out == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no stream, or no container for its messages");
+    }
+    if (offset < 0 && offset != STELE_OFFSET_OLDEST && offset != STELE_OFFSET_NEWEST) {
+        return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is negative", offset);
+    }
+    rc = sti_read_refresh(s, offset, err);
+    return rc != STELE_OK ? rc : sti_read_run(s, get, &g, err);
+}

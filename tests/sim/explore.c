@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/explore.h"
+
+#include "sim/crash.h"
+#include "sim/runner.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Which subsets of n optional effects are tried, in this order. */
+enum phase {
+    PHASE_ALL_SUBSETS, /* if n is small; then nothing else */
+    PHASE_NONE,
+    PHASE_ALL,
+    PHASE_ALONE,
+    PHASE_MISSING,
+    PHASE_PREFIX,
+    PHASE_SUFFIX,
+    PHASE_GROUP_ALONE, /* a file's, or all names, sizes, sectors */
+    PHASE_GROUP_MISSING,
+    PHASE_RANDOM,
+    PHASE_END
+};
+
+struct picker {
+    const struct sim_cursor *cursor;
+    size_t n;
+    enum phase phase;
+    uint64_t i;
+    uint64_t random;
+    uint32_t random_count;
+    uint32_t *groups; /* files that occur */
+    size_t group_count;
+};
+
+struct seen {
+    uint64_t *slots;
+    size_t room;
+    size_t count;
+};
+
+/* One place of the walk: an operation, and a choice there. */
+struct spot {
+    uint64_t op;
+    const uint8_t *keep;
+    size_t n;
+};
+
+struct explorer {
+    const struct sim_workload *workload;
+    const struct sim_explore_options *options;
+    struct sim_disk_options disk;
+    struct sim_world *world;
+    struct sim_notes notes;
+    uint64_t *note_hashes; /* of the first i notes */
+    struct seen seen;
+    struct sim_report *report;
+    struct sim_crumb *crumb;
+    unsigned worker;
+    unsigned workers;
+    double deadline; /* 0: none */
+    bool stop;
+    bool verbose;
+    const char *replay_nested; /* with verbose: where in the recovery, or NULL */
+};
+
+/* ---- Subsets. ---- */
+
+enum {
+    GROUP_NAMES = 0,
+    GROUP_SIZES = 1,
+    GROUP_WRITES = 2,
+    GROUP_FILES = 3
+};
+
+static bool in_group(const struct picker *p, size_t i, uint64_t group)
+{
+    const struct sim_effect *e = sim_cursor_optional(p->cursor, i);
+
+    switch (group) {
+    case GROUP_NAMES:
+        return e->type != SIM_WRITE && e->type != SIM_SIZE;
+    case GROUP_SIZES:
+        return e->type == SIM_SIZE;
+    case GROUP_WRITES:
+        return e->type == SIM_WRITE;
+    default:
+        return e->file == p->groups[group - GROUP_FILES];
+    }
+}
+
+static void picker_start(struct picker *p, const struct sim_cursor *cursor, size_t n,
+        uint32_t exhaustive_max, uint32_t random_count, uint64_t seed)
+{
+    memset(p, 0, sizeof *p);
+    p->cursor = cursor;
+    p->n = n;
+    p->random = seed;
+    p->random_count = random_count;
+    p->phase = n <= exhaustive_max ? PHASE_ALL_SUBSETS : PHASE_NONE;
+    if (p->phase == PHASE_ALL_SUBSETS) {
+        return;
+    }
+    p->groups = sim_alloc(n * sizeof *p->groups);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t file = sim_cursor_optional(cursor, i)->file;
+        size_t g = 0;
+
+        while (g < p->group_count && p->groups[g] != file) {
+            g++;
+        }
+        if (g == p->group_count) {
+            p->groups[p->group_count++] = file;
+        }
+    }
+}
+
+static uint64_t phase_length(const struct picker *p)
+{
+    switch (p->phase) {
+    case PHASE_ALL_SUBSETS:
+        return (uint64_t)1 << p->n;
+    case PHASE_NONE:
+    case PHASE_ALL:
+        return 1;
+    case PHASE_ALONE:
+    case PHASE_MISSING:
+    case PHASE_PREFIX:
+    case PHASE_SUFFIX:
+        return p->n;
+    case PHASE_GROUP_ALONE:
+    case PHASE_GROUP_MISSING:
+        return p->group_count + GROUP_FILES;
+    case PHASE_RANDOM:
+        return p->random_count;
+    case PHASE_END:
+        break;
+    }
+    return 0;
+}
+
+/* All masks of n bits in an order that begins with none and all, and then
+ * jumps about: each even one is followed by its complement. */
+static uint8_t mask_bit(uint64_t i, size_t n, size_t j)
+{
+    uint64_t mask = (i / 2) * 0x9e3779b1U;
+
+    mask = n > 0 ? mask & (((uint64_t)1 << (n - 1)) - 1) : 0;
+    return (uint8_t)(((i % 2 == 0 ? mask : ~mask) >> j) & 1);
+}
+
+static uint8_t pick(const struct picker *p, size_t j, unsigned density)
+{
+    switch (p->phase) {
+    case PHASE_ALL_SUBSETS:
+        return mask_bit(p->i, p->n, j);
+    case PHASE_ALL:
+        return 1;
+    case PHASE_ALONE:
+        return j == p->i;
+    case PHASE_MISSING:
+        return j != p->i;
+    case PHASE_PREFIX:
+        return j < p->i;
+    case PHASE_SUFFIX:
+        return j >= p->i;
+    case PHASE_GROUP_ALONE:
+        return in_group(p, j, p->i);
+    case PHASE_GROUP_MISSING:
+        return !in_group(p, j, p->i);
+    case PHASE_RANDOM:
+        return (sim_mix(p->random + j + 1) >> 8 & 7) < density;
+    case PHASE_NONE:
+    case PHASE_END:
+        break;
+    }
+    return 0;
+}
+
+/* Fill in the next subset; false when all were tried. */
+static bool picker_next(struct picker *p, uint8_t *keep)
+{
+    unsigned density;
+
+    while (p->phase != PHASE_END && p->i >= phase_length(p)) {
+        p->i = 0;
+        p->phase = p->phase == PHASE_ALL_SUBSETS ? PHASE_END : p->phase + 1;
+    }
+    if (p->phase == PHASE_END) {
+        free(p->groups);
+        p->groups = NULL;
+        return false;
+    }
+    p->random = sim_mix(p->random + 0x9e3779b97f4a7c15ULL);
+    density = 1 + (unsigned)(p->random % 7);
+    for (size_t j = 0; j < p->n; j++) {
+        keep[j] = pick(p, j, density);
+    }
+    p->i++;
+    return true;
+}
+
+/* ---- States that were seen. ---- */
+
+static bool seen_add(struct seen *s, uint64_t key)
+{
+    size_t at;
+
+    key = key == 0 ? 1 : key;
+    if (s->count * 2 >= s->room) {
+        struct seen grown = {NULL, s->room == 0 ? 1024 : s->room * 2, 0};
+
+        grown.slots = sim_alloc(grown.room * sizeof *grown.slots);
+        for (size_t i = 0; i < s->room; i++) {
+            if (s->slots[i] != 0) {
+                (void)seen_add(&grown, s->slots[i]);
+            }
+        }
+        free(s->slots);
+        *s = grown;
+    }
+    at = (size_t)key & (s->room - 1);
+    while (s->slots[at] != 0) {
+        if (s->slots[at] == key) {
+            return false;
+        }
+        at = (at + 1) & (s->room - 1);
+    }
+    s->slots[at] = key;
+    s->count++;
+    return true;
+}
+
+/* The hashes of all beginnings of the notes; for free(). */
+static uint64_t *hash_notes(const struct sim_notes *notes, uint64_t start)
+{
+    uint64_t *hashes = sim_alloc((notes->count + 1) * sizeof *hashes);
+
+    hashes[0] = start;
+    for (size_t i = 0; i < notes->count; i++) {
+        const struct sim_note *n = &notes->list[i];
+
+        hashes[i + 1] =
+                sim_mix(hashes[i] +
+                        sim_mix(n->value + sim_mix(n->what * 2U + (n->kind == SIM_ACK ? 1U : 0U))));
+    }
+    return hashes;
+}
+
+/* ---- Naming a state. ---- */
+
+/* Four effects a digit, the first effect in the lowest bit of the first one. */
+static size_t spot_text(const struct spot *spot, char *out, size_t size)
+{
+    size_t len = (size_t)snprintf(out, size, ":%" PRIu64 ":", spot->op);
+    size_t digits = (spot->n + 3) / 4;
+
+    for (size_t i = 0; i < (digits == 0 ? 1 : digits) && len + 1 < size; i++) {
+        unsigned digit = 0;
+
+        for (size_t bit = 0; bit < 4 && i * 4 + bit < spot->n; bit++) {
+            digit |= spot->keep[i * 4 + bit] != 0 ? 1U << bit : 0U;
+        }
+        out[len++] = "0123456789abcdef"[digit];
+    }
+    out[len] = '\0';
+    return len;
+}
+
+static void write_crumb(struct explorer *x, const struct spot *outer, const struct spot *inner)
+{
+    char *line = x->crumb->line;
+    size_t size = sizeof x->crumb->line;
+    size_t len = (size_t)snprintf(line, size, "STELE_SIM=%s:%" PRIu64 ":%u%s", x->workload->name,
+            x->options->seed, x->disk.sector_size, x->disk.ordered ? "o" : "");
+
+    len += spot_text(outer, line + len, size - len);
+    if (inner != NULL) {
+        (void)spot_text(inner, line + len, size - len);
+    }
+    __atomic_add_fetch(&x->crumb->steps, 1, __ATOMIC_RELAXED);
+}
+
+/* Reads what spot_text() wrote; false at the end of the text. */
+static bool parse_spot(const char **text, uint64_t *op, const char **digits)
+{
+    char *rest;
+
+    if (**text == '\0') {
+        return false;
+    }
+    *op = strtoull(*text, &rest, 10);
+    *digits = *rest == ':' ? rest + 1 : rest;
+    *text = *digits + strcspn(*digits, ":");
+    *text += **text == ':' ? 1 : 0;
+    return true;
+}
+
+static void parse_keep(const char *digits, uint8_t *keep, size_t n)
+{
+    size_t len = strcspn(digits, ":");
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned digit = 0;
+
+        if (i / 4 < len) {
+            char text[2] = {digits[i / 4], '\0'};
+
+            digit = (unsigned)strtoul(text, NULL, 16);
+        }
+        keep[i] = (uint8_t)(digit >> (i % 4) & 1);
+    }
+}
+
+static void tell_spot(const struct sim_cursor *c, struct sim_disk *d, const struct spot *spot)
+{
+    struct sim_trace trace;
+    char text[400];
+
+    sim_disk_trace(d, &trace);
+    (void)printf("crash after operation %" PRIu64 " of %" PRIu64 ", %zu optional effects:\n",
+            spot->op, trace.ops, spot->n);
+    for (size_t i = 0; i < spot->n; i++) {
+        sim_effect_text(&trace, sim_cursor_optional(c, i), text, sizeof text);
+        (void)printf("  %s %s\n", spot->keep[i] != 0 ? "kept" : "lost", text);
+    }
+}
+
+static void tell_image(const struct sim_image *image)
+{
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        const struct sim_entry *e = &image->entries[i];
+
+        (void)printf("  file %s/%s: %" PRIu64 " bytes\n", image->dirs[e->dir].path, e->name,
+                e->content->size);
+    }
+}
+
+/* ---- Opening states. ---- */
+
+static void out_of_time(struct explorer *x)
+{
+    const struct sim_explore_options *o = x->options;
+
+    if ((o->opened_max != 0 && x->report->opened >= o->opened_max) ||
+            (x->deadline > 0 && sim_seconds() > x->deadline)) {
+        x->report->capped = true;
+        x->stop = true;
+    }
+}
+
+/* Call check() on an image. The world is handed out if there is to be a look
+ * inside the recovery. */
+static void open_state(struct explorer *x, struct sim_image *image, const struct sim_notes *notes,
+        uint64_t at_op, struct sim_world **out)
+{
+    struct sim_disk_options options = x->disk;
+    struct sim_world *w;
+    char why[256] = "";
+    int rc;
+
+    options.no_trace = out == NULL;
+    w = sim_world_new(sim_mix(x->options->seed + 3), image, &options);
+    x->report->opened++;
+    rc = x->workload->check(x->workload->arg, w, at_op, notes, why, sizeof why);
+    if (rc != 0) {
+        sim_violation(x->report, x->crumb->line, "%s", why);
+    } else if (sim_disk_open_count(w->disk) != 0) {
+        sim_violation(x->report, x->crumb->line,
+                "check leaves %" PRIu64 " files, directories or maps open",
+                sim_disk_open_count(w->disk));
+    }
+    if (x->verbose) {
+        (void)printf("check: %s\n%s", rc == 0 ? "all is well" : why, sim_world_log(w));
+    }
+    if (x->report->violations > 0) {
+        x->stop = true;
+    }
+    if (out != NULL) {
+        *out = w;
+    } else {
+        sim_world_free(w);
+    }
+    out_of_time(x);
+}
+
+/* The notes of the run and those of the recovery, up to a crash in it. */
+static struct sim_notes join_notes(
+        const struct sim_notes *outer, const struct sim_notes *inner, size_t inner_count)
+{
+    struct sim_note *list = sim_alloc((outer->count + inner_count) * sizeof *list);
+
+    if (outer->count > 0) {
+        memcpy(list, outer->list, outer->count * sizeof *list);
+    }
+    if (inner_count > 0) {
+        memcpy(list + outer->count, inner->list, inner_count * sizeof *list);
+    }
+    return (struct sim_notes){list, outer->count + inner_count};
+}
+
+struct nested {
+    struct sim_world *world;
+    struct sim_cursor *cursor;
+    const struct spot *outer;
+    const struct sim_notes *outer_notes;
+    struct sim_notes notes; /* of the recovery */
+    uint64_t *note_hashes;
+    uint64_t left; /* of the budget */
+};
+
+static void open_nested(struct explorer *x, struct nested *in, const struct spot *spot)
+{
+    size_t count = sim_notes_at(&in->notes, 0, spot->op);
+    struct sim_notes joined = join_notes(in->outer_notes, &in->notes, count);
+    struct sim_image *image = sim_cursor_image(in->cursor);
+
+    if (x->verbose) {
+        (void)printf("then, inside the recovery: ");
+        tell_spot(in->cursor, in->world->disk, spot);
+        tell_image(image);
+    }
+    write_crumb(x, in->outer, spot);
+    open_state(x, image, &joined, in->outer->op, NULL);
+    x->report->nested++;
+    sim_image_unref(image);
+    free((void *)(uintptr_t)joined.list);
+}
+
+static void nested_op(struct explorer *x, struct nested *in, uint64_t op, uint64_t share)
+{
+    size_t n = sim_cursor_seek(in->cursor, op);
+    uint64_t note_hash = in->note_hashes[sim_notes_at(&in->notes, 0, op)];
+    uint8_t *keep = sim_alloc(n + 1);
+    struct picker picker;
+
+    picker_start(&picker, in->cursor, n, x->options->exhaustive_max, x->options->random_count,
+            sim_mix(x->options->seed + op));
+    while (!x->stop && share > 0 && in->left > 0 && picker_next(&picker, keep)) {
+        uint64_t key = sim_mix(sim_cursor_choose(in->cursor, keep) + note_hash);
+
+        x->report->generated++;
+        if (seen_add(&x->seen, key)) {
+            struct spot spot = {op, keep, n};
+
+            x->report->distinct++;
+            share--;
+            in->left--;
+            open_nested(x, in, &spot);
+        }
+    }
+    free(picker.groups);
+    free(keep);
+}
+
+/* Crash the recovery at each of its operations. */
+static void explore_nested(struct explorer *x, struct sim_world *w, const struct spot *outer,
+        const struct sim_notes *outer_notes, uint64_t outer_hash)
+{
+    uint64_t ops = sim_world_recovered(w);
+    uint64_t per_op = x->options->nested_per_state / (ops == 0 ? 1 : ops);
+    struct nested in = {.world = w,
+            .outer = outer,
+            .outer_notes = outer_notes,
+            .notes = sim_world_notes(w),
+            .left = x->options->nested_per_state};
+
+    if (ops == 0) {
+        return;
+    }
+    in.cursor = sim_cursor_new(w->disk);
+    in.note_hashes = hash_notes(&in.notes, outer_hash);
+    if (x->replay_nested != NULL) {
+        const char *digits = "";
+        struct spot spot = {0, NULL, 0};
+        uint8_t *keep;
+
+        (void)parse_spot(&x->replay_nested, &spot.op, &digits);
+        spot.n = sim_cursor_seek(in.cursor, spot.op);
+        keep = sim_alloc(spot.n + 1);
+        parse_keep(digits, keep, spot.n);
+        spot.keep = keep;
+        (void)sim_cursor_choose(in.cursor, keep);
+        open_nested(x, &in, &spot);
+        free(keep);
+    } else {
+        for (uint64_t op = 1; op <= ops && !x->stop; op++) {
+            nested_op(x, &in, op, per_op < 4 ? 4 : per_op);
+        }
+    }
+    free(in.note_hashes);
+    sim_cursor_free(in.cursor);
+}
+
+static void open_spot(struct explorer *x, struct sim_cursor *c, const struct spot *spot)
+{
+    bool nested = x->verbose ? x->replay_nested != NULL : x->options->nested_per_state > 0;
+    size_t count = sim_notes_at(&x->notes, sim_world_setup_notes(x->world), spot->op);
+    struct sim_notes notes = {x->notes.list, count};
+    struct sim_image *image = sim_cursor_image(c);
+    struct sim_world *w = NULL;
+
+    if (x->verbose) {
+        tell_spot(c, x->world->disk, spot);
+        tell_image(image);
+    }
+    write_crumb(x, spot, NULL);
+    open_state(x, image, &notes, spot->op, nested ? &w : NULL);
+    if (w != NULL) {
+        if (!x->stop) {
+            explore_nested(x, w, spot, &notes, x->note_hashes[count]);
+        }
+        sim_world_free(w);
+    }
+    sim_image_unref(image);
+}
+
+static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
+{
+    const struct sim_explore_options *o = x->options;
+    size_t n = sim_cursor_seek(c, op);
+    size_t setup = sim_world_setup_notes(x->world);
+    uint64_t note_hash = x->note_hashes[sim_notes_at(&x->notes, setup, op)];
+    uint64_t left = o->states_per_op == 0 ? UINT64_MAX : o->states_per_op / x->workers + 1;
+    uint8_t *keep = sim_alloc(n + 1);
+    struct picker picker;
+
+    picker_start(&picker, c, n, o->exhaustive_max, o->random_count, sim_mix(o->seed + op));
+    while (!x->stop && left > 0 && picker_next(&picker, keep)) {
+        uint64_t key = sim_mix(sim_cursor_choose(c, keep) + note_hash);
+
+        if (key % x->workers != x->worker) {
+            continue;
+        }
+        x->report->generated++;
+        if (seen_add(&x->seen, key)) {
+            struct spot spot = {op, keep, n};
+
+            x->report->distinct++;
+            left--;
+            open_spot(x, c, &spot);
+        }
+    }
+    if (left == 0) {
+        x->report->capped = true;
+    }
+    free(picker.groups);
+    free(keep);
+}
+
+/* ---- The whole. ---- */
+
+static void explore_all(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+        struct sim_report *report)
+{
+    struct explorer x = *(const struct explorer *)arg;
+    struct sim_cursor *c = sim_cursor_new(x.world->disk);
+    uint64_t ops = sim_disk_ops(x.world->disk);
+
+    x.worker = worker;
+    x.workers = workers;
+    x.crumb = crumb;
+    x.report = report;
+    for (uint64_t op = 0; op <= ops && !x.stop; op++) {
+        explore_op(&x, c, op);
+    }
+    free(x.seen.slots);
+    sim_cursor_free(c);
+}
+
+static void replay(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+        struct sim_report *report)
+{
+    struct explorer x = *(const struct explorer *)arg;
+    struct sim_cursor *c = sim_cursor_new(x.world->disk);
+    const char *text = x.replay_nested;
+    const char *digits = "";
+    struct spot spot = {0, NULL, 0};
+    uint8_t *keep;
+
+    x.worker = worker;
+    x.workers = workers;
+    x.crumb = crumb;
+    x.report = report;
+    (void)parse_spot(&text, &spot.op, &digits);
+    x.replay_nested = *text == '\0' ? NULL : text;
+    spot.n = sim_cursor_seek(c, spot.op);
+    keep = sim_alloc(spot.n + 1);
+    parse_keep(digits, keep, spot.n);
+    spot.keep = keep;
+    report->generated = 1;
+    report->distinct = 1;
+    (void)sim_cursor_choose(c, keep);
+    open_spot(&x, c, &spot);
+    free(keep);
+    free(x.seen.slots);
+    sim_cursor_free(c);
+}
+
+void sim_explore_options_init(struct sim_explore_options *options)
+{
+    const char *full = getenv("STELE_FULL");
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    memset(options, 0, sizeof *options);
+    options->seed = 1;
+    options->sector_size = 512;
+    options->exhaustive_max = 10;
+    options->workers = processors >= 2 ? 2 : 1;
+    if (full != NULL && full[0] != '\0' && strcmp(full, "0") != 0) {
+        options->random_count = 24;
+        options->nested_per_state = 64;
+    } else {
+        options->random_count = 4;
+        options->nested_per_state = 8;
+        options->states_per_op = 40;
+        options->seconds_max = 10;
+    }
+}
+
+static void run_and_explore(struct explorer *x, const char *replayed, struct sim_report *report)
+{
+    struct sim_trace trace;
+    int rc = x->workload->run(x->workload->arg, x->world);
+    unsigned workers = x->options->workers == 0 ? 1 : x->options->workers;
+    struct sim_job job = {x, explore_all};
+
+    if (rc != 0 || sim_disk_open_count(x->world->disk) != 0) {
+        sim_violation(report, "", "without a crash: run returned %d (%s), %" PRIu64 " handles open",
+                rc, sim_world_why(x->world), sim_disk_open_count(x->world->disk));
+        return;
+    }
+    (void)sim_disk_settle(x->world->disk);
+    sim_disk_trace(x->world->disk, &trace);
+    report->ops = trace.ops;
+    report->effects = trace.effect_count;
+    x->notes = sim_world_notes(x->world);
+    x->note_hashes = hash_notes(&x->notes, 0);
+    if (replayed != NULL) {
+        x->verbose = true;
+        x->replay_nested = replayed;
+        job.work = replay;
+        workers = 1;
+    }
+    sim_run_job(&job, workers, report);
+    free(x->note_hashes);
+}
+
+bool sim_explore(const struct sim_workload *workload, const struct sim_explore_options *options,
+        struct sim_report *report)
+{
+    struct sim_explore_options o = *options;
+    struct explorer x = {.workload = workload, .options = &o};
+    double began = sim_seconds();
+    char what[64];
+    bool other;
+    const char *replayed =
+            sim_replay(workload->name, "", &o.seed, &o.sector_size, o.ordered, &other);
+
+    memset(report, 0, sizeof *report);
+    if (other || (replayed != NULL && (options->sector_size != o.sector_size))) {
+        return true;
+    }
+    x.disk = sim_disk_options_of(workload, o.sector_size, o.ordered);
+    x.deadline = o.seconds_max > 0 ? began + o.seconds_max : 0;
+    x.world = sim_world_ready(workload, o.seed, &x.disk, report);
+    if (x.world != NULL) {
+        run_and_explore(&x, replayed, report);
+        sim_world_free(x.world);
+    }
+    report->seconds = sim_seconds() - began;
+    (void)snprintf(what, sizeof what, "crashes, %u-byte sectors, %s, seed %" PRIu64, o.sector_size,
+            o.ordered ? "ordered" : "strict", o.seed);
+    if (!o.quiet) {
+        sim_print_report(workload->name, what, report);
+    }
+    return report->violations == 0;
+}
