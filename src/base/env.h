@@ -11,7 +11,7 @@
  * (`vfs` excepted, which stays NULL then: base does not know files). */
 void sti_env_copy(stele_env *out, const stele_env *env);
 
-stele_time sti_env_now(const stele_env *env);            /* wall clock, microseconds */
+stele_time sti_env_now(const stele_env *env); /* wall clock, microseconds */
 uint64_t sti_env_monotonic_ns(const stele_env *env);
 uint64_t sti_env_random64(const stele_env *env);
 
@@ -21,7 +21,8 @@ void sti_env_log(const stele_env *env, stele_log_level level, const char *format
 
 /* Copy an options struct of the caller's size over defaults of ours: fields
  * that the caller does not know yet stay zero. STELE_EINVAL if struct_size (the
- * first member) is 0. `in` may be NULL: all zeros. */
+ * first member) is 0 or no size at all, or if fields that we do not know yet
+ * are not zero. `in` may be NULL: all zeros. The size in *out is ours. */
 stele_code sti_options_copy(
         void *out, size_t out_size, const void *in, const char *what, stele_error *err);
 

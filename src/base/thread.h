@@ -83,8 +83,10 @@ void sti_thread_yield(void);
 /* The moment at which `wait` (may be NULL) is over, for sti_cond_wait_until(). */
 int64_t sti_wait_deadline(const stele_wait *wait);
 
-/* Let a cancel token wake `c` (under `m`, which must not be held by the
- * caller) until sti_cancel_ignore(). `cancel` may be NULL. */
+/* Let a cancel token wake `c` until sti_cancel_ignore(), after which it uses
+ * neither the listener nor `m` nor `c`. `m`, of a rank below STI_RANK_CANCEL,
+ * must not be held by the caller of either: the token takes it to wake `c`.
+ * `cancel` may be NULL. */
 struct sti_cancel_listener {
     struct sti_cancel_listener *next;
     struct sti_cancel_listener *prev;
@@ -92,8 +94,8 @@ struct sti_cancel_listener {
     struct sti_cond *c;
 };
 
-void sti_cancel_listen(
-        stele_cancel *cancel, struct sti_cancel_listener *l, struct sti_mutex *m, struct sti_cond *c);
+void sti_cancel_listen(stele_cancel *cancel, struct sti_cancel_listener *l, struct sti_mutex *m,
+        struct sti_cond *c);
 void sti_cancel_ignore(stele_cancel *cancel, struct sti_cancel_listener *l);
 bool sti_cancel_triggered(const stele_cancel *cancel); /* false for NULL */
 

@@ -250,6 +250,7 @@ struct levels {
 
 static bool in_object(const struct levels *lv)
 {
+    sti_debug_assert(lv->depth != 0);
     return (lv->objects[(lv->depth - 1) / 8] >> ((lv->depth - 1) % 8) & 1) != 0;
 }
 
@@ -260,9 +261,6 @@ static stele_code enter(struct scanner *sc, struct levels *lv, bool object)
     if (lv->depth == lv->depth_max) {
         return sti_fail(sc->err, STELE_ETOOBIG, "JSON: byte %zu: more than %zu levels deep", sc->at,
                 lv->depth_max);
-    }
-    if (lv->depth % 8 == 0) {
-        lv->objects[lv->depth / 8] = 0;
     }
     if (object) {
         lv->objects[lv->depth / 8] |= bit;
@@ -351,11 +349,9 @@ static stele_code scan_end(struct scanner *sc)
 stele_code sti_json_check(stele_bytes text, size_t size_max, size_t depth_max, stele_error *err)
 {
     struct scanner sc = {.data = text.data, .len = text.len, .err = err};
-    struct levels lv;
+    struct levels lv = {.depth_max = depth_max};
 
     sti_assert(depth_max <= STI_JSON_DEPTH_MAX);
-    lv.depth = 0;
-    lv.depth_max = depth_max;
     if (text.len > size_max) {
         return sti_fail(err, STELE_ETOOBIG, "JSON: %zu bytes, of at most %zu", text.len, size_max);
     }

@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-
 static stele_code read_stats(struct sti_bases *list, struct sti_dir *dir, stele_error *err)
 {
     size_t kept = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The codecs that come with the library. A value that cannot be encoded is
- * the caller's fault (STELE_EINVAL); bytes that cannot be decoded come from a
- * stream, and are STELE_ECORRUPT.
+ * codec.c: the codecs that come with the library.
+ *
+ * A value that cannot be encoded is the caller's fault (STELE_EINVAL); bytes
+ * that cannot be decoded come from a stream, and are STELE_ECORRUPT.
  */
 #include <stele/codec.h>
 #include <stele/stream.h>
@@ -13,19 +14,16 @@
 #include "json/json.h"
 #include "stream/arena.h"
 
-static stele_code need(const void *value, stele_error *err)
+static stele_code no_value(stele_error *err)
 {
-    return value != NULL ? STELE_OK
-                         : sti_fail(err, STELE_EINVAL, "no value, and not said to be absent");
+    return sti_fail(err, STELE_EINVAL, "no value, and not said to be absent");
 }
 
 /* The value as bytes; fails for NULL with a length. */
 static stele_code need_bytes(const void *value, stele_bytes *out, stele_error *err)
 {
-    stele_code rc = need(value, err);
-
-    if (rc != STELE_OK) {
-        return rc;
+    if (value == NULL) {
+        return no_value(err);
     }
     memcpy(out, value, sizeof *out);
     if (out->data == NULL && out->len != 0) {
@@ -39,7 +37,7 @@ static stele_code need_bytes(const void *value, stele_bytes *out, stele_error *e
 static stele_code bytes_encode(
         void *arg, const void *value, bool absent, stele_buf *out, stele_error *err)
 {
-    stele_bytes bytes;
+    stele_bytes bytes = stele_nil();
     stele_code rc;
 
     (void)arg;
@@ -127,7 +125,7 @@ const stele_codec *stele_codec_string(void)
 static stele_code string_opt_encode(
         void *arg, const void *value, bool absent, stele_buf *out, stele_error *err)
 {
-    stele_bytes bytes;
+    stele_bytes bytes = stele_nil();
     stele_code rc;
 
     (void)arg;
@@ -191,15 +189,13 @@ static stele_code varint_encode(
 {
     uint8_t bytes[STI_VARINT_MAX];
     int64_t number;
-    stele_code rc;
 
     (void)arg;
     if (absent) {
         return STELE_OK;
     }
-    rc = need(value, err);
-    if (rc != STELE_OK) {
-        return rc;
+    if (value == NULL) {
+        return no_value(err);
     }
     memcpy(&number, value, sizeof number);
     return stele_buf_append(out, stele_bytes_of(bytes, sti_varint_put(bytes, number)), err);
@@ -246,7 +242,7 @@ const stele_codec *stele_codec_varint(void)
 static stele_code json_encode(
         void *arg, const void *value, bool absent, stele_buf *out, stele_error *err)
 {
-    stele_bytes text;
+    stele_bytes text = stele_nil();
     stele_code rc;
 
     (void)arg;

@@ -5,8 +5,8 @@
  * The survivors are written to a temporary file, synced, and renamed to the
  * segment's name, or to that of the lowest of their offsets. In order, for a
  * new name: rename, sync of the directory, unlink of the old log: a crash between leaves both,
- * and open removes the one that the other covers. An index is not moved with its log but made again:
- * a crash leaves a log without one, never with a wrong one.
+ * and open removes the one that the other covers. An index is not moved with its log but made
+ * again: a crash leaves a log without one, never with a wrong one.
  *
  * In the head, writing goes on while the survivors of what was there at the
  * start are copied; what was published meanwhile is added under write_lock,
@@ -14,17 +14,18 @@
  * segment with the next offset in its name is made, durably, before anything
  * is removed: offsets are never given twice.
  */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/mutant.h"
 #include "stream/index_file.h"
 #include "stream/offsets.h"
 #include "stream/state.h"
 
-#include "base/alloc.h"
-#include "base/error.h"
-#include "base/mutant.h"
-
 #include <inttypes.h>
 
-enum { BUFFER = 256 << 10 };
+enum {
+    BUFFER = 256 << 10
+};
 
 struct rewrite {
     stele_stream *s;
@@ -36,13 +37,13 @@ struct rewrite {
     char out_name[STI_NAME_SIZE];
     uint8_t *buffer;
     size_t buffered;
-    uint64_t written;     /* bytes of the new file, buffered ones included */
-    uint64_t copied;      /* items of the old segment that were looked at */
+    uint64_t written; /* bytes of the new file, buffered ones included */
+    uint64_t copied;  /* items of the old segment that were looked at */
     struct sti_items items;
     int64_t time;
-    int64_t gone;         /* messages deleted, */
-    int64_t gone_size;    /* and their bytes */
-    bool last_gone;       /* the last one looked at was deleted */
+    int64_t gone;      /* messages deleted, */
+    int64_t gone_size; /* and their bytes */
+    bool last_gone;    /* the last one looked at was deleted */
 };
 
 /* ---- Copying. ---- */
@@ -126,8 +127,8 @@ static stele_code drop(struct rewrite *r, const stele_message *m, stele_error *e
         rc = sti_messages_reserve(ms, ms->count + 1, err);
         rc = rc != STELE_OK
                      ? rc
-                     : sti_messages_pin(ms,
-                               atomic_load_explicit(&r->seg->map, memory_order_acquire), err);
+                     : sti_messages_pin(
+                               ms, atomic_load_explicit(&r->seg->map, memory_order_acquire), err);
         if (rc == STELE_OK) {
             ms->items[ms->count++] = *m;
         }
@@ -220,8 +221,8 @@ static stele_code swap_files(struct rewrite *r, stele_error *err)
     }
     /* The index is derivable; making it now spares the next reader. */
     if (rc == STELE_OK && survivors) {
-        (void)sti_index_write(&s->dir, new_base(r), r->version, s->params, r->items.data,
-                r->items.count, NULL);
+        (void)sti_index_write(
+                &s->dir, new_base(r), r->version, s->params, r->items.data, r->items.count, NULL);
     }
     if (rc == STELE_OK && !STI_MUTANT(DELETE_NOT_DURABLE)) {
         rc = sti_dir_sync(&s->dir, err);
@@ -309,9 +310,7 @@ static stele_code new_head(struct rewrite *r, struct sti_segment **out, stele_er
         sti_index_item_get(r->items.data + i * r->items.item_size, r->s->params, &item);
         sti_head_add(seg->head, &item);
     }
-    rc = rc != STELE_OK
-                 ? rc
-                 : sti_map_file(&map, &r->out, (size_t)r->written, false, false, err);
+    rc = rc != STELE_OK ? rc : sti_map_file(&map, &r->out, (size_t)r->written, false, false, err);
     rc = rc != STELE_OK ? rc : sti_segment_add_map(seg, map, err);
     if (rc != STELE_OK) {
         sti_map_unref(map);
@@ -335,8 +334,7 @@ static stele_code replace_head(struct rewrite *r, stele_error *err)
     rc = rc != STELE_OK ? rc : view_with(r, seg, &view, err);
     rc = rc != STELE_OK ? rc : swap_files(r, err);
     if (rc == STELE_OK) {
-        rc = sti_tail_open(s, seg, r->written, s->tail.next,
-                s->params.times ? r->time : time, err);
+        rc = sti_tail_open(s, seg, r->written, s->tail.next, s->params.times ? r->time : time, err);
         if (rc != STELE_OK) {
             rc = sti_stream_fail(s, rc, err);
         }
@@ -468,7 +466,8 @@ static stele_code delete_once(stele_stream *s, const stele_offsets *offsets, int
     stele_code rc;
 
     if (lowest < view->bases[0]) {
-        rc = sti_fail(err, STELE_ENOTFOUND, "offset %" PRId64 " is before the first segment", lowest);
+        rc = sti_fail(
+                err, STELE_ENOTFOUND, "offset %" PRId64 " is before the first segment", lowest);
     } else {
         rc = rewrite(s, view->segments[sti_view_find(view, lowest)], offsets, deleted, unfit, err);
     }
@@ -504,8 +503,8 @@ static stele_code delete_all(stele_stream *s, const stele_offsets *offsets, int6
     return rc;
 }
 
-stele_code stele_stream_delete(stele_stream *s, const stele_offsets *offsets,
-        stele_deleted *deleted, stele_error *err)
+stele_code stele_stream_delete(
+        stele_stream *s, const stele_offsets *offsets, stele_deleted *deleted, stele_error *err)
 {
     stele_deleted part = {0};
     int64_t lowest;

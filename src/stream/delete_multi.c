@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Deleting in all segments is deleting in one, again and again. What makes it
- * end: after each pass all offsets up to the end of the segment that the pass
- * worked on are done with, whether they were there or not.
+ * delete_multi.c: deleting in all segments.
+ *
+ * That is deleting in one, again and again. What makes it end: after each
+ * pass all offsets up to the end of the segment that the pass worked on are
+ * done with, whether they were there or not.
  *
  * On a full disk a segment of which something stays cannot be rewritten, but
  * one of which nothing stays can be dropped. So a segment that did not work

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
+ * find.c: what a trim or a compaction would remove.
+ *
  * The finders read the stream from its oldest message up to the end that it
  * had when they began, in batches, and look at `wait` between the batches.
  * What they find is kept apart until the end: a search that fails adds

@@ -54,7 +54,7 @@ _Static_assert(STI_V1_OVERHEAD == 8 + 8 + 4 + 4 + 4, "table above");
 
 /* What a log file begins with. */
 enum sti_log_kind {
-    STI_LOG_EMPTY,  /* no bytes, or zeros only */
+    STI_LOG_EMPTY, /* no bytes, or zeros only */
     STI_LOG_V1,
     STI_LOG_V2,
     STI_LOG_TORN,    /* too short to tell, or a cut header */

@@ -8,15 +8,16 @@
  * items with the same hash until it is below the count that it saw. A table
  * that became too small is replaced, and kept for those who still read it.
  */
-#include "stream/state.h"
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "stream/state.h"
 
 #include <string.h>
 
-enum { FIRST_SLOTS = 4096 };
+enum {
+    FIRST_SLOTS = 4096
+};
 
 /* The chunk of an ordinal, and its place in there. */
 static unsigned chunk_of(uint64_t ordinal, uint64_t *place)

@@ -15,18 +15,19 @@
  * counts. Then a new segment, which has the next offset in its name, comes
  * first, durably, and the cut after it.
  */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/mutant.h"
 #include "stream/index_file.h"
 #include "stream/quarantine.h"
 #include "stream/state.h"
 
-#include "base/alloc.h"
-#include "base/error.h"
-#include "base/mutant.h"
-
 #include <inttypes.h>
 #include <string.h>
 
-enum { OFFSET_STEP_MAX = 1 << 20 }; /* a larger step between items is not believed */
+enum {
+    OFFSET_STEP_MAX = 1 << 20
+}; /* a larger step between items is not believed */
 
 struct head_load {
     stele_stream *s;
@@ -198,8 +199,8 @@ static stele_code look_at_index(struct head_load *h, stele_error *err)
         rc = sti_fail_at(err, STELE_EMISMATCH, name, -1, "made with other index options");
     } else if (verdict == STI_INDEX_FITS) {
         compare_index(h, items, count);
-        h->index_right = h->index_right &&
-                         (kind == STI_INDEX_V1) == (h->seg->version == STELE_STREAM_V1);
+        h->index_right =
+                h->index_right && (kind == STI_INDEX_V1) == (h->seg->version == STELE_STREAM_V1);
     } else if ((kind == STI_INDEX_V1 || kind == STI_INDEX_V2) && len > start) {
         int64_t seen = seen_in_index(h, data + start, (len - start) / item_size, item_size);
 
@@ -261,8 +262,8 @@ static stele_code quarantine(struct head_load *h, stele_error *err)
     if (h->rest == 0 || STI_MUTANT(CUT_WITHOUT_QUARANTINE)) {
         return STELE_OK;
     }
-    rc = sti_quarantine_put(&h->s->dir, h->seg->base, h->end, h->map->data + h->end,
-            (size_t)h->rest, name, err);
+    rc = sti_quarantine_put(
+            &h->s->dir, h->seg->base, h->end, h->map->data + h->end, (size_t)h->rest, name, err);
     if (rc == STELE_OK) {
         sti_env_log(&h->s->env, STELE_LOG_WARN,
                 "%s: %s: an unfinished end of %" PRIu64 " bytes moved to %s", h->s->dir.path,
@@ -353,9 +354,8 @@ static stele_code take_over(struct head_load *h, struct sti_segment **newest, st
     return rc;
 }
 
-stele_code sti_stream_load_head(
-        stele_stream *s, int64_t base, int64_t floor, struct sti_segment **seg, int64_t *sealed,
-        stele_error *err)
+stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
+        struct sti_segment **seg, int64_t *sealed, stele_error *err)
 {
     struct head_load h = {.s = s, .floor = floor, .time = INT64_MIN};
     struct sti_segment *newest = NULL;

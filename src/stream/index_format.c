@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream/index_format.h"
 
-#include "stream/format.h"
-
 #include "base/fnv.h"
+#include "stream/format.h"
 
 #include <string.h>
 

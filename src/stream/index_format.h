@@ -26,9 +26,9 @@
 #ifndef STI_STREAM_INDEX_FORMAT_H
 #define STI_STREAM_INDEX_FORMAT_H
 
-#include "base/coding.h"
-
 #include <stele/stream.h>
+
+#include "base/coding.h"
 
 enum {
     STI_INDEX_HEADER_SIZE = 8,

@@ -10,18 +10,17 @@
  * the same file (by id) stay as they are loaded, others are taken anew; of
  * the newest only what was added is read.
  */
+#include "base/alloc.h"
+#include "base/error.h"
 #include "stream/bases.h"
 #include "stream/scan.h"
 #include "stream/state.h"
 
-#include "base/alloc.h"
-#include "base/error.h"
-
 enum {
-    LOOKS = 20,                 /* tries to list a directory that changes */
-    MEMORY_MIN = 64 << 10,      /* first size of the newest segment's memory */
-    STEP = 64 << 10,            /* bytes read at once, */
-    STEP_MAX = 128 << 20        /* or so many for a large message */
+    LOOKS = 20,            /* tries to list a directory that changes */
+    MEMORY_MIN = 64 << 10, /* first size of the newest segment's memory */
+    STEP = 64 << 10,       /* bytes read at once, */
+    STEP_MAX = 128 << 20   /* or so many for a large message */
 };
 
 /* Memory for the newest segment's bytes: what was read stays where it is,
@@ -85,8 +84,8 @@ static stele_code add_messages(
     int64_t time = INT64_MIN;
     struct sti_scan scan;
 
-    sti_scan_begin(&scan, map->data, len, head->version == STELE_STREAM_V1 ? STI_LOG_V1 : STI_LOG_V2,
-            head->base, INT64_MAX);
+    sti_scan_begin(&scan, map->data, len,
+            head->version == STELE_STREAM_V1 ? STI_LOG_V1 : STI_LOG_V2, head->base, INT64_MAX);
     if (count > 0) {
         const uint8_t *last = sti_head_item(index, count - 1);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "stream/state.h"
-
 #include "base/alloc.h"
 #include "base/error.h"
+#include "stream/state.h"
 
 #include <string.h>
 
-enum { FIRST_CAPACITY = 16 };
+enum {
+    FIRST_CAPACITY = 16
+};
 
 stele_code stele_messages_new(stele_messages **out, stele_error *err)
 {

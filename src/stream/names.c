@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DIGITS = 20 };
+enum {
+    DIGITS = 20
+};
 
 /* The 20 digits at the start of a name; false if they are none, or too large. */
 static bool parse_base(const char *name, int64_t *base)
@@ -32,11 +34,12 @@ static bool is_random_part(const char *s)
     return n == 8 && s[n] == '\0';
 }
 
-static bool is_number(const char *s)
+/* Up to 19 digits, and then exactly `rest`. */
+static bool is_number_then(const char *s, const char *rest)
 {
     size_t n = strspn(s, "0123456789");
 
-    return n > 0 && n < 20 && s[n] == '\0';
+    return n > 0 && n < DIGITS && strcmp(s + n, rest) == 0;
 }
 
 static bool starts(const char *s, const char *prefix, const char **rest)
@@ -60,10 +63,10 @@ static enum sti_name_kind parse_suffix(const char *s)
     if (strcmp(s, ".keys") == 0) {
         return STI_NAME_KEYS;
     }
-    if (starts(s, ".log.quarantine.", &rest) && is_number(rest)) {
+    if (starts(s, ".log.quarantine.", &rest) && is_number_then(rest, "")) {
         return STI_NAME_QUARANTINE;
     }
-    if (starts(s, ".log.quarantine.", &rest) && strstr(rest, ".tmp") != NULL) {
+    if (starts(s, ".log.quarantine.", &rest) && is_number_then(rest, ".tmp")) {
         return STI_NAME_LEFTOVER;
     }
     if ((starts(s, ".log.rewrite.", &rest) || starts(s, ".index.rewrite.", &rest)) &&

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
+ * offsets.c: sets of offsets, as bitmaps.
+ *
  * The offsets are cut into spans of 4096. Each span that has any has a chunk,
  * a bitmap of 512 bytes; the chunks lie in an array, sorted. Offsets are
  * mostly added in ascending order, which finds its chunk at the end of the
@@ -137,31 +139,29 @@ static stele_code reserve_ref(stele_offsets *set, stele_error *err)
     return STELE_OK;
 }
 
-/* The chunk of a span, which is made if it is missing. */
-static stele_code need_chunk(stele_offsets *set, int64_t span, struct chunk **out, stele_error *err)
+/* The chunk of a span, which is made if it is missing; NULL, with *err set,
+ * when there is no memory. */
+static struct chunk *need_chunk(stele_offsets *set, int64_t span, stele_error *err)
 {
     struct chunk *chunk = find_chunk(set, span);
-    stele_code rc;
     size_t at;
 
     if (chunk != NULL) {
-        *out = chunk;
-        return STELE_OK;
+        return chunk;
     }
-    rc = reserve_ref(set, err);
-    if (rc != STELE_OK) {
-        return rc;
+    if (reserve_ref(set, err) != STELE_OK) {
+        return NULL;
     }
     chunk = sti_calloc(1, sizeof *chunk);
     if (chunk == NULL) {
-        return sti_fail_memory(err, sizeof *chunk);
+        (void)sti_fail_memory(err, sizeof *chunk);
+        return NULL;
     }
     at = lower_bound(set, span);
     memmove(set->refs + at + 1, set->refs + at, (set->end - at) * sizeof *set->refs);
     set->refs[at] = (struct chunk_ref){.span = span, .chunk = chunk};
     set->end++;
-    *out = chunk;
-    return STELE_OK;
+    return chunk;
 }
 
 static size_t word_of(int64_t offset)
@@ -177,7 +177,6 @@ static uint64_t bit_of(int64_t offset)
 stele_code stele_offsets_add(stele_offsets *set, int64_t offset, stele_error *err)
 {
     struct chunk *chunk;
-    stele_code rc;
 
     if (set == NULL) {
         return sti_fail(err, STELE_EINVAL, "no set of offsets to add to");
@@ -185,9 +184,9 @@ stele_code stele_offsets_add(stele_offsets *set, int64_t offset, stele_error *er
     if (offset < 0) {
         return sti_fail(err, STELE_EOFFSET, "offset %lld cannot be in a set", (long long)offset);
     }
-    rc = need_chunk(set, offset >> SPAN_BITS, &chunk, err);
-    if (rc != STELE_OK) {
-        return rc;
+    chunk = need_chunk(set, offset >> SPAN_BITS, err);
+    if (chunk == NULL) {
+        return STELE_ENOMEM;
     }
     if ((chunk->words[word_of(offset)] & bit_of(offset)) == 0) {
         chunk->words[word_of(offset)] |= bit_of(offset);
@@ -338,11 +337,8 @@ bool sti_offsets_any_in(const stele_offsets *set, int64_t first, int64_t last)
 stele_code sti_offsets_reserve(stele_offsets *set, const stele_offsets *of, stele_error *err)
 {
     for (size_t at = of->start; at < of->end; at++) {
-        struct chunk *ignored;
-        stele_code rc = need_chunk(set, of->refs[at].span, &ignored, err);
-
-        if (rc != STELE_OK) {
-            return rc;
+        if (need_chunk(set, of->refs[at].span, err) == NULL) {
+            return STELE_ENOMEM;
         }
     }
     return STELE_OK;

@@ -7,16 +7,16 @@
  * (head_load.c). Sealed segments are not touched: they are loaded when they
  * are first read.
  */
+#include "base/alloc.h"
+#include "base/error.h"
 #include "stream/bases.h"
 #include "stream/index_file.h"
 #include "stream/migrate.h"
 #include "stream/recover.h"
 #include "stream/state.h"
 
-#include "base/alloc.h"
-#include "base/error.h"
-
 #include <stdio.h>
+#include <string.h>
 
 enum {
     ROLLOVER_DEFAULT = 1 << 20,
@@ -25,18 +25,15 @@ enum {
 
 void stele_stream_options_init_sized(stele_stream_options *opts, size_t struct_size)
 {
-    size_t known = struct_size < sizeof *opts ? struct_size : sizeof *opts;
-
     if (opts != NULL && struct_size >= sizeof opts->struct_size) {
         memset(opts, 0, struct_size);
-        (void)known;
         opts->struct_size = struct_size;
     }
 }
 
 /* ---- Options. ---- */
 
-stele_code sti_stream_options_take(
+static stele_code take_options(
         stele_stream_options *out, const stele_stream_options *in, stele_error *err)
 {
     stele_code rc = sti_options_copy(out, sizeof *out, in, "stele_stream_options", err);
@@ -114,8 +111,7 @@ static void destroy(stele_stream *s)
     sti_free(s);
 }
 
-static stele_code new_stream(
-        stele_stream **out, const stele_stream_options *opts, stele_error *err)
+static stele_code new_stream(stele_stream **out, const stele_stream_options *opts, stele_error *err)
 {
     stele_stream *s = sti_calloc(1, sizeof *s);
     stele_code rc;
@@ -123,7 +119,7 @@ static stele_code new_stream(
     if (s == NULL) {
         return sti_fail_memory(err, sizeof *s);
     }
-    rc = sti_stream_options_take(&s->opts, opts, err);
+    rc = take_options(&s->opts, opts, err);
     if (rc != STELE_OK) {
         sti_free(s);
         return rc;
@@ -134,9 +130,7 @@ static stele_code new_stream(
         return rc;
     }
     sti_env_copy(&s->env, s->opts.env);
-    s->mode = s->opts.live        ? STI_MODE_LIVE
-              : s->opts.read_only ? STI_MODE_READER
-                                  : STI_MODE_WRITER;
+    s->mode = s->opts.live ? STI_MODE_LIVE : s->opts.read_only ? STI_MODE_READER : STI_MODE_WRITER;
     *out = s;
     return STELE_OK;
 }
@@ -157,7 +151,10 @@ static stele_code open_dir(stele_stream *s, const char *dir, stele_error *err)
 static stele_code verify_first(stele_stream *s, const char *dir, stele_error *err)
 {
     if (s->opts.recover && s->mode == STI_MODE_WRITER) {
-        return sti_recover_locked(&s->dir, &s->env, s->params, true, NULL, NULL, err);
+        stele_stream_options opts = s->opts;
+
+        opts.struct_size = sizeof opts;
+        return sti_recover_run(&s->dir, &opts, !opts.index_auto, true, NULL, NULL, err);
     }
     if (s->opts.check || s->opts.recover) {
         stele_stream_options opts = s->opts;
@@ -199,8 +196,8 @@ static stele_code continue_times(stele_stream *s, stele_error *err)
         return STELE_OK; /* Reading it will say so; it does not stop the writer. */
     }
     if (rc == STELE_OK && before->count > 0) {
-        s->tail.time = sti_item_time(
-                before->items + (before->count - 1) * sti_index_item_size(s->params));
+        s->tail.time =
+                sti_item_time(before->items + (before->count - 1) * sti_index_item_size(s->params));
     }
     return rc;
 }
@@ -218,8 +215,8 @@ static struct sti_segment *known(stele_stream *s, int64_t base, uint64_t id)
     return NULL;
 }
 
-static stele_code make_view(stele_stream *s, const struct sti_bases *list,
-        struct sti_segment *head, int64_t sealed, stele_error *err)
+static stele_code make_view(stele_stream *s, const struct sti_bases *list, struct sti_segment *head,
+        int64_t sealed, stele_error *err)
 {
     size_t max = list->count + 2;
     struct sti_segment **segments = sti_calloc(max, sizeof(struct sti_segment *));
@@ -265,8 +262,7 @@ stele_code sti_stream_build(
 
     s->on_disk = list->count > 0;
     if (list->count > 0) {
-        rc = sti_stream_load_head(
-                s, list->bases[list->count - 1], floor, &head, &sealed, err);
+        rc = sti_stream_load_head(s, list->bases[list->count - 1], floor, &head, &sealed, err);
     } else {
         rc = sti_tail_segment(s, floor, &head, err);
         if (rc == STELE_OK && s->mode == STI_MODE_WRITER) {
@@ -288,17 +284,16 @@ void sti_found_free(struct sti_found *f)
     sti_bases_free(&f->bases);
 }
 
-stele_code sti_stream_look(
-        stele_stream *s, struct sti_found *f, bool stats, stele_error *err)
+stele_code sti_stream_look(stele_stream *s, struct sti_found *f, bool stats, stele_error *err)
 {
     stele_code rc;
 
     sti_found_free(f);
     rc = sti_listing_read(&f->listing, &s->dir, err);
     rc = rc != STELE_OK ? rc : sti_leftovers_find(&f->leftovers, &s->dir, &f->listing, err);
-    return rc != STELE_OK ? rc
-                          : sti_bases_read(&f->bases, &s->dir, &f->listing, &f->leftovers, stats,
-                                    err);
+    return rc != STELE_OK
+                   ? rc
+                   : sti_bases_read(&f->bases, &s->dir, &f->listing, &f->leftovers, stats, err);
 }
 
 /* The tail may have been made under a base that a leftover index had. */

@@ -13,12 +13,11 @@
  * otherwise make its whole successors reappear after a crash. If that fails
  * too, the handle stops writing.
  */
-#include "stream/state.h"
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/mutant.h"
+#include "stream/state.h"
 
 #include <inttypes.h>
 
@@ -31,7 +30,8 @@ static stele_code measure(stele_stream_version version, const stele_message *mes
     for (size_t i = 0; i < count; i++) {
         const stele_message *m = &messages[i];
 
-        if ((m->key.data == NULL && m->key.len > 0) || (m->value.data == NULL && m->value.len > 0)) {
+        if ((m->key.data == NULL && m->key.len > 0) ||
+                (m->value.data == NULL && m->value.len > 0)) {
             return sti_fail(err, STELE_EINVAL, "message %zu: bytes without data", i);
         }
         if (m->key.len > STELE_MESSAGE_SIZE_MAX ||
@@ -73,8 +73,8 @@ static void encode(uint8_t *out, const struct sti_tail *t, const stele_message *
     for (size_t i = 0; i < count; i++) {
         const stele_message *m = &messages[i];
 
-        sti_message_put(out, version, t->next + (int64_t)i, m->time != 0 ? m->time : now, m->key,
-                m->value);
+        sti_message_put(
+                out, version, t->next + (int64_t)i, m->time != 0 ? m->time : now, m->key, m->value);
         out += sti_message_size(version, m->key.len, m->value.len);
     }
 }
@@ -218,8 +218,8 @@ stele_code stele_stream_publish(stele_stream *s, const stele_message *messages, 
     return publish(s, -1, messages, count, next_offset, err);
 }
 
-stele_code stele_stream_publish_at(stele_stream *s, int64_t expected,
-        const stele_message *messages, size_t count, int64_t *next_offset, stele_error *err)
+stele_code stele_stream_publish_at(stele_stream *s, int64_t expected, const stele_message *messages,
+        size_t count, int64_t *next_offset, stele_error *err)
 {
     if (s == NULL || (messages == NULL && count > 0)) {
         return sti_fail(err, STELE_EINVAL, "nothing to publish, or nowhere");

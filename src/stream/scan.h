@@ -18,10 +18,10 @@ struct sti_scan {
     const uint8_t *data; /* the whole file */
     uint64_t len;
     stele_stream_version version;
-    int64_t limit;   /* offsets are below this; INT64_MAX: no limit */
-    uint64_t at;     /* where the next message should start */
-    int64_t last;    /* the last whole message's offset, or base - 1 */
-    int64_t seen;    /* the highest offset that a damaged message may have had, or -1 */
+    int64_t limit; /* offsets are below this; INT64_MAX: no limit */
+    uint64_t at;   /* where the next message should start */
+    int64_t last;  /* the last whole message's offset, or base - 1 */
+    int64_t seen;  /* the highest offset that a damaged message may have had, or -1 */
 };
 
 /* `kind` is STI_LOG_V1 or STI_LOG_V2; others scan as files without messages. */

@@ -3,16 +3,15 @@
  * segment.c: the segments of a view: loading sealed ones, finding messages.
  *
  * A sealed segment's log is mapped and its index looked up in place. The
- * index is used if it fits the log at its ends (a step, not a scan), or if the side file vouches for it;
- * every message that it leads to is checked against what it says, and one
- * that does not agree makes the index be built again from the log.
+ * index is used if it fits the log at its ends (a step, not a scan), or if the side file vouches
+ * for it; every message that it leads to is checked against what it says, and one that does not
+ * agree makes the index be built again from the log.
  */
-#include "stream/index_file.h"
-#include "stream/state.h"
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "stream/index_file.h"
+#include "stream/state.h"
 
 #include <inttypes.h>
 
@@ -119,15 +118,14 @@ void sti_segment_unref(struct sti_segment *seg)
     sti_free(seg->maps);
     sti_map_unref(seg->index_map);
     sti_keys_close(&seg->keys);
-    sti_free(atomic_load_explicit(&seg->verified, memory_order_relaxed));
+    sti_free(seg->verified);
     sti_head_free(seg->head);
     sti_free(seg);
 }
 
 stele_code sti_segment_add_map(struct sti_segment *seg, struct sti_map *map, stele_error *err)
 {
-    struct sti_map **maps =
-            sti_realloc(seg->maps, seg->map_count + 1, sizeof(struct sti_map *));
+    struct sti_map **maps = sti_realloc(seg->maps, seg->map_count + 1, sizeof(struct sti_map *));
 
     if (maps == NULL) {
         return sti_fail_memory(err, (seg->map_count + 1) * sizeof(struct sti_map *));
@@ -218,8 +216,7 @@ static void open_keys(struct loading *l)
 static stele_code judge_kind(struct loading *l, bool *empty, stele_error *err)
 {
     char name[STI_NAME_SIZE];
-    enum sti_log_kind kind =
-            sti_log_kind_of(l->log_map->data, l->log_map->len, l->seg->base);
+    enum sti_log_kind kind = sti_log_kind_of(l->log_map->data, l->log_map->len, l->seg->base);
 
     sti_name_log(name, l->seg->base);
     *empty = false;
@@ -251,11 +248,11 @@ static void save_index(struct loading *l, const struct sti_items *built)
     struct sti_segment *seg = l->seg;
 
     if (l->s->mode == STI_MODE_WRITER && atomic_load(&l->s->failed) == STELE_OK) {
-        (void)sti_index_write(&l->s->dir, seg->base, seg->version, l->s->params, built->data,
-                built->count, NULL);
+        (void)sti_index_write(
+                &l->s->dir, seg->base, seg->version, l->s->params, built->data, built->count, NULL);
     }
-    sti_env_log(&l->s->env, STELE_LOG_WARN, "%s: segment %" PRId64 ": index made again from the log",
-            l->s->dir.path, seg->base);
+    sti_env_log(&l->s->env, STELE_LOG_WARN,
+            "%s: segment %" PRId64 ": index made again from the log", l->s->dir.path, seg->base);
 }
 
 static stele_code build_index(struct loading *l, stele_error *err)
@@ -317,7 +314,7 @@ static stele_code make_verified(struct sti_segment *seg, stele_error *err)
     if (verified == NULL) {
         return sti_fail_memory(err, words * sizeof *verified);
     }
-    atomic_store_explicit(&seg->verified, verified, memory_order_relaxed);
+    seg->verified = verified;
     return STELE_OK;
 }
 
@@ -364,8 +361,8 @@ static stele_code load(stele_stream *s, struct sti_segment *seg, stele_error *er
         sti_map_unref(l.log_map);
         sti_map_unref(l.index_map);
         sti_keys_close(&l.keys);
-        sti_free(atomic_load_explicit(&seg->verified, memory_order_relaxed));
-        atomic_store_explicit(&seg->verified, NULL, memory_order_relaxed);
+        sti_free(seg->verified);
+        seg->verified = NULL;
         seg->items = NULL;
         seg->count = 0;
         return rc;
@@ -472,20 +469,18 @@ uint64_t sti_segment_lower(
 
 static bool is_verified(struct sti_segment *seg, uint64_t ordinal)
 {
-    _Atomic uint64_t *bits;
-
     if (seg->head != NULL || atomic_load_explicit(&seg->all_verified, memory_order_relaxed)) {
         return true;
     }
-    bits = atomic_load_explicit(&seg->verified, memory_order_relaxed);
-    return (atomic_load_explicit(&bits[ordinal / 64], memory_order_relaxed) >> ordinal % 64 & 1) != 0;
+    return (atomic_load_explicit(&seg->verified[ordinal / 64], memory_order_relaxed) >>
+                           ordinal % 64 &
+                   1) != 0;
 }
 
 static void set_verified(struct sti_segment *seg, uint64_t ordinal)
 {
-    _Atomic uint64_t *bits = atomic_load_explicit(&seg->verified, memory_order_relaxed);
-
-    (void)atomic_fetch_or_explicit(&bits[ordinal / 64], 1ULL << ordinal % 64, memory_order_relaxed);
+    (void)atomic_fetch_or_explicit(
+            &seg->verified[ordinal / 64], 1ULL << ordinal % 64, memory_order_relaxed);
 }
 
 /* Whether the place that an item names is the end of the message before. */
@@ -531,7 +526,8 @@ stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, uint64_
             return STELE_OK;
         }
     }
-    /* Either the message is damaged, or the item. If the item names the place where the one before ends, it is right. */
+    /* Either the message is damaged, or the item. If the item names the place where the one before
+     * ends, it is right. */
     if (!seg->rebuilt && seg->head == NULL &&
             (position >= end || !follows(seg, item_size, ordinal, map->data, end) ||
                     (state == STI_MESSAGE_WHOLE &&

@@ -2,12 +2,13 @@
  *
  * stat.c: facts about a stream, and letting go of what it does not use.
  */
-#include "stream/state.h"
-
 #include "base/alloc.h"
 #include "base/error.h"
+#include "stream/state.h"
 
-enum { NS_PER_MS = 1000000 };
+enum {
+    NS_PER_MS = 1000000
+};
 
 stele_code stele_stream_next_offset(stele_stream *s, int64_t *next_offset, stele_error *err)
 {

@@ -30,17 +30,16 @@
 #ifndef STI_STREAM_STATE_H
 #define STI_STREAM_STATE_H
 
+#include <stele/stream.h>
+
+#include "base/env.h"
+#include "base/thread.h"
 #include "stream/bases.h"
 #include "stream/format.h"
 #include "stream/index_format.h"
 #include "stream/keys.h"
 #include "stream/names.h"
-
-#include "base/env.h"
-#include "base/thread.h"
 #include "vfs/vfs.h"
-
-#include <stele/stream.h>
 
 #include <stdatomic.h>
 
@@ -65,7 +64,7 @@ void sti_map_unref(struct sti_map *map); /* accepts NULL */
 /* ---- The index of the head. ---- */
 
 enum {
-    STI_HEAD_CHUNKS = 28,      /* chunk k has STI_HEAD_FIRST << k items */
+    STI_HEAD_CHUNKS = 28, /* chunk k has STI_HEAD_FIRST << k items */
     STI_HEAD_FIRST_LOG2 = 10,
     STI_HEAD_FIRST = 1 << STI_HEAD_FIRST_LOG2
 };
@@ -96,6 +95,7 @@ stele_code sti_head_reserve(struct sti_head *head, uint64_t count, stele_error *
 void sti_head_add(struct sti_head *head, const struct sti_index_item *item);
 /* Give an item that is not published yet other bytes, with the same hash. */
 void sti_head_set(struct sti_head *head, uint64_t ordinal, const uint8_t *item);
+
 /* Let readers see the first `count` items. */
 static inline void sti_head_publish(struct sti_head *head, uint64_t count)
 {
@@ -215,24 +215,24 @@ struct stele_stream {
 
     struct sti_mutex sync_lock;
     struct sti_cond sync_cond;
-    bool syncing;             /* sync_lock: somebody syncs */
-    _Atomic int64_t durable;  /* messages below it survive a power cut */
+    bool syncing;            /* sync_lock: somebody syncs */
+    _Atomic int64_t durable; /* messages below it survive a power cut */
 
     struct sti_mutex view_lock;
-    struct sti_view *view;    /* view_lock */
-    _Atomic int64_t next;     /* of what readers may see */
+    struct sti_view *view; /* view_lock */
+    _Atomic int64_t next;  /* of what readers may see */
 
     struct sti_mutex load_lock;
 
     struct sti_mutex wait_lock;
     struct sti_cond wait_cond;
-    atomic_uint waiters;      /* consumers inside a blocking call */
+    atomic_uint waiters; /* consumers inside a blocking call */
     atomic_bool closing;
 
-    atomic_int failed;        /* a stele_code: no more writing, and why */
-    char failed_text[256];
+    atomic_int failed; /* a stele_code: no more writing, and why */
+    char failed_text[STELE_ERROR_MESSAGE_SIZE];
 
-    bool on_disk;             /* write_lock: there is at least one segment's file */
+    bool on_disk; /* write_lock: there is at least one segment's file */
 };
 
 /* ---- What the files of this module share. ---- */
@@ -293,7 +293,8 @@ stele_code sti_tail_create(stele_stream *s, struct sti_segment *seg, stele_error
 stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err);
 stele_code sti_tail_roll(stele_stream *s, stele_error *err);
 stele_code sti_tail_sync(stele_stream *s, stele_error *err);
-/* Write index and side file of the tail's segment, cut the zero tail, and sync: as a clean close. */
+/* Write index and side file of the tail's segment, cut the zero tail, and sync: as a clean close.
+ */
 stele_code sti_tail_finish(stele_stream *s, stele_error *err);
 /* Let readers see all that was written. */
 void sti_tail_publish(stele_stream *s);
@@ -318,8 +319,7 @@ struct sti_found {
     struct sti_bases bases;
 };
 
-stele_code sti_stream_look(
-        stele_stream *s, struct sti_found *found, bool stats, stele_error *err);
+stele_code sti_stream_look(stele_stream *s, struct sti_found *found, bool stats, stele_error *err);
 void sti_found_free(struct sti_found *found); /* and back to zeros */
 
 /* Load the newest segment, and put the view in force. */

@@ -13,13 +13,12 @@
  * first synced message, and a segment is synced, its index written and its
  * zero tail cut before the next one is begun.
  */
-#include "stream/index_file.h"
-#include "stream/state.h"
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/mutant.h"
+#include "stream/index_file.h"
+#include "stream/state.h"
 
 enum {
     PAGE = 4096,
@@ -167,8 +166,8 @@ static stele_code create_index(
     sti_name_index(name, base);
     rc = sti_dir_unlink(&s->dir, name, NULL, err);
     if (rc == STELE_OK) {
-        rc = sti_file_open(&index, &s->dir, name,
-                STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
+        rc = sti_file_open(
+                &index, &s->dir, name, STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
     }
     if (rc == STELE_OK && version != STELE_STREAM_V1) {
         sti_index_header_put(header, s->params);
@@ -190,8 +189,8 @@ static stele_code create_files(
     rc = create_index(s, base, version, err);
     sti_name_log(name, base);
     if (rc == STELE_OK) {
-        rc = sti_file_open(&log, &s->dir, name,
-                STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
+        rc = sti_file_open(
+                &log, &s->dir, name, STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
     }
     if (rc == STELE_OK && version != STELE_STREAM_V1) {
         sti_log_header_put(header);
@@ -226,8 +225,7 @@ stele_code sti_tail_create(stele_stream *s, struct sti_segment *seg, stele_error
     stele_code rc = create_files(s, seg->base, seg->version, err);
 
     if (rc == STELE_OK) {
-        rc = sti_tail_open(
-                s, seg, sti_log_start(seg->version), seg->base, s->tail.time, err);
+        rc = sti_tail_open(s, seg, sti_log_start(seg->version), seg->base, s->tail.time, err);
     }
     if (rc != STELE_OK) {
         /* Not there before, so nothing is lost with them. */
@@ -275,8 +273,8 @@ static stele_code write_index(stele_stream *s, stele_error *err)
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = sti_index_write(&s->dir, t->seg->base, t->seg->version, s->params, items,
-            t->seg->head->written, err);
+    rc = sti_index_write(
+            &s->dir, t->seg->base, t->seg->version, s->params, items, t->seg->head->written, err);
     if (rc == STELE_OK && t->seg->head->written > 0) {
         rc = sti_keys_build(&keys, t->seg->base, t->end, t->seg->version, s->params, items,
                 t->seg->head->written, err);
@@ -312,8 +310,8 @@ stele_code sti_tail_finish(stele_stream *s, stele_error *err)
             }
         }
         if (write_index(s, NULL) != STELE_OK) {
-            sti_env_log(&s->env, STELE_LOG_WARN, "%s: index of %s not written; it can be made again",
-                    s->dir.path, t->log.name);
+            sti_env_log(&s->env, STELE_LOG_WARN,
+                    "%s: index of %s not written; it can be made again", s->dir.path, t->log.name);
         }
     }
     rc = sti_tail_sync(s, err);

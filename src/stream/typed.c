@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
+ * typed.c: codecs between a stream and its users.
+ *
  * A typed container has two sides. A read fills and decodes the side that is
  * not shown, and shows it when all went well: so a message that a codec
  * refuses leaves the caller's messages as they were.
@@ -232,40 +234,43 @@ static stele_code copy_codec(
     return STELE_OK;
 }
 
-/* A typed stream that has no stream yet. */
-static stele_code typed_new(stele_typed_stream **out, const stele_codec *key,
-        const stele_codec *value, stele_error *err)
+static stele_code copy_codecs(
+        stele_codec out[2], const stele_codec *key, const stele_codec *value, stele_error *err)
+{
+    stele_code rc = copy_codec(&out[0], key, "key codec", err);
+
+    return rc == STELE_OK ? copy_codec(&out[1], value, "value codec", err) : rc;
+}
+
+/* NULL when there is no memory. */
+static stele_typed_stream *typed_new(const stele_codec codecs[2])
 {
     stele_typed_stream *t = sti_calloc(1, sizeof *t);
-    stele_code rc;
 
-    if (t == NULL) {
-        return sti_fail_memory(err, sizeof *t);
+    if (t != NULL) {
+        t->key = codecs[0];
+        t->value = codecs[1];
     }
-    rc = copy_codec(&t->key, key, "key codec", err);
-    if (rc == STELE_OK) {
-        rc = copy_codec(&t->value, value, "value codec", err);
-    }
-    if (rc != STELE_OK) {
-        sti_free(t);
-        return rc;
-    }
-    *out = t;
-    return STELE_OK;
+    return t;
 }
 
 stele_code stele_typed_wrap(stele_typed_stream **out, stele_stream *s, const stele_codec *key,
         const stele_codec *value, stele_error *err)
 {
-    stele_typed_stream *t = NULL;
+    stele_typed_stream *t;
+    stele_codec codecs[2];
     stele_code rc;
 
     if (out == NULL || s == NULL) {
         return sti_fail(err, STELE_EINVAL, "no stream to wrap, or no place for the result");
     }
-    rc = typed_new(&t, key, value, err);
+    rc = copy_codecs(codecs, key, value, err);
     if (rc != STELE_OK) {
         return rc;
+    }
+    t = typed_new(codecs);
+    if (t == NULL) {
+        return sti_fail_memory(err, sizeof *t);
     }
     t->raw = s;
     *out = t;
@@ -276,15 +281,20 @@ stele_code stele_typed_open(stele_typed_stream **out, const char *dir,
         const stele_stream_options *opts, const stele_codec *key, const stele_codec *value,
         stele_error *err)
 {
-    stele_typed_stream *t = NULL;
+    stele_typed_stream *t;
+    stele_codec codecs[2];
     stele_code rc;
 
     if (out == NULL) {
         return sti_fail(err, STELE_EINVAL, "no place for the stream");
     }
-    rc = typed_new(&t, key, value, err);
+    rc = copy_codecs(codecs, key, value, err);
     if (rc != STELE_OK) {
         return rc;
+    }
+    t = typed_new(codecs);
+    if (t == NULL) {
+        return sti_fail_memory(err, sizeof *t);
     }
     rc = stele_stream_open(&t->raw, dir, opts, err);
     if (rc != STELE_OK) {

@@ -2,11 +2,10 @@
  *
  * view.c: the list of segments that readers see.
  */
-#include "stream/state.h"
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "stream/state.h"
 
 stele_code sti_view_new(
         struct sti_view **out, struct sti_segment **segments, size_t count, stele_error *err)

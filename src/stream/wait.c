@@ -6,9 +6,8 @@
  * more, and sleeps. A publisher moves the next offset, and looks for waiters
  * after that; the two fences make sure that one of them sees the other.
  */
-#include "stream/state.h"
-
 #include "base/error.h"
+#include "stream/state.h"
 
 enum {
     LIVE_POLL_MS = 20,
@@ -40,13 +39,12 @@ static stele_code ask(stele_stream *s, struct blocking *b, stele_error *err)
 {
     return b->by_key ? stele_stream_consume_by_key(
                                s, b->key, b->offset, b->count_max, b->out, &b->next, err)
-                     : stele_stream_consume(
-                               s, b->offset, b->count_max, b->out, &b->next, err);
+                     : stele_stream_consume(s, b->offset, b->count_max, b->out, &b->next, err);
 }
 
 /* Sleep until the next offset is above `seen`, or something else happens. */
-static stele_code wait_for_more(stele_stream *s, int64_t seen, const stele_wait *wait,
-        int64_t deadline, stele_error *err)
+static stele_code wait_for_more(
+        stele_stream *s, int64_t seen, const stele_wait *wait, int64_t deadline, stele_error *err)
 {
     stele_cancel *cancel = wait != NULL ? wait->cancel : NULL;
     stele_code rc = STELE_OK;
@@ -85,7 +83,8 @@ static stele_code wait_for_more(stele_stream *s, int64_t seen, const stele_wait 
     return rc;
 }
 
-static stele_code block(stele_stream *s, struct blocking *b, const stele_wait *wait, stele_error *err)
+static stele_code block(
+        stele_stream *s, struct blocking *b, const stele_wait *wait, stele_error *err)
 {
     int64_t deadline = sti_wait_deadline(wait);
     stele_code rc;

@@ -2,21 +2,18 @@
  *
  * canary_test.c: the harness finds bugs, and finds none where there are none.
  */
+#include "lib/check.h"
 #include "sim/loops.h"
 #include "sim/toy_log.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 /* Lengths at which a log can be cut without anybody noticing: between records. */
-enum { RECORDS_AT_END = 4 };
+enum {
+    RECORDS_AT_END = 4
+};
 
 static void correct_survives_every_crash(void **state)
 {

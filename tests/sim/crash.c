@@ -92,8 +92,7 @@ static struct sim_sector *cut_sector(
     if (cut != NULL) {
         if (pieces->count == pieces->room) {
             pieces->room = pieces->room == 0 ? 16 : pieces->room * 2;
-            pieces->list =
-                    sim_realloc(pieces->list, pieces->room * sizeof(struct sim_sector *));
+            pieces->list = sim_realloc(pieces->list, pieces->room * sizeof(struct sim_sector *));
         }
         pieces->list[pieces->count++] = cut;
     }
@@ -492,8 +491,8 @@ void sim_effect_text(
 
     switch (e->type) {
     case SIM_WRITE:
-        (void)snprintf(out, size, "op %" PRIu64 " write file %u sector %u", e->issued, e->file,
-                e->sector);
+        (void)snprintf(
+                out, size, "op %" PRIu64 " write file %u sector %u", e->issued, e->file, e->sector);
         break;
     case SIM_SIZE:
         (void)snprintf(
@@ -502,9 +501,9 @@ void sim_effect_text(
     case SIM_LINK:
     case SIM_UNLINK:
     case SIM_RENAME:
-        (void)snprintf(out, size, "op %" PRIu64 " %s file %u %s/%s%s%s", e->issued,
-                names[e->type], e->file, dir, e->from == NULL ? "" : e->from,
-                e->from == NULL ? "" : " to ", e->name);
+        (void)snprintf(out, size, "op %" PRIu64 " %s file %u %s/%s%s%s", e->issued, names[e->type],
+                e->file, dir, e->from == NULL ? "" : e->from, e->from == NULL ? "" : " to ",
+                e->name);
         break;
     }
 }

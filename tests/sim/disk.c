@@ -87,6 +87,8 @@ struct sim_disk {
     uint64_t used; /* sectors */
     uint64_t calls[16];
     uint64_t open_count;
+    void **objects; /* handles, to be freed if the program forgot them */
+    uint32_t object_count;
     struct sim_fault fault;
     uint64_t fault_seen;
     uint64_t fault_hits;
@@ -308,8 +310,8 @@ static void record_sectors(struct sim_disk *d, struct inode *n, uint64_t at, uin
 static void set_size(struct sim_disk *d, struct inode *n, uint64_t size)
 {
     uint64_t old = n->size;
-    uint64_t room = (size + d->options.sector_size - 1) / d->options.sector_size *
-            d->options.sector_size;
+    uint64_t room =
+            (size + d->options.sector_size - 1) / d->options.sector_size * d->options.sector_size;
     struct sim_effect *e;
 
     if (size == old) {
@@ -460,6 +462,26 @@ static void forget(struct sim_disk *d, struct inode *n)
     }
 }
 
+/* ---- Handles. ---- */
+
+static void *add_object(struct sim_disk *d, size_t size)
+{
+    d->objects = sim_realloc(d->objects, (d->object_count + 1) * sizeof *d->objects);
+    d->objects[d->object_count] = sim_alloc(size);
+    return d->objects[d->object_count++];
+}
+
+static void free_object(struct sim_disk *d, void *object)
+{
+    uint32_t i = 0;
+
+    while (d->objects[i] != object) {
+        i++;
+    }
+    d->objects[i] = d->objects[--d->object_count];
+    free(object);
+}
+
 /* ---- Entering a call. ---- */
 
 static void begin(struct sim_disk *d)
@@ -514,7 +536,7 @@ static struct handle *handle_of(stele_file *f)
 static void free_handle(struct handle *h)
 {
     if (h->closed && h->maps == 0) {
-        free(h);
+        free_object(h->disk, h);
     }
 }
 
@@ -633,8 +655,8 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
     d->op++;
     load(d, n);
     last = at + len > n->size ? at + len : n->size;
-    grow_room(n, (last + d->options.sector_size - 1) / d->options.sector_size *
-                    d->options.sector_size);
+    grow_room(n,
+            (last + d->options.sector_size - 1) / d->options.sector_size * d->options.sector_size);
     own(d, n, at, len, true);
     set_size(d, n, last);
     unprotect(n, last);
@@ -664,11 +686,11 @@ static int file_allocate(stele_file *f, uint64_t at, uint64_t len)
     if ((h->flags & STELE_OPEN_WRITE) == 0) {
         return (int)end(d, -EBADF);
     }
-    if (d->options.no_allocate) {
-        return (int)end(d, -EOPNOTSUPP);
-    }
     if (len == 0) {
         return (int)end(d, 0);
+    }
+    if (d->options.no_allocate) {
+        return (int)end(d, -EOPNOTSUPP);
     }
     if (len > d->options.file_max || at > d->options.file_max - len) {
         return (int)end(d, -EFBIG);
@@ -967,7 +989,7 @@ static struct dir_handle *dir_of(stele_dir *dir)
 static bool flags_valid(unsigned flags)
 {
     return (flags & ~(unsigned)(STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL)) == 0 &&
-            ((flags & STELE_OPEN_EXCL) == 0 || (flags & STELE_OPEN_CREATE) != 0);
+           ((flags & STELE_OPEN_EXCL) == 0 || (flags & STELE_OPEN_CREATE) != 0);
 }
 
 static int check_name(const char *name)
@@ -1003,7 +1025,7 @@ static const char *child_name(const struct sim_disk *d, uint32_t dir, uint32_t c
         return slash == path ? slash + 1 : NULL;
     }
     return (size_t)(slash - path) == len && strncmp(path, d->dirs[dir].path, len) == 0 ? slash + 1
-                                                                                     : NULL;
+                                                                                       : NULL;
 }
 
 static bool is_subdir(const struct sim_disk *d, uint32_t dir, const char *name)
@@ -1059,11 +1081,12 @@ static int dir_close(stele_dir *dir)
 {
     struct dir_handle *h = dir_of(dir);
 
-    begin(h->disk);
-    h->disk->open_count--;
-    (void)end(h->disk, 0);
-    free(h);
-    return 0;
+    struct sim_disk *d = h->disk;
+
+    begin(d);
+    d->open_count--;
+    free_object(d, h);
+    return (int)end(d, 0);
 }
 
 /* Find or make the file of an open(). */
@@ -1111,7 +1134,7 @@ static int dir_open(stele_dir *dir, const char *text, unsigned flags, stele_file
     begin(d);
     rc = open_inode(d, dh->index, text, flags, &n);
     if (rc == 0) {
-        h = sim_alloc(sizeof *h);
+        h = add_object(d, sizeof *h);
         h->file.ops = &file_ops;
         h->disk = d;
         h->inode = n;
@@ -1372,8 +1395,8 @@ static int open_dir(const stele_vfs *v, const char *path, unsigned flags, stele_
     }
     begin(d);
     found = find_dir(d, clean, &index);
-    rc = judge(d, !found && (flags & STELE_OPEN_CREATE) != 0 ? SIM_CALL_CREATE : SIM_CALL_OPEN,
-            NULL);
+    rc = judge(
+            d, !found && (flags & STELE_OPEN_CREATE) != 0 ? SIM_CALL_CREATE : SIM_CALL_OPEN, NULL);
     if (rc == 0 && runs_into_file(d, clean)) {
         rc = -ENOTDIR;
     }
@@ -1389,7 +1412,7 @@ static int open_dir(const stele_vfs *v, const char *path, unsigned flags, stele_
     if (!found) {
         index = make_dirs(d, clean);
     }
-    h = sim_alloc(sizeof *h);
+    h = add_object(d, sizeof *h);
     h->dir.ops = &dir_ops;
     h->disk = d;
     h->index = index;
@@ -1488,6 +1511,10 @@ void sim_disk_free(struct sim_disk *d)
         free(d->effects[i].name);
         free(d->effects[i].from);
     }
+    for (uint32_t i = 0; i < d->object_count; i++) {
+        free(d->objects[i]);
+    }
+    free(d->objects);
     free(d->inodes);
     free(d->effects);
     free(d->names);
@@ -1589,8 +1616,8 @@ struct sim_image *sim_disk_image(struct sim_disk *d)
         e->dir = d->names[i].dir;
         memcpy(e->name, d->names[i].text, SIM_NAME_SIZE);
         e->content = n->base != NULL
-                ? sim_content_ref(n->base)
-                : sim_content_of_bytes(n->cache, n->size, d->options.sector_size);
+                             ? sim_content_ref(n->base)
+                             : sim_content_of_bytes(n->cache, n->size, d->options.sector_size);
     }
     sim_image_seal(image);
     (void)end(d, 0);

@@ -44,9 +44,9 @@
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
 
-#include "sim/image.h"
-
 #include <stele/vfs.h>
+
+#include "sim/image.h"
 
 struct sim_disk;
 
@@ -97,7 +97,7 @@ struct sim_fault {
  * that of the options). NULL options: all defaults. */
 struct sim_disk *sim_disk_new(const struct sim_disk_options *options);
 struct sim_disk *sim_disk_of_image(struct sim_image *image, const struct sim_disk_options *options);
-/* All handles and maps must be closed by now; memory of others leaks. */
+/* Handles and maps that are still open are gone, too. */
 void sim_disk_free(struct sim_disk *d);
 
 const stele_vfs *sim_disk_vfs(struct sim_disk *d);
@@ -123,18 +123,24 @@ struct sim_image *sim_disk_image(struct sim_disk *d);
 
 /* ---- The trace, for crash.h. Valid until the next call of the disk. ---- */
 
-enum sim_effect_type { SIM_WRITE, SIM_SIZE, SIM_LINK, SIM_UNLINK, SIM_RENAME };
+enum sim_effect_type {
+    SIM_WRITE,
+    SIM_SIZE,
+    SIM_LINK,
+    SIM_UNLINK,
+    SIM_RENAME
+};
 
 #define SIM_NEVER UINT64_MAX
 
 struct sim_effect {
     enum sim_effect_type type;
-    uint32_t file;   /* files are numbered: those of the base image first */
-    uint32_t dir;    /* names */
-    uint32_t sector; /* WRITE */
-    uint32_t next;   /* the one before it that is pending, plus 1; or 0 */
-    bool cut;        /* SIZE: it was a shorter one */
-    uint64_t size;   /* SIZE */
+    uint32_t file;            /* files are numbered: those of the base image first */
+    uint32_t dir;             /* names */
+    uint32_t sector;          /* WRITE */
+    uint32_t next;            /* the one before it that is pending, plus 1; or 0 */
+    bool cut;                 /* SIZE: it was a shorter one */
+    uint64_t size;            /* SIZE */
     struct sim_sector *image; /* WRITE; NULL: zeros */
     char *name;               /* LINK, UNLINK, and RENAME's target */
     uint64_t name_hash;

@@ -69,7 +69,12 @@ struct explorer {
 
 /* ---- Subsets. ---- */
 
-enum { GROUP_NAMES = 0, GROUP_SIZES = 1, GROUP_WRITES = 2, GROUP_FILES = 3 };
+enum {
+    GROUP_NAMES = 0,
+    GROUP_SIZES = 1,
+    GROUP_WRITES = 2,
+    GROUP_FILES = 3
+};
 
 static bool in_group(const struct picker *p, size_t i, uint64_t group)
 {
@@ -238,8 +243,9 @@ static uint64_t *hash_notes(const struct sim_notes *notes, uint64_t start)
     for (size_t i = 0; i < notes->count; i++) {
         const struct sim_note *n = &notes->list[i];
 
-        hashes[i + 1] = sim_mix(hashes[i] + sim_mix(n->value + sim_mix(n->what * 2U +
-                                        (n->kind == SIM_ACK ? 1U : 0U))));
+        hashes[i + 1] =
+                sim_mix(hashes[i] +
+                        sim_mix(n->value + sim_mix(n->what * 2U + (n->kind == SIM_ACK ? 1U : 0U))));
     }
     return hashes;
 }
@@ -651,8 +657,8 @@ bool sim_explore(const struct sim_workload *workload, const struct sim_explore_o
     double began = sim_seconds();
     char what[64];
     bool other;
-    const char *replayed = sim_replay(
-            workload->name, "", &o.seed, &o.sector_size, o.ordered, &other);
+    const char *replayed =
+            sim_replay(workload->name, "", &o.seed, &o.sector_size, o.ordered, &other);
 
     memset(report, 0, sizeof *report);
     if (other || (replayed != NULL && (options->sector_size != o.sector_size))) {
@@ -666,8 +672,8 @@ bool sim_explore(const struct sim_workload *workload, const struct sim_explore_o
         sim_world_free(x.world);
     }
     report->seconds = sim_seconds() - began;
-    (void)snprintf(what, sizeof what, "crashes, %u-byte sectors, %s, seed %" PRIu64,
-            o.sector_size, o.ordered ? "ordered" : "strict", o.seed);
+    (void)snprintf(what, sizeof what, "crashes, %u-byte sectors, %s, seed %" PRIu64, o.sector_size,
+            o.ordered ? "ordered" : "strict", o.seed);
     if (!o.quiet) {
         sim_print_report(workload->name, what, report);
     }

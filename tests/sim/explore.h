@@ -99,7 +99,7 @@ struct sim_explore_options {
     uint64_t opened_max;       /* of one process; 0: no limit */
     double seconds_max;        /* 0: no limit */
     unsigned workers;          /* processes */
-    bool quiet;       /* print nothing, also of violations */
+    bool quiet;                /* print nothing, also of violations */
 };
 
 struct sim_report {

@@ -206,8 +206,8 @@ void sim_image_seal(struct sim_image *image)
     for (uint32_t i = 0; i < image->entry_count; i++) {
         const struct sim_entry *e = &image->entries[i];
 
-        image->hash += sim_entry_hash(sim_hash_name(image->dirs[e->dir].path),
-                sim_hash_name(e->name), e->content->hash);
+        image->hash += sim_entry_hash(
+                sim_hash_name(image->dirs[e->dir].path), sim_hash_name(e->name), e->content->hash);
     }
 }
 
@@ -235,9 +235,9 @@ struct sim_image *sim_image_with(
     memcpy(copy->dirs, image->dirs, image->dir_count * sizeof *copy->dirs);
     for (uint32_t i = 0; i < image->entry_count; i++) {
         copy->entries[i] = image->entries[i];
-        copy->entries[i].content =
-                i == entry ? sim_content_of_bytes(bytes, size, image->sector_size)
-                           : sim_content_ref(image->entries[i].content);
+        copy->entries[i].content = i == entry
+                                           ? sim_content_of_bytes(bytes, size, image->sector_size)
+                                           : sim_content_ref(image->entries[i].content);
     }
     sim_image_seal(copy);
     return copy;

@@ -35,13 +35,19 @@ static const struct fault_kind fault_kinds[] = {
         {"sync-from", SIM_CALLS_SYNC, EIO, true, false},
 };
 
-enum { FAULT_KINDS = sizeof fault_kinds / sizeof *fault_kinds };
+enum {
+    FAULT_KINDS = sizeof fault_kinds / sizeof *fault_kinds
+};
 
 /* Random subsets of what was pending, besides all and none. */
-enum { AFTERMATH_RANDOM = 4 };
+enum {
+    AFTERMATH_RANDOM = 4
+};
 
 /* Places of a run whose crash states the recovery loop starts from. */
-enum { RECOVERY_PLACES = 6 };
+enum {
+    RECOVERY_PLACES = 6
+};
 
 struct loop {
     const struct sim_workload *workload;
@@ -78,8 +84,9 @@ static STELE_PRINTF(3, 4) void mark(
         const struct loop *l, struct sim_crumb *crumb, const char *format, ...)
 {
     va_list ap;
-    int len = snprintf(crumb->line, sizeof crumb->line, "STELE_SIM=%s:%" PRIu64 ":%u:",
-            l->workload->name, l->options->seed, l->disk.sector_size);
+    int len = snprintf(crumb->line, sizeof crumb->line,
+            "STELE_SIM=%s:%" PRIu64 ":%u:", l->workload->name, l->options->seed,
+            l->disk.sector_size);
 
     va_start(ap, format);
     (void)vsnprintf(crumb->line + len, sizeof crumb->line - (size_t)len, format, ap);
@@ -141,8 +148,7 @@ static bool aftermath(const struct loop *l, struct sim_world *w, const struct si
 }
 
 /* What a run under a fault returned, or a check. False ends the loop. */
-static bool take_result(
-        int rc, const char *why, const char *line, struct sim_report *report)
+static bool take_result(int rc, const char *why, const char *line, struct sim_report *report)
 {
     report->runs++;
     report->reported += rc < 0 ? 1U : 0U;
@@ -181,7 +187,7 @@ static bool fault_run(const struct loop *l, const struct fault_kind *kind, uint6
      * one byte do not count: only a run that is over tells. */
     more = more || n < sim_disk_calls(w->disk, kind->calls);
     more = take_result(rc, sim_world_why(w), line, report) &&
-            aftermath(l, w, &notes, line, report) && more;
+           aftermath(l, w, &notes, line, report) && more;
     if (l->replayed != NULL) {
         (void)printf("run returned %d; log:\n%s", rc, sim_world_log(w));
     }
@@ -210,12 +216,10 @@ static void fault_work(void *arg, unsigned worker, unsigned workers, struct sim_
         size_t len = strlen(fault_kinds[k].name);
 
         if (l->replayed == NULL) {
-            fault_kind_work(
-                    l, &fault_kinds[k], worker * stride, workers * stride, crumb, report);
-        } else if (strncmp(l->replayed, fault_kinds[k].name, len) == 0 &&
-                l->replayed[len] == ':') {
-            fault_kind_work(l, &fault_kinds[k], strtoull(l->replayed + len + 1, NULL, 10), 1,
-                    crumb, report);
+            fault_kind_work(l, &fault_kinds[k], worker * stride, workers * stride, crumb, report);
+        } else if (strncmp(l->replayed, fault_kinds[k].name, len) == 0 && l->replayed[len] == ':') {
+            fault_kind_work(l, &fault_kinds[k], strtoull(l->replayed + len + 1, NULL, 10), 1, crumb,
+                    report);
         }
     }
 }
@@ -235,8 +239,7 @@ static bool run_loop(struct loop *l, const char *kind, const char *what,
     bool other;
 
     memset(report, 0, sizeof *report);
-    l->replayed =
-            sim_replay(l->workload->name, kind, &o.seed, &o.sector_size, false, &other);
+    l->replayed = sim_replay(l->workload->name, kind, &o.seed, &o.sector_size, false, &other);
     if (other || (l->replayed != NULL && o.sector_size != l->options->sector_size)) {
         return true;
     }
@@ -283,8 +286,7 @@ static bool fails_once(void *arg)
     return left == 0;
 }
 
-static bool alloc_run(
-        const struct loop *l, uint64_t n, const char *line, struct sim_report *report)
+static bool alloc_run(const struct loop *l, uint64_t n, const char *line, struct sim_report *report)
 {
     struct countdown countdown = {n, false};
     struct sim_world *w = sim_world_ready(l->workload, l->options->seed, &l->disk, report);
@@ -300,8 +302,7 @@ static bool alloc_run(
     sti_alloc_set_hook(NULL, NULL);
     notes = sim_world_notes(w);
     report->hits += countdown.hit ? 1U : 0U;
-    good = take_result(rc, sim_world_why(w), line, report) &&
-            aftermath(l, w, &notes, line, report);
+    good = take_result(rc, sim_world_why(w), line, report) && aftermath(l, w, &notes, line, report);
     if (good && rc < 0 && !countdown.hit) {
         sim_violation(report, line, "without a fault the run returned %d", rc);
     }
@@ -391,8 +392,8 @@ static bool prepare_recovery(struct loop *l, struct sim_report *report)
         (void)sim_cursor_choose(c, keep);
         l->images[i] = sim_cursor_image(c);
         l->image_ops[i] = op;
-        l->image_notes[i] = copy_notes(
-                &notes, sim_notes_at(&notes, sim_world_setup_notes(w), op), NULL);
+        l->image_notes[i] =
+                copy_notes(&notes, sim_notes_at(&notes, sim_world_setup_notes(w), op), NULL);
         free(keep);
     }
     l->image_count = RECOVERY_PLACES * 2;
@@ -416,8 +417,7 @@ static bool recovery_run(const struct loop *l, const struct fault_kind *kind, ui
     options.sync_failure_reverts = kind->reverts;
     w = sim_world_new(l->options->seed, l->images[place], &options);
     sim_disk_set_fault(w->disk, &fault);
-    rc = l->workload->check(
-            l->workload->arg, w, l->image_ops[place], before, why, sizeof why);
+    rc = l->workload->check(l->workload->arg, w, l->image_ops[place], before, why, sizeof why);
     more = sim_disk_fault_hits(w->disk) > 0;
     sim_disk_set_fault(w->disk, NULL);
     report->hits += more ? 1U : 0U;
@@ -496,8 +496,8 @@ static bool prepare_damage(struct loop *l, struct sim_report *report)
         total += l->image->entries[i].content->size;
     }
     l->starts[l->image->entry_count] = total;
-    l->silent = mmap(NULL, (size_t)total + 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-            -1, 0);
+    l->silent = mmap(
+            NULL, (size_t)total + 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (l->silent == MAP_FAILED) {
         abort();
     }
@@ -530,8 +530,9 @@ static void probe(const struct loop *l, struct sim_image *image, uint64_t at, ui
     }
     if (l->replayed != NULL) {
         (void)printf("probe: %s %s\n%s",
-                answer == SIM_PROBE_RIGHT ? "right" :
-                        answer == SIM_PROBE_REPORTED ? "reported" : "SILENT",
+                answer == SIM_PROBE_RIGHT      ? "right"
+                : answer == SIM_PROBE_REPORTED ? "reported"
+                                               : "SILENT",
                 why, sim_world_log(w));
     }
     sim_world_free(w);

@@ -31,10 +31,10 @@
 struct sim_loop_options {
     uint64_t seed;
     uint32_t sector_size;
-    uint32_t stride;   /* take every stride-th n, byte or length; 1: all */
-    bool all_bits;     /* bit loop: all eight of a byte, else one in turn */
+    uint32_t stride; /* take every stride-th n, byte or length; 1: all */
+    bool all_bits;   /* bit loop: all eight of a byte, else one in turn */
     unsigned workers;
-    bool quiet;        /* print nothing, also of violations */
+    bool quiet; /* print nothing, also of violations */
 };
 
 /* Every n; with STELE_FULL, all bits too. */
@@ -44,8 +44,8 @@ void sim_loop_options_init(struct sim_loop_options *options);
 struct sim_span {
     char name[SIM_NAME_SIZE];
     uint64_t from;
-    uint64_t to;     /* behind the last byte */
-    uint8_t bits;    /* of any of its bytes */
+    uint64_t to;  /* behind the last byte */
+    uint8_t bits; /* of any of its bytes */
 };
 
 #define SIM_SPANS_MAX 64

@@ -11,7 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEADER_SIZE = 16, CONTENT_MAX = 400, RECORDS_MAX = 64, FILE_MAX = 1 << 16 };
+enum {
+    HEADER_SIZE = 16,
+    CONTENT_MAX = 400,
+    RECORDS_MAX = 64,
+    FILE_MAX = 1 << 16
+};
 
 struct record {
     uint64_t value;
@@ -35,8 +40,8 @@ struct toy_log {
 const char *toy_bug_name(enum toy_bug bug)
 {
     static const char *const names[] = {"correct", "no-sync", "no-dir-sync", "no-checksum",
-            "sync-retried", "tail-kept", "short-write", "rename-unsynced", "stale-appended",
-            "leak", "silent-cut"};
+            "sync-retried", "tail-kept", "short-write", "rename-unsynced", "stale-appended", "leak",
+            "silent-cut"};
 
     return names[bug];
 }
@@ -308,9 +313,16 @@ bool toy_content_right(const struct toy_log *t, size_t i)
 
 /* ---- The workload. ---- */
 
-enum { APPEND, FIRST };
+enum {
+    APPEND,
+    FIRST
+};
 
-enum { APPENDS = 7, COMPACT_AFTER = 5, KEEP = 2 };
+enum {
+    APPENDS = 7,
+    COMPACT_AFTER = 5,
+    KEEP = 2
+};
 
 static int run(void *arg, struct sim_world *w)
 {
@@ -349,13 +361,14 @@ static int run(void *arg, struct sim_world *w)
 
 static int wrong(char *why, size_t why_len, const char *what, uint64_t a, uint64_t b)
 {
-    (void)snprintf(why, why_len, "%s: %llu, %llu", what, (unsigned long long)a,
-            (unsigned long long)b);
+    (void)snprintf(
+            why, why_len, "%s: %llu, %llu", what, (unsigned long long)a, (unsigned long long)b);
     return 1;
 }
 
 /* The records are a run of values without a gap, as far as the notes say. */
-static int compare(const struct toy_log *t, const struct sim_notes *notes, char *why, size_t why_len)
+static int compare(
+        const struct toy_log *t, const struct sim_notes *notes, char *why, size_t why_len)
 {
     size_t count = toy_count(t);
     uint64_t first = count > 0 ? toy_value(t, 0) : 0;
@@ -415,8 +428,8 @@ static int check(void *arg, struct sim_world *w, uint64_t at_op, const struct si
     return result;
 }
 
-static enum sim_probe probe(void *arg, struct sim_world *w, const struct sim_notes *notes,
-        char *why, size_t why_len)
+static enum sim_probe probe(
+        void *arg, struct sim_world *w, const struct sim_notes *notes, char *why, size_t why_len)
 {
     const enum toy_bug *bug = arg;
     struct toy_log *t;

@@ -10,9 +10,9 @@
 #ifndef SIM_TOY_LOG_H
 #define SIM_TOY_LOG_H
 
-#include "sim/explore.h"
-
 #include <stele/env.h>
+
+#include "sim/explore.h"
 
 enum toy_bug {
     TOY_CORRECT,

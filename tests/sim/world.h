@@ -13,9 +13,9 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
-#include "sim/disk.h"
-
 #include <stele/env.h>
+
+#include "sim/disk.h"
 
 enum sim_note_kind {
     SIM_INTENT, /* before a call: its effect may be there from now on */

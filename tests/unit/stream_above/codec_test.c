@@ -28,10 +28,9 @@ static stele_bytes from_hex(const json_t *hex, uint8_t *out, size_t size)
     len = strlen(digits) / 2;
     assert_true(len <= size);
     for (size_t i = 0; i < len; i++) {
-        unsigned byte = 0;
+        const char byte[3] = {digits[2 * i], digits[2 * i + 1], '\0'};
 
-        assert_int_equal(sscanf(digits + 2 * i, "%2x", &byte), 1);
-        out[i] = (uint8_t)byte;
+        out[i] = (uint8_t)strtoul(byte, NULL, 16);
     }
     return stele_bytes_of(out, len);
 }

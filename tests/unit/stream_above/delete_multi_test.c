@@ -262,7 +262,7 @@ static void full_disk_drops_whole_segments(void **state)
     struct fixture *f;
     stele_offsets *set = new_set();
     stele_deleted deleted = {.count = 0, .offsets = new_set()};
-    int64_t bases[40];
+    int64_t bases[40] = {0};
     stele_error err;
 
     (void)state;
@@ -302,7 +302,7 @@ static void dropped_segments_make_room_for_the_rest(void **state)
     struct fixture *f;
     stele_offsets *set = new_set();
     stele_deleted deleted = {.count = 0};
-    int64_t bases[40];
+    int64_t bases[40] = {0};
     stele_error err;
 
     (void)state;

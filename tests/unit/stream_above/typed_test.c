@@ -411,12 +411,13 @@ static stele_code point_decode(
     *absent = in.len == 4 && memcmp(in.data, "none", 4) == 0;
     if (!*absent) {
         char text[64] = {0};
+        char *end;
 
         assert_true(in.len < sizeof text);
         memcpy(text, in.data, in.len);
-        if (sscanf(text, "%d,%d,%63s", &p->x, &p->y, label) != 3) {
-            return STELE_ECORRUPT;
-        }
+        p->x = (int32_t)strtol(text, &end, 10);
+        p->y = (int32_t)strtol(end + 1, &end, 10);
+        memcpy(label, end + 1, strlen(end + 1) + 1);
         p->label = label;
     }
     return codec->fail_with;

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lookup.c: finding messages by key and by time.
+ *
+ * By key: the head has a table in memory; a sealed segment's side file has a
+ * filter, which says at once that a key is not there, and sorted hashes. What
+ * has the right hash is compared by its key.
+ */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/fnv.h"
+#include "stream/read.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- By key, from an offset on. ---- */
+
+struct by_key {
+    stele_bytes key;
+    uint64_t hash;
+    uint64_t mask;
+    struct sti_consume c;
+};
+
+/* Take the message of an item if its key is the one asked for. */
+static stele_code take_if(stele_stream *s, struct sti_segment *seg, uint64_t ordinal,
+        struct by_key *k, struct sti_segment **unfit, stele_error *err)
+{
+    stele_messages *out = k->c.out;
+    bool wrong = false;
+    stele_code rc = sti_messages_reserve(out, out->count + 1, err);
+
+    rc = rc != STELE_OK ? rc
+                        : sti_messages_pin(
+                                  out, atomic_load_explicit(&seg->map, memory_order_acquire), err);
+    if (rc == STELE_OK) {
+        rc = sti_segment_message(s, seg, ordinal, &out->items[out->count], &wrong, err);
+    }
+    if (wrong) {
+        *unfit = seg;
+    }
+    if (rc == STELE_OK && out->items[out->count].key.len == k->key.len &&
+            (k->key.len == 0 ||
+                    memcmp(out->items[out->count].key.data, k->key.data, k->key.len) == 0)) {
+        out->count++;
+    }
+    return rc;
+}
+
+/* The head's items with a hash are linked newest first: turn them round. */
+static stele_code keys_of_head(stele_stream *s, struct sti_segment *seg, uint64_t from,
+        struct by_key *k, struct sti_segment **unfit, stele_error *err)
+{
+    uint64_t count = sti_segment_count(seg);
+    uint64_t ordinal = sti_head_find(seg->head, k->hash, count);
+    uint64_t found = 0;
+    uint64_t *ordinals = NULL;
+    stele_code rc = STELE_OK;
+
+    for (uint64_t o = ordinal; o != UINT64_MAX && o >= from; o = sti_head_before(seg->head, o)) {
+        found++;
+    }
+    ordinals = sti_calloc(found, sizeof *ordinals);
+    if (ordinals == NULL) {
+        return sti_fail_memory(err, found * sizeof *ordinals);
+    }
+    for (uint64_t i = found; i > 0; i--) {
+        ordinals[i - 1] = ordinal;
+        ordinal = sti_head_before(seg->head, ordinal);
+    }
+    for (uint64_t i = 0; i < found && rc == STELE_OK; i++) {
+        if (k->c.out->count < (uint64_t)k->c.count_max) {
+            rc = take_if(s, seg, ordinals[i], k, unfit, err);
+        }
+    }
+    sti_free(ordinals);
+    return rc;
+}
+
+static stele_code keys_of_sealed(stele_stream *s, struct sti_segment *seg, uint64_t from,
+        struct by_key *k, struct sti_segment **unfit, stele_error *err)
+{
+    uint64_t first;
+    uint64_t last;
+    stele_code rc = sti_segment_load_keys(s, seg, err);
+
+    if (rc != STELE_OK || !sti_keys_maybe(&seg->keys, k->hash, k->mask)) {
+        return rc;
+    }
+    sti_keys_find(&seg->keys, k->hash, &first, &last);
+    for (; first < last && rc == STELE_OK; first++) {
+        uint64_t ordinal = sti_keys_ordinal(&seg->keys, first);
+
+        if (ordinal >= from && ordinal < seg->count && k->c.out->count < (uint64_t)k->c.count_max) {
+            rc = take_if(s, seg, ordinal, k, unfit, err);
+        }
+    }
+    return rc;
+}
+
+static stele_code consume_by_key(stele_stream *s, struct sti_view *view, void *arg,
+        struct sti_segment **unfit, stele_error *err)
+{
+    struct by_key *k = arg;
+    size_t item_size = sti_index_item_size(s->params);
+    int64_t from = k->c.offset == STELE_OFFSET_OLDEST ? 0 : k->c.offset;
+    int64_t next = atomic_load_explicit(&s->next, memory_order_acquire);
+
+    sti_messages_reset(k->c.out);
+    for (size_t i = sti_view_find(view, from); i < view->count; i++) {
+        struct sti_segment *seg = view->segments[i];
+        stele_code rc = sti_segment_load(s, seg, err);
+        uint64_t ordinal = 0;
+
+        if (rc == STELE_OK) {
+            ordinal = sti_segment_lower(seg, item_size, sti_segment_count(seg), from);
+            rc = seg->head != NULL ? keys_of_head(s, seg, ordinal, k, unfit, err)
+                                   : keys_of_sealed(s, seg, ordinal, k, unfit, err);
+        }
+        if (k->c.out->count > 0 && *unfit == NULL) {
+            k->c.next = k->c.out->items[k->c.out->count - 1].offset + 1;
+            return STELE_OK;
+        }
+        if (rc != STELE_OK) {
+            return rc;
+        }
+    }
+    return sti_consume_at_end(&k->c, next, err);
+}
+
+stele_code stele_stream_consume_by_key(stele_stream *s, stele_bytes key, int64_t offset,
+        int64_t count_max, stele_messages *out, int64_t *next_offset, stele_error *err)
+{
+    struct by_key k = {.key = key,
+            .hash = sti_fnv1a64(key.data, key.len),
+            .c = {.offset = offset, .count_max = count_max, .out = out}};
+    stele_code rc = sti_consume_check(s, &k.c, err);
+
+    if (rc == STELE_OK && !s->params.keys) {
+        rc = sti_fail(err, STELE_ENOINDEX, "the stream has no index by key");
+    }
+    rc = rc != STELE_OK ? rc : sti_read_refresh(s, offset, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    k.mask = sti_keys_mask(k.hash);
+    if (offset == STELE_OFFSET_NEWEST) {
+        sti_messages_reset(out);
+        k.c.next = atomic_load_explicit(&s->next, memory_order_acquire);
+    } else {
+        rc = sti_read_run(s, consume_by_key, &k, err);
+    }
+    sti_messages_trim(out);
+    if (rc == STELE_OK && next_offset != NULL) {
+        *next_offset = k.c.next;
+    }
+    return rc;
+}
+
+/* ---- The newest message with a key. ---- */
+
+static stele_code newest_in_head(stele_stream *s, struct sti_segment *seg, struct by_key *k,
+        struct sti_segment **unfit, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    for (uint64_t o = sti_head_find(seg->head, k->hash, sti_segment_count(seg));
+            o != UINT64_MAX && rc == STELE_OK && k->c.out->count == 0;
+            o = sti_head_before(seg->head, o)) {
+        rc = take_if(s, seg, o, k, unfit, err);
+    }
+    return rc;
+}
+
+static stele_code newest_in_sealed(stele_stream *s, struct sti_segment *seg, struct by_key *k,
+        struct sti_segment **unfit, stele_error *err)
+{
+    uint64_t first;
+    uint64_t last;
+    stele_code rc = STELE_OK;
+
+    sti_keys_find(&seg->keys, k->hash, &first, &last);
+    for (; last > first && rc == STELE_OK && k->c.out->count == 0; last--) {
+        uint64_t ordinal = sti_keys_ordinal(&seg->keys, last - 1);
+
+        if (ordinal < seg->count) {
+            rc = take_if(s, seg, ordinal, k, unfit, err);
+        }
+    }
+    return rc;
+}
+
+static stele_code get_by_key(stele_stream *s, struct sti_view *view, void *arg,
+        struct sti_segment **unfit, stele_error *err)
+{
+    struct by_key *k = arg;
+
+    sti_messages_reset(k->c.out);
+    for (size_t i = view->count; i > 0; i--) {
+        struct sti_segment *seg = view->segments[i - 1];
+        stele_code rc = STELE_OK;
+
+        if (seg->head != NULL) {
+            rc = newest_in_head(s, seg, k, unfit, err);
+        } else {
+            if (!atomic_load_explicit(&seg->keys_loaded, memory_order_acquire)) {
+                rc = sti_segment_load_keys(s, seg, err);
+            }
+            if (rc == STELE_OK && sti_keys_maybe(&seg->keys, k->hash, k->mask)) {
+                atomic_store_explicit(&seg->used, true, memory_order_relaxed);
+                rc = newest_in_sealed(s, seg, k, unfit, err);
+            }
+        }
+        if (rc != STELE_OK || k->c.out->count > 0) {
+            return rc;
+        }
+    }
+    return sti_fail(err, STELE_ENOTFOUND, "no message has this key");
+}
+
+stele_code stele_stream_get_by_key(
+        stele_stream *s, stele_bytes key, stele_messages *out, stele_error *err)
+{
+    struct by_key k = {.key = key, .c = {.count_max = 1, .out = out}};
+    stele_code rc = STELE_OK;
+
+    if (s == NULL || out == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no stream, or no container for its messages");
+    }
+    if (!s->params.keys) {
+        return sti_fail(err, STELE_ENOINDEX, "the stream has no index by key");
+    }
+    if (s->mode == STI_MODE_LIVE) {
+        rc = sti_live_refresh(s, err);
+    }
+    k.hash = sti_fnv1a64(key.data, key.len);
+    k.mask = sti_keys_mask(k.hash);
+    rc = rc != STELE_OK ? rc : sti_read_run(s, get_by_key, &k, err);
+    sti_messages_trim(out);
+    return rc;
+}
+
+stele_code stele_stream_offset_by_key(
+        stele_stream *s, stele_bytes key, int64_t *offset, stele_error *err)
+{
+    stele_messages ms = {0};
+    stele_code rc;
+
+    if (offset == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no place for the offset");
+    }
+    rc = stele_stream_get_by_key(s, key, &ms, err);
+    if (rc == STELE_OK) {
+        *offset = ms.items[0].offset;
+    }
+    stele_messages_clear(&ms);
+    sti_free(ms.items);
+    sti_free(ms.pins);
+    return rc;
+}
+
+/* ---- The first message from a time on. ---- */
+
+/* The first index times of the sealed segments, made once a view. Segments
+ * that cannot be read stand out of the way: INT64_MAX. */
+static stele_code first_times(
+        stele_stream *s, struct sti_view *view, int64_t **out, stele_error *err)
+{
+    int64_t *times = atomic_load_explicit(&view->times, memory_order_acquire);
+    int64_t *none = NULL;
+
+    if (times == NULL) {
+        times = sti_calloc(view->count, sizeof *times);
+        if (times == NULL) {
+            return sti_fail_memory(err, view->count * sizeof *times);
+        }
+        for (size_t i = 0; i + 1 < view->count; i++) {
+            struct sti_segment *seg = view->segments[i];
+            stele_code rc = sti_segment_load(s, seg, err);
+
+            if (rc != STELE_OK) {
+                sti_free(times);
+                return rc;
+            }
+            times[i] = seg->count > 0 ? seg->first_time : INT64_MAX;
+        }
+        if (!atomic_compare_exchange_strong(&view->times, &none, times)) {
+            sti_free(times);
+            times = none;
+        }
+    }
+    *out = times;
+    return STELE_OK;
+}
+
+/* The first item with this time or a later one, else the count. */
+static uint64_t lower_time(
+        const struct sti_segment *seg, size_t item_size, uint64_t count, int64_t time)
+{
+    uint64_t low = 0;
+    uint64_t high = count;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (sti_item_time(sti_segment_item(seg, item_size, middle)) < time) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct by_time {
+    stele_time time;
+    stele_messages *out;
+};
+
+/* The last segment whose first time is not after the one asked for holds the
+ * message, or ends before it: then it is the first of the next. */
+static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
+        struct sti_segment **unfit, stele_error *err)
+{
+    struct by_time *g = arg;
+    size_t item_size = sti_index_item_size(s->params);
+    struct sti_segment *seg = view->segments[view->count - 1];
+    uint64_t head_count = sti_segment_count(seg);
+    size_t i = view->count - 1;
+    int64_t *times;
+    stele_code rc = first_times(s, view, &times, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    if (head_count == 0 || sti_item_time(sti_segment_item(seg, item_size, 0)) > g->time) {
+        while (i > 0 && times[i - 1] > g->time) {
+            i--;
+        }
+        i = i > 0 ? i - 1 : 0;
+    }
+    for (; i < view->count; i++) {
+        uint64_t ordinal;
+
+        seg = view->segments[i];
+        rc = sti_segment_load(s, seg, err);
+        if (rc != STELE_OK) {
+            return rc;
+        }
+        ordinal = lower_time(seg, item_size, sti_segment_count(seg), g->time);
+        if (ordinal < sti_segment_count(seg)) {
+            return sti_read_one(s, seg, ordinal, g->out, unfit, err);
+        }
+    }
+    return sti_fail(err, STELE_ENOTFOUND, "all messages are older");
+}
+
+stele_code stele_stream_get_by_time(
+        stele_stream *s, stele_time start, stele_messages *out, stele_error *err)
+{
+    struct by_time g = {.time = start, .out = out};
+    stele_code rc = STELE_OK;
+
+    if (s == NULL || out == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no stream, or no container for its messages");
+    }
+    if (!s->params.times) {
+        return sti_fail(err, STELE_ENOINDEX, "the stream has no index by time");
+    }
+    if (s->mode == STI_MODE_LIVE) {
+        rc = sti_live_refresh(s, err);
+    }
+    return rc != STELE_OK ? rc : sti_read_run(s, get_by_time, &g, err);
+}
+
+stele_code stele_stream_offset_by_time(
+        stele_stream *s, stele_time start, int64_t *offset, stele_time *time, stele_error *err)
+{
+    stele_messages ms = {0};
+    stele_code rc;
+
+    if (offset == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no place for the offset");
+    }
+    rc = stele_stream_get_by_time(s, start, &ms, err);
+    if (rc == STELE_OK) {
+        *offset = ms.items[0].offset;
+        if (time != NULL) {
+            *time = ms.items[0].time;
+        }
+    }
+    stele_messages_clear(&ms);
+    sti_free(ms.items);
+    sti_free(ms.pins);
+    return rc;
+}

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+# lib.sh: what the tests of the command share; they source it.
+#
+# Each test works in a directory of its own, which is removed at the end, with
+# the processes that it started. The first thing that is not as expected ends
+# it, and tells what was run.
+set -uo pipefail
+export LC_ALL=C
+
+stele=${STELE:-${STELE_COMMAND:?set STELE to the command}}
+work=$(mktemp -d "${TMPDIR:-/tmp}/stele-cli.XXXXXX")
+children=()
+
+cleanup() {
+    local pid
+    for pid in "${children[@]:-}"; do
+        [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
+    done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+cd "$work" || exit 1
+
+last= rc=0
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    printf '  command: %s\n  exit code: %s\n' "$last" "$rc"
+    printf -- '--- standard output ---\n'
+    head -c 2000 "$work/.out" 2>/dev/null
+    printf -- '--- standard error ---\n'
+    head -c 2000 "$work/.err" 2>/dev/null
+    exit 1
+}
+
+# stream CODE VERB ARGS...: run a verb, and expect an exit code. Standard
+# output and error are in out and err. Standard input is what the caller gives.
+stream() {
+    local want=$1
+    shift
+    last="stele stream $*"
+    "$stele" stream "$@" >"$work/.out" 2>"$work/.err"
+    rc=$?
+    [ "$rc" -eq "$want" ] || fail "expected exit code $want"
+    if [ "$want" -ne 0 ]; then
+        grep -q "^stele: stream $1: " "$work/.err" || fail "an error begins with 'stele: stream $1: '"
+    fi
+}
+
+out() { cat "$work/.out"; }
+err() { cat "$work/.err"; }
+
+# is TEXT: standard output is this, byte for byte but for the last newline.
+is() { [ "$(out)" = "$1" ] || fail "expected on standard output: $1"; }
+
+# row LABEL VALUE: standard output has this row of text.
+row() { grep -qx "$1 *  $2" "$work/.out" || fail "expected the row: $1  $2"; }
+
+# says TEXT...: standard error contains each of them.
+says() {
+    local text
+    for text in "$@"; do
+        grep -qF -- "$text" "$work/.err" || fail "expected on standard error: $text"
+    done
+}
+
+quiet() { [ ! -s "$work/.err" ] || fail "expected nothing on standard error"; }
+silent() { [ ! -s "$work/.out" ] || fail "expected nothing on standard output"; }
+
+# json FILTER...: each line of standard output is a JSON object, and the filter
+# is true for the list of them.
+json() {
+    jq -es "all(type == \"object\") and ($1)" "$work/.out" >/dev/null || fail "expected of the JSON: $1"
+}
+
+# json_error CODE: with -J, standard error has the error as JSON too.
+json_error() {
+    grep '^{' "$work/.err" | jq -es --arg code "STELE_$1" 'length == 1 and (.[0] |
+        (keys == ["code", "error", "file", "position"]) and .code == $code and (.error | length > 0))' \
+        >/dev/null || fail "expected an error as JSON with code STELE_$1"
+}
+
+# equal WHAT WANT GOT
+equal() { [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"; }
+
+# until_true SECONDS COMMAND...
+until_true() {
+    local i n=$(($1 * 20))
+    shift
+    for ((i = 0; i < n; i++)); do
+        if "$@"; then
+            return 0
+        fi
+        sleep 0.05
+    done
+    return 1
+}
+
+# publish_lines DIR OPTIONS...: quietly, from standard input.
+publish() { "$stele" stream publish "$@" >"$work/.out" 2>"$work/.err" || fail "publish $*"; }
+
+# Names, sizes and checksums of what is in a directory, the lock left out.
+content() { (cd "$1" && find . -type f ! -name .lock -exec sha256sum {} + | sort); }

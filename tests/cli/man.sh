@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# man.sh: the manual page is well formed, and knows every verb and option.
+. "$(dirname "$0")/lib.sh"
+
+for page in "$1"/*.scd; do
+    name=$(basename "$page" .scd)
+    last="scdoc $page"
+    scdoc <"$page" >"$name" || fail "scdoc"
+    # scdoc itself puts paragraphs where mandoc finds them needless.
+    mandoc -T lint -W warning "$name" | grep -v 'skipping paragraph macro' >.out
+    silent
+done
+mandoc -T ascii stele.1 | col -b >text
+for verb in $("$stele" stream help | awk '/^  / { print $1 }'); do
+    grep -qE "^   $verb( |$)" text || fail "the page has no section for $verb"
+    for option in $("$stele" stream "$verb" --help | grep -oE '^ +(-[A-Za-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+        grep -qF -- "$option" text || fail "$verb $option is not in the page"
+    done
+done

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# refused.sh: locks, permissions, and directories that are none.
+. "$(dirname "$0")/lib.sh"
+
+seq 10 | publish log --key-index
+reading="consume log|get log 1|get log --key 1|offset log --key x|next log|size log|stat log|check log|backup log copy"
+writing="publish log|rm log 1|trim log --count 5|compact log|recover log|migrate log --to v1"
+
+# A process that writes holds the lock.
+mkfifo pipe
+"$stele" stream publish log <pipe >/dev/null &
+holder=$!
+children+=("$holder")
+exec 3>pipe
+printf 'eleven\n' >&3
+until_true 10 test "$("$stele" stream next log)" -eq 11 || true
+next_is() { [ "$("$stele" stream next log)" -eq "$1" ]; }
+until_true 10 next_is 11 || fail "the writer writes"
+IFS='|'
+for command in $writing; do
+    IFS=' '
+    stream 4 $command </dev/null
+    says "$holder"
+    stream 4 $command -J </dev/null
+    json_error EBUSY
+    stream 4 $command --lock-wait 50ms </dev/null
+done
+IFS='|'
+for command in $reading; do
+    IFS=' '
+    case $command in
+    *"--key x"*) stream 1 $command ;;
+    size*) printf '{}\n' | stream 0 $command ;;
+    *) stream 0 $command ;;
+    esac
+done
+IFS=' '
+for dry in "rm log 1" "trim log --count 5" "compact log"; do
+    stream 0 $dry --dry-run
+done
+# The lock is free when that process is gone; who waits for it gets it.
+"$stele" stream trim log --count 5 --lock-wait 60s >waited 2>&1 &
+waiter=$!
+children+=("$waiter")
+sleep 0.2
+kill -0 "$waiter" || fail "it waits"
+exec 3>&-
+wait "$holder" || fail "the writer ends with its input"
+wait "$waiter" || fail "who waited got the lock"
+equal "what it did" 5 "$("$stele" stream stat log -J | jq .messages)"
+stream 0 rm log 7
+children=()
+
+# A file instead of a directory.
+echo hello >file
+IFS='|'
+for command in ${reading//log/file} ${writing//log/file}; do
+    IFS=' '
+    last="stele stream $command"
+    "$stele" stream $command -J >.out 2>.err <<<'{}'
+    rc=$?
+    [ "$rc" -ne 0 ] && [ "$rc" -le 8 ] || fail "it is refused"
+    says file
+    equal "still there" hello "$(cat file)"
+done
+stream 1 stat file/below
+stream 2 stat ''
+IFS=' '
+
+# Without permission. Root may do everything, so it becomes nobody.
+as_other() { "$@"; }
+if [ "$(id -u)" -eq 0 ]; then
+    as_other() { setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"; }
+    chmod 711 .
+    cp "$stele" ./stele.copy
+    chmod 755 ./stele.copy
+    library=$(ldd "$stele" | awk '$1 ~ /^libstele/ { print $3 }')
+    if [ -n "$library" ]; then
+        cp "$library" .
+        chmod 644 ./libstele*
+        export LD_LIBRARY_PATH=$work
+    fi
+    as_other ./stele.copy --version >/dev/null || fail "another user can run it"
+else
+    cp "$stele" ./stele.copy
+fi
+seq 5 | publish secret
+chmod 000 secret secret/*
+mkdir unwritable
+chmod 555 unwritable
+for command in "stat secret" "consume secret" "next secret" "check secret" "publish secret" "publish secret/below" \
+    "publish unwritable/log" "trim secret --count 1" "recover secret" "backup log unwritable/copy"; do
+    last="stele stream $command"
+    as_other ./stele.copy stream $command -J >.out 2>.err </dev/null
+    rc=$?
+    [ "$rc" -eq 6 ] || fail "expected exit code 6"
+    json_error EPERM
+    case $command in
+    backup*) ;;
+    *) says "${command##* }" ;;
+    esac 2>/dev/null
+done
+chmod 700 secret
+chmod 600 secret/*
+equal "nothing happened to it" "$(seq 5)" "$("$stele" stream consume secret)"
+# One unreadable segment.
+chmod 000 secret/*.log
+chmod 755 secret
+as_other ./stele.copy stream consume secret >.out 2>.err
+rc=$?
+[ "$rc" -eq 6 ] || fail "expected exit code 6"
+says 00000000000000000000.log
