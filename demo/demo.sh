@@ -147,6 +147,7 @@ endless() {
 run "publish packages -J --ack 10 &"
 "$stele" stream publish "$log" -J --ack 10 < <(endless 2>/dev/null) >"$work/acks" &
 writer=$!
+disown "$writer" # or bash would tell of the kill as well
 acknowledged() { local n; n=$(tail -n 1 "$work/acks" | field published); [ "${n:-0}" -ge "$1" ]; }
 promise "the second process publishes, and acknowledges" wait_until acknowledged 500
 locked=0
@@ -156,7 +157,8 @@ promise "a third one that would change the stream is refused, exit code 4" [ "$l
 promise "the message names the process that holds the lock" grep -qw "$writer" "$work/locked"
 fact "kill -KILL" "process $writer, in the middle of its work"
 kill -KILL "$writer"
-{ wait "$writer" || true; } 2>/dev/null # bash tells of the kill there
+gone() { ! kill -0 "$writer" 2>/dev/null; }
+wait_until gone || fail "it does not end"
 writer=
 acked=$(grep '}$' "$work/acks" | tail -n 1 | field published)
 fact "acknowledged until then" "$acked messages"
