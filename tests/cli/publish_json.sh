@@ -11,7 +11,7 @@ cat >good <<'END'
 {"key":null,"value":null,"time":null}
 {"key_b64":"AAE=","value_b64":"/w=="}
 {"key":"","value":""}
- { "value" : "spaces" , "key" : "\u00e9\n\t\"\\" } 
+ { "value" : "spaces" , "key" : "\u00e9\n\t\"\\" }
 {"key_b64":null,"value":"x\u0000y","offset":77}
 {"value":"\ud83d\ude00 \u0085"}
 END
