@@ -40,8 +40,8 @@ typedef struct stele_codec {
 } stele_codec;
 
 /* Each is static and never freed. The C type is in the comment. */
-STELE_API const stele_codec *stele_codec_bytes(void);      /* stele_bytes, as it is; nil is absent */
-STELE_API const stele_codec *stele_codec_string(void);     /* stele_bytes; never absent */
+STELE_API const stele_codec *stele_codec_bytes(void);  /* stele_bytes, as it is; nil is absent */
+STELE_API const stele_codec *stele_codec_string(void); /* stele_bytes; never absent */
 STELE_API const stele_codec *stele_codec_string_opt(void); /* stele_bytes; a JSON string on disk */
 STELE_API const stele_codec *stele_codec_varint(void);     /* int64_t; zig-zag LEB128 */
 STELE_API const stele_codec *stele_codec_json(void);       /* stele_bytes: any JSON text, checked */

@@ -250,8 +250,8 @@ STELE_API STELE_NODISCARD stele_code stele_stream_offset_by_key(
  * STELE_ENOINDEX. *time (may be NULL) is the message's own. */
 STELE_API STELE_NODISCARD stele_code stele_stream_get_by_time(
         stele_stream *s, stele_time start, stele_messages *out, stele_error *err);
-STELE_API STELE_NODISCARD stele_code stele_stream_offset_by_time(stele_stream *s, stele_time start,
-        int64_t *offset, stele_time *time, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_stream_offset_by_time(
+        stele_stream *s, stele_time start, int64_t *offset, stele_time *time, stele_error *err);
 
 /* What a message takes up in a new segment, index item included, in bytes. */
 STELE_API STELE_NODISCARD stele_code stele_stream_size(
@@ -437,8 +437,8 @@ STELE_API STELE_NODISCARD stele_code stele_stream_check_dir(const char *dir,
 /* What recovery did, told as it happens; any function may be NULL. */
 typedef struct stele_stream_recover_events {
     void *arg;
-    void (*lost)(void *arg, int64_t first, int64_t last);  /* offsets that are gone */
-    void (*quarantine)(void *arg, const char *file);       /* where cut bytes went */
+    void (*lost)(void *arg, int64_t first, int64_t last); /* offsets that are gone */
+    void (*quarantine)(void *arg, const char *file);      /* where cut bytes went */
 } stele_stream_recover_events;
 
 typedef struct stele_stream_recovered {

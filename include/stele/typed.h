@@ -55,16 +55,15 @@ STELE_API stele_stream *stele_typed_raw(stele_typed_stream *t);
 
 STELE_API STELE_NODISCARD stele_code stele_typed_publish(stele_typed_stream *t,
         const stele_typed_message *messages, size_t count, int64_t *next_offset, stele_error *err);
-STELE_API STELE_NODISCARD stele_code stele_typed_publish_at(stele_typed_stream *t,
-        int64_t expected, const stele_typed_message *messages, size_t count, int64_t *next_offset,
-        stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_typed_publish_at(stele_typed_stream *t, int64_t expected,
+        const stele_typed_message *messages, size_t count, int64_t *next_offset, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_next_offset(
         stele_typed_stream *t, int64_t *next_offset, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_consume(stele_typed_stream *t, int64_t offset,
         int64_t count_max, stele_typed_messages *out, int64_t *next_offset, stele_error *err);
-STELE_API STELE_NODISCARD stele_code stele_typed_consume_wait(stele_typed_stream *t,
-        int64_t offset, int64_t count_max, const stele_wait *wait, stele_typed_messages *out,
-        int64_t *next_offset, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_typed_consume_wait(stele_typed_stream *t, int64_t offset,
+        int64_t count_max, const stele_wait *wait, stele_typed_messages *out, int64_t *next_offset,
+        stele_error *err);
 
 /* `key` points to the key codec's C type, and may be NULL if `absent`. */
 STELE_API STELE_NODISCARD stele_code stele_typed_consume_by_key(stele_typed_stream *t,
@@ -77,8 +76,8 @@ STELE_API STELE_NODISCARD stele_code stele_typed_get(
         stele_typed_stream *t, int64_t offset, stele_typed_messages *out, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_get_by_key(stele_typed_stream *t, const void *key,
         bool absent, stele_typed_messages *out, stele_error *err);
-STELE_API STELE_NODISCARD stele_code stele_typed_offset_by_key(stele_typed_stream *t,
-        const void *key, bool absent, int64_t *offset, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_typed_offset_by_key(
+        stele_typed_stream *t, const void *key, bool absent, int64_t *offset, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_get_by_time(
         stele_typed_stream *t, stele_time start, stele_typed_messages *out, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_offset_by_time(stele_typed_stream *t,
@@ -89,12 +88,12 @@ STELE_API STELE_NODISCARD stele_code stele_typed_delete(stele_typed_stream *t,
         const stele_offsets *offsets, stele_typed_messages *messages, stele_offsets *deleted,
         int64_t *size, stele_error *err);
 
-STELE_API STELE_NODISCARD stele_code stele_typed_size(stele_typed_stream *t,
-        const stele_typed_message *message, int64_t *size, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_typed_size(
+        stele_typed_stream *t, const stele_typed_message *message, int64_t *size, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_stat(
         stele_typed_stream *t, stele_stream_stats *out, stele_error *err);
-STELE_API STELE_NODISCARD stele_code stele_typed_backup(stele_typed_stream *t, const char *target,
-        stele_stream_copied *out, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_typed_backup(
+        stele_typed_stream *t, const char *target, stele_stream_copied *out, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_sync(
         stele_typed_stream *t, int64_t *durable_offset, stele_error *err);
 STELE_API STELE_NODISCARD stele_code stele_typed_gc(

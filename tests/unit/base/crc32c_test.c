@@ -8,9 +8,10 @@
 #include "base/fnv.h"
 #include "lib/check.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <jansson.h>
 
 enum {
     LENGTH_MAX = 300,
