@@ -129,6 +129,87 @@ static void test_wakes_all(void **state)
     }
 }
 
+struct meeting {
+    stele_cancel *cancel;
+    struct sti_mutex m;
+    struct sti_cond c;
+    struct sti_cancel_listener l;
+    struct sti_thread triggering;
+    atomic_bool ignored;
+};
+
+/* A listener is registered, its mutex held, and a trigger on its way: since
+ * the flag is set in the same step that takes the listener out of the list,
+ * the trigger has nothing left to do but wait for the mutex. */
+static void meet(struct meeting *at) STI_ACQUIRES(at->m);
+
+static void meet(struct meeting *at)
+{
+    stele_error err;
+
+    at->cancel = new_token();
+    atomic_init(&at->ignored, false);
+    CHECK_OK(sti_mutex_init(&at->m, STI_RANK_STREAM_WAIT, &err), &err);
+    CHECK_OK(sti_cond_init(&at->c, &err), &err);
+    sti_cancel_listen(at->cancel, &at->l, &at->m, &at->c);
+    sti_mutex_lock(&at->m);
+    CHECK_OK(sti_thread_start(&at->triggering, trigger, at->cancel, &err), &err);
+    while (!sti_cancel_triggered(at->cancel)) {
+        sti_thread_yield();
+    }
+    /* Time for a trigger that is wrong to do its damage; a right one waits. */
+    CHECK_OK(sti_sleep_ms(20, NULL, &err), &err);
+}
+
+static void part(struct meeting *at)
+{
+    sti_thread_join(&at->triggering);
+    sti_cancel_ignore(at->cancel, &at->l);
+    sti_cond_destroy(&at->c);
+    sti_mutex_destroy(&at->m);
+    stele_cancel_free(at->cancel);
+}
+
+/* One that has looked at the flag, but does not wait yet, is woken too: a
+ * trigger that does not take the mutex would leave this test to its limit. */
+static void test_no_lost_wake_up(void **state)
+{
+    struct meeting at;
+
+    (void)state;
+    meet(&at);
+    sti_cond_wait(&at.c, &at.m);
+    sti_mutex_unlock(&at.m);
+    part(&at);
+}
+
+static void *ignore(void *arg)
+{
+    struct meeting *at = arg;
+
+    sti_cancel_ignore(at->cancel, &at->l);
+    atomic_store(&at->ignored, true);
+    return NULL;
+}
+
+/* No listener is let go while the trigger is about to use its mutex. */
+static void test_ignore_waits_for_the_trigger(void **state)
+{
+    struct meeting at;
+    struct sti_thread ignoring;
+    stele_error err;
+
+    (void)state;
+    meet(&at);
+    CHECK_OK(sti_thread_start(&ignoring, ignore, &at, &err), &err);
+    CHECK_OK(sti_sleep_ms(20, NULL, &err), &err);
+    assert_false(atomic_load(&at.ignored));
+    sti_mutex_unlock(&at.m);
+    sti_thread_join(&ignoring);
+    assert_true(atomic_load(&at.ignored));
+    part(&at);
+}
+
 static void *come_and_go(void *arg)
 {
     stele_cancel *cancel = arg;
@@ -278,6 +359,8 @@ int main(void)
             cmocka_unit_test(test_no_token),
             cmocka_unit_test(test_wakes_all),
             cmocka_unit_test(test_listeners_that_leave),
+            cmocka_unit_test(test_no_lost_wake_up),
+            cmocka_unit_test(test_ignore_waits_for_the_trigger),
             cmocka_unit_test(test_list_order),
             cmocka_unit_test(test_free_while_in_use),
             cmocka_unit_test(test_sleep),

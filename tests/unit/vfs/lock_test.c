@@ -151,6 +151,11 @@ static void test_unreadable_owner(void **state)
         CHECK_CODE(take(fix, &b, true, 0, &err), STELE_EBUSY);
         check_busy(fix, &err, "another process");
     }
+    /* open, lock, the question for readers, and then the read fails. */
+    tmpdir_write(&fix->tmp, ".lock", "12\n", 3);
+    faulty_fail(&fix->faulty, 3, EIO);
+    CHECK_CODE(take(fix, &b, true, 0, &err), STELE_EBUSY);
+    check_busy(fix, &err, "another process");
     sti_file_close(&a);
 }
 

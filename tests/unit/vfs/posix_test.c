@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -147,6 +148,72 @@ static void test_close_on_exec(void **state)
     close_file(f);
     assert_int_equal(d->ops->close(d), 0);
     assert_int_equal(count_descriptors(&kept), before);
+}
+
+struct names {
+    int count;
+    int stop_at;
+    char seen[200];
+};
+
+static int each_name(void *arg, const char *name)
+{
+    struct names *n = arg;
+    int number = atoi(name + 1);
+
+    assert_int_equal(name[0], 'n');
+    assert_true(number >= 0 && number < (int)sizeof n->seen);
+    assert_int_equal(n->seen[number], 0);
+    n->seen[number] = 1;
+    n->count++;
+    return n->count == n->stop_at ? 4711 : 0;
+}
+
+/* Without descriptors everything says so, and keeps none. */
+static void test_few_descriptors(void **state)
+{
+    struct fixture *fix = *state;
+    struct names names = {.stop_at = -1};
+    struct rlimit before;
+    int lowest = dup(0);
+    int kept;
+    int count;
+    int rc = -EMFILE;
+
+    assert_true(lowest >= 0);
+    (void)close(lowest);
+    count = count_descriptors(&kept);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int spare = 0; rc != 0; spare++) {
+        const struct rlimit few = {(rlim_t)(lowest + spare), before.rlim_max};
+        stele_dir *d = NULL;
+        stele_file *f = NULL;
+        int of_open = 0;
+        int of_list = 0;
+
+        assert_true(spare < 10);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        rc = open_dir(&fix->tmp, "m/n", STELE_OPEN_CREATE, &d);
+        if (spare == 0) {
+            of_open = open_in(fix, "a", STELE_OPEN_WRITE | STELE_OPEN_CREATE, &f);
+            of_list = fix->dir->ops->list(fix->dir, each_name, &names);
+        }
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (rc == 0) {
+            assert_int_equal(d->ops->close(d), 0);
+        } else {
+            assert_int_equal(rc, -EMFILE);
+            assert_null(d);
+        }
+        if (spare == 0) {
+            assert_int_not_equal(rc, 0);
+            assert_int_equal(of_open, -EMFILE);
+            assert_int_equal(of_list, -EMFILE);
+            assert_null(f);
+        }
+        assert_int_equal(count_descriptors(&kept), count);
+    }
+    assert_true(tmpdir_exists(&fix->tmp, "m/n"));
 }
 
 static void test_names(void **state)
@@ -340,25 +407,6 @@ static void test_only_regular_files(void **state)
     assert_int_equal(open_in(fix, "s", STELE_OPEN_READ, &f), -EINVAL);
     (void)close(fd);
     assert_null(f);
-}
-
-struct names {
-    int count;
-    int stop_at;
-    char seen[200];
-};
-
-static int each_name(void *arg, const char *name)
-{
-    struct names *n = arg;
-    int number = atoi(name + 1);
-
-    assert_int_equal(name[0], 'n');
-    assert_true(number >= 0 && number < (int)sizeof n->seen);
-    assert_int_equal(n->seen[number], 0);
-    n->seen[number] = 1;
-    n->count++;
-    return n->count == n->stop_at ? 4711 : 0;
 }
 
 /* More names than one buffer takes. */
@@ -618,6 +666,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             TEST(test_open_and_flags),
             TEST(test_close_on_exec),
+            TEST(test_few_descriptors),
             TEST(test_names),
             TEST(test_read_and_write),
             TEST(test_size),
