@@ -1101,8 +1101,9 @@ static struct inode *add_inode(struct sim_disk *d)
     struct inode *n = sim_alloc(sizeof *n);
 
     if ((d->inode_count & (d->inode_count - 1)) == 0) {
-        d->inodes = sim_realloc(
-                d->inodes, (d->inode_count == 0 ? 1 : d->inode_count * 2) * sizeof *d->inodes);
+        size_t room = d->inode_count == 0 ? 1 : (size_t)d->inode_count * 2;
+
+        d->inodes = sim_realloc(d->inodes, room * sizeof(struct inode *));
     }
     n->number = d->inode_count;
     d->inodes[d->inode_count++] = n;

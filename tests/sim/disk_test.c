@@ -17,7 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const unsigned CREATE = STELE_OPEN_WRITE | STELE_OPEN_CREATE;
+enum {
+    CREATE = STELE_OPEN_WRITE | STELE_OPEN_CREATE
+};
 
 struct fixture {
     struct sim_disk *disk;

@@ -44,31 +44,45 @@ struct explorer {
 
 /* ---- States that were seen. ---- */
 
+/* Where a key is, or would be put. */
+static uint64_t *seen_slot(const struct seen *s, uint64_t key)
+{
+    size_t at = (size_t)key & (s->room - 1);
+
+    while (s->slots[at] != 0 && s->slots[at] != key) {
+        at = (at + 1) & (s->room - 1);
+    }
+    return &s->slots[at];
+}
+
+static void seen_grow(struct seen *s)
+{
+    struct seen grown = {NULL, s->room == 0 ? 1024 : s->room * 2, s->count};
+
+    grown.slots = sim_alloc(grown.room * sizeof *grown.slots);
+    for (size_t i = 0; i < s->room; i++) {
+        if (s->slots[i] != 0) {
+            *seen_slot(&grown, s->slots[i]) = s->slots[i];
+        }
+    }
+    free(s->slots);
+    *s = grown;
+}
+
+/* True if it is new. */
 static bool seen_add(struct seen *s, uint64_t key)
 {
-    size_t at;
+    uint64_t *slot;
 
     key = key == 0 ? 1 : key;
     if (s->count * 2 >= s->room) {
-        struct seen grown = {NULL, s->room == 0 ? 1024 : s->room * 2, 0};
-
-        grown.slots = sim_alloc(grown.room * sizeof *grown.slots);
-        for (size_t i = 0; i < s->room; i++) {
-            if (s->slots[i] != 0) {
-                (void)seen_add(&grown, s->slots[i]);
-            }
-        }
-        free(s->slots);
-        *s = grown;
+        seen_grow(s);
     }
-    at = (size_t)key & (s->room - 1);
-    while (s->slots[at] != 0) {
-        if (s->slots[at] == key) {
-            return false;
-        }
-        at = (at + 1) & (s->room - 1);
+    slot = seen_slot(s, key);
+    if (*slot == key) {
+        return false;
     }
-    s->slots[at] = key;
+    *slot = key;
     s->count++;
     return true;
 }

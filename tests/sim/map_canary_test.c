@@ -242,12 +242,12 @@ static struct sim_workload workload_of(enum bug *bug)
 {
     struct sim_workload workload = {
             .name = "mapped",
-            .arg = bug,
             .disk = {.file_max = FILE_SIZE},
             .run = run,
             .check = check,
     };
 
+    workload.arg = bug;
     return workload;
 }
 
