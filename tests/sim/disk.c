@@ -1237,6 +1237,7 @@ static int dir_rename(stele_dir *dir, const char *from, const char *to)
     struct sim_disk *d = h->disk;
     struct name *source;
     struct name *target;
+    uint32_t file = 0;
     int rc = check_name(from);
 
     rc = rc != 0 ? rc : check_name(to);
@@ -1245,23 +1246,24 @@ static int dir_rename(stele_dir *dir, const char *from, const char *to)
     }
     begin(d);
     rc = judge(d, SIM_CALL_RENAME, NULL);
-    if (rc == 0 && find_name(d, h->index, from) == NULL) {
+    source = find_name(d, h->index, from);
+    target = find_name(d, h->index, to);
+    if (rc == 0 && source == NULL) {
         rc = -ENOENT;
     }
     if (rc == 0 && is_subdir(d, h->index, to)) {
         rc = -EISDIR;
     }
-    if (rc != 0 || strcmp(from, to) == 0) {
+    if (rc != 0 || source == target) {
         return (int)end(d, rc);
     }
     d->op++;
-    target = find_name(d, h->index, to);
+    file = source->inode->number;
+    (void)snprintf(source->text, sizeof source->text, "%s", to);
     if (target != NULL) {
         remove_name(d, target);
     }
-    source = find_name(d, h->index, from);
-    (void)snprintf(source->text, sizeof source->text, "%s", to);
-    add_name_effect(d, SIM_RENAME, h->index, source->inode->number, to, from);
+    add_name_effect(d, SIM_RENAME, h->index, file, to, from);
     return (int)end(d, 0);
 }
 

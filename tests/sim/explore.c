@@ -371,19 +371,25 @@ static void open_spot(struct explorer *x, struct sim_cursor *c, const struct spo
     sim_image_unref(image);
 }
 
+/* A state is its files and what was noted by then. */
+static uint64_t state_key(const struct explorer *x, uint64_t image_hash, uint64_t op)
+{
+    size_t count = sim_notes_at(&x->notes, sim_world_setup_notes(x->world), op);
+
+    return sim_mix(image_hash + x->note_hashes[count]);
+}
+
 static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
 {
     const struct sim_explore_options *o = x->options;
     size_t n = sim_cursor_seek(c, op);
-    size_t setup = sim_world_setup_notes(x->world);
-    uint64_t note_hash = x->note_hashes[sim_notes_at(&x->notes, setup, op)];
     uint64_t left = o->states_per_op == 0 ? UINT64_MAX : o->states_per_op / x->workers + 1;
     uint8_t *keep = sim_alloc(n + 1);
     struct sim_picker picker;
 
     sim_picker_start(&picker, c, n, o->exhaustive_max, o->random_count, sim_mix(o->seed + op));
     while (!x->stop && left > 0 && sim_picker_next(&picker, keep)) {
-        uint64_t key = sim_mix(sim_cursor_choose(c, keep) + note_hash);
+        uint64_t key = state_key(x, sim_cursor_choose(c, keep), op);
 
         if (key % x->workers != x->worker) {
             continue;
@@ -483,10 +489,11 @@ static void sample_run(struct explorer *x, uint32_t samples)
         keep = sim_alloc(n + 1);
         sim_random_subset(keep, n, random);
         spot = (struct spot){op, keep, n};
-        (void)sim_cursor_choose(c, keep);
         x->report->generated++;
-        x->report->distinct++;
-        open_spot(x, c, &spot);
+        if (seen_add(&x->seen, state_key(x, sim_cursor_choose(c, keep), op))) {
+            x->report->distinct++;
+            open_spot(x, c, &spot);
+        }
         free(keep);
     }
     sim_cursor_free(c);

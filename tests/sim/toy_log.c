@@ -206,7 +206,7 @@ static int start(struct toy_log *t)
 stele_code toy_open(struct toy_log **out, const stele_env *env, enum toy_bug bug)
 {
     struct toy_log *t = sti_calloc(1, sizeof *t);
-    int rc;
+    stele_code code;
 
     if (t == NULL) {
         return STELE_ENOMEM;
@@ -218,13 +218,13 @@ stele_code toy_open(struct toy_log **out, const stele_env *env, enum toy_bug bug
         toy_close(t);
         return STELE_ENOMEM;
     }
-    rc = start(t);
-    if (rc != 0) {
+    code = code_of(start(t));
+    if (code != STELE_OK) {
         if (bug == TOY_LEAK) {
             t->file = NULL;
         }
         toy_close(t);
-        return code_of(rc);
+        return code;
     }
     *out = t;
     return STELE_OK;
