@@ -80,7 +80,7 @@ struct sim_disk {
     uint32_t dir_count;
     uint32_t inode_count;
     uint32_t name_count;
-    uint32_t mapped; /* inodes mapped for writing */
+    uint32_t mapped; /* inodes with a shadow */
     size_t effect_count;
     size_t effect_room;
     uint64_t op;
@@ -440,13 +440,19 @@ static void find_stores(struct sim_disk *d, struct inode *n)
     }
 }
 
+/* Nobody asks which stores there were if nothing is recorded nor counted. */
+static bool tracks_stores(const struct sim_disk *d)
+{
+    return !d->options.no_trace || d->options.capacity != 0;
+}
+
 static void settle(struct sim_disk *d)
 {
     if (d->mapped == 0 || d->off) {
         return;
     }
     for (uint32_t i = 0; i < d->inode_count; i++) {
-        if (d->inodes[i]->writable_maps > 0) {
+        if (d->inodes[i]->shadow != NULL) {
             find_stores(d, d->inodes[i]);
         }
     }
@@ -956,7 +962,7 @@ static int file_map(stele_file *f, size_t len, bool writable, void **out)
     }
     n->maps = sim_realloc(n->maps, (n->map_count + 1) * sizeof *n->maps);
     n->maps[n->map_count++] = (struct map){h, len, writable};
-    if (writable && n->writable_maps++ == 0) {
+    if (writable && n->writable_maps++ == 0 && tracks_stores(d)) {
         d->mapped++;
         n->shadow_room = (n->size + 4095) / 4096 * 4096;
         n->shadow = sim_alloc((size_t)n->shadow_room);
@@ -1000,7 +1006,9 @@ static int file_unmap(stele_file *f, void *map, size_t len)
         return (int)end(d, -EINVAL);
     }
     if (n->maps[i].writable && --n->writable_maps == 0) {
-        drop_shadow(d, n);
+        if (n->shadow != NULL) {
+            drop_shadow(d, n);
+        }
         protect(n);
     }
     n->maps[i] = n->maps[--n->map_count];
