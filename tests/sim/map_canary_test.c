@@ -259,6 +259,7 @@ static void correct_survives(void **state)
     struct sim_loop_options loop;
     struct sim_report report;
     bool replaying = getenv("STELE_SIM") != NULL;
+    uint64_t seeds;
 
     (void)state;
     sim_explore_options_init(&options);
@@ -271,8 +272,9 @@ static void correct_survives(void **state)
     }
     options.seed = 1;
     options.sector_size = 512;
-    assert_true(sim_explore_seeds(&workload, &options, 300, 3, &report));
-    assert_true(replaying || report.runs == 300 || report.capped);
+    seeds = options.seconds_max <= 0 ? 20000 : 300;
+    assert_true(sim_explore_seeds(&workload, &options, seeds, 6, &report));
+    assert_true(replaying || report.runs == seeds || report.capped);
     assert_true(sim_fault_loop(&workload, &loop, &report));
     assert_true(sim_recovery_fault_loop(&workload, &loop, &report));
 }
