@@ -4,9 +4,11 @@
  */
 #include "unit/stream_tools/files.h"
 
+#include "base/alloc.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "stream/format.h"
+#include "stream/leftovers.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -45,7 +47,7 @@ static void write_path(const char *path, const uint8_t *bytes, size_t len)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(a, b);
+    return strcmp(((const struct one_file *)a)->name, ((const struct one_file *)b)->name);
 }
 
 void files_read(struct files *out, const char *path)
@@ -53,46 +55,54 @@ void files_read(struct files *out, const char *path)
     DIR *dir = opendir(path);
     struct dirent *entry;
 
-    memset(out, 0, sizeof *out);
+    out->count = 0;
+    out->list = calloc(FILES_MAX, sizeof *out->list);
+    assert_non_null(out->list);
     assert_non_null(dir);
     while ((entry = readdir(dir)) != NULL) {
+        int len;
+
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
                 strcmp(entry->d_name, ".lock") == 0) {
             continue;
         }
         assert_true(out->count < FILES_MAX);
-        (void)snprintf(out->names[out->count++], FILE_NAME_SIZE, "%s", entry->d_name);
+        len = snprintf(out->list[out->count++].name, FILE_NAME_SIZE, "%s", entry->d_name);
+        assert_in_range(len, 1, FILE_NAME_SIZE - 1);
     }
     (void)closedir(dir);
-    qsort(out->names, out->count, FILE_NAME_SIZE, by_name);
+    qsort(out->list, out->count, sizeof *out->list, by_name);
     for (size_t i = 0; i < out->count; i++) {
         char name[2 * TMPDIR_PATH_SIZE];
 
-        (void)snprintf(name, sizeof name, "%s/%s", path, out->names[i]);
-        out->bytes[i] = read_path(name, &out->lens[i]);
+        (void)snprintf(name, sizeof name, "%s/%s", path, out->list[i].name);
+        out->list[i].bytes = read_path(name, &out->list[i].len);
     }
 }
 
 void files_free(struct files *f)
 {
     for (size_t i = 0; i < f->count; i++) {
-        free(f->bytes[i]);
+        free(f->list[i].bytes);
     }
+    free(f->list);
+    f->list = NULL;
     f->count = 0;
 }
 
 bool files_equal(const struct files *a, const struct files *b)
 {
     for (size_t i = 0; i < a->count || i < b->count; i++) {
-        const char *left = i < a->count ? a->names[i] : "(none)";
-        const char *right = i < b->count ? b->names[i] : "(none)";
+        const char *left = i < a->count ? a->list[i].name : "(none)";
+        const char *right = i < b->count ? b->list[i].name : "(none)";
 
         if (strcmp(left, right) != 0) {
             print_error("there is %s on one side, %s on the other\n", left, right);
             return false;
         }
-        if (a->lens[i] != b->lens[i] || memcmp(a->bytes[i], b->bytes[i], a->lens[i]) != 0) {
-            print_error("%s differs (%zu and %zu bytes)\n", left, a->lens[i], b->lens[i]);
+        if (a->list[i].len != b->list[i].len ||
+                memcmp(a->list[i].bytes, b->list[i].bytes, a->list[i].len) != 0) {
+            print_error("%s differs (%zu and %zu bytes)\n", left, a->list[i].len, b->list[i].len);
             return false;
         }
     }
@@ -102,8 +112,8 @@ bool files_equal(const struct files *a, const struct files *b)
 const char *files_find(const struct files *f, const char *part)
 {
     for (size_t i = 0; i < f->count; i++) {
-        if (strstr(f->names[i], part) != NULL) {
-            return f->names[i];
+        if (strstr(f->list[i].name, part) != NULL) {
+            return f->list[i].name;
         }
     }
     return NULL;
@@ -117,9 +127,9 @@ void files_copy(const char *from, const char *to, const char *but)
     for (size_t i = 0; i < f.count; i++) {
         char name[2 * TMPDIR_PATH_SIZE];
 
-        if (but == NULL || strcmp(f.names[i], but) != 0) {
-            (void)snprintf(name, sizeof name, "%s/%s", to, f.names[i]);
-            write_path(name, f.bytes[i], f.lens[i]);
+        if (but == NULL || strcmp(f.list[i].name, but) != 0) {
+            (void)snprintf(name, sizeof name, "%s/%s", to, f.list[i].name);
+            write_path(name, f.list[i].bytes, f.list[i].len);
         }
     }
     files_free(&f);
@@ -128,7 +138,7 @@ void files_copy(const char *from, const char *to, const char *but)
 void files_make_variant(const struct tmpdir *t, const char *version, const char *variant)
 {
     static const char root[] = STELE_VECTORS "/klevdb/corrupt";
-    char path[TMPDIR_PATH_SIZE];
+    char path[2 * TMPDIR_PATH_SIZE];
     json_t *manifest;
     json_t *absent;
 
@@ -197,12 +207,65 @@ void kept_read(struct kept *out, const char *path)
     files_read(&f, path);
     for (size_t i = 0; i < f.count; i++) {
         char *end;
-        int64_t base = strtoll(f.names[i], &end, 10);
+        int64_t base = strtoll(f.list[i].name, &end, 10);
 
-        if (end == f.names[i] + 20 && strcmp(end, ".log") == 0) {
-            read_log(out, f.bytes[i], f.lens[i], base);
+        if (end == f.list[i].name + 20 && strcmp(end, ".log") == 0) {
+            read_log(out, f.list[i].bytes, f.list[i].len, base);
         }
     }
+    files_free(&f);
+}
+
+stele_code kept_read_env(struct kept *out, const stele_env *env, const char *path)
+{
+    struct sti_listing listing = {0};
+    struct sti_dir dir = {0};
+    stele_code rc = sti_dir_open(&dir, env, path, 0, NULL);
+
+    memset(out, 0, sizeof *out);
+    out->ends = true;
+    out->rising = true;
+    if (rc == STELE_OK) {
+        rc = sti_listing_read(&listing, &dir, NULL);
+    }
+    for (size_t i = 0; rc == STELE_OK && i < listing.count; i++) {
+        uint8_t *log;
+        size_t len;
+
+        if (listing.entries[i].kind != STI_NAME_LOG) {
+            continue;
+        }
+        rc = sti_stream_read_file(&dir, listing.entries[i].name, &log, &len, NULL);
+        if (rc == STELE_OK) {
+            read_log(out, log, len, listing.entries[i].base);
+            sti_free(log);
+        }
+    }
+    sti_listing_free(&listing);
+    sti_dir_close(&dir);
+    return rc;
+}
+
+void files_copy_env(const char *from, const stele_env *env, const char *to)
+{
+    struct sti_dir dir = {0};
+    struct files f;
+    stele_error err;
+
+    files_read(&f, from);
+    CHECK_OK(sti_dir_open(&dir, env, to, STELE_OPEN_CREATE, &err), &err);
+    for (size_t i = 0; i < f.count; i++) {
+        struct sti_file file = {0};
+
+        CHECK_OK(sti_file_open(
+                         &file, &dir, f.list[i].name, STELE_OPEN_WRITE | STELE_OPEN_CREATE, &err),
+                &err);
+        CHECK_OK(sti_file_write(&file, 0, f.list[i].bytes, f.list[i].len, &err), &err);
+        CHECK_OK(sti_file_sync(&file, false, &err), &err);
+        sti_file_close(&file);
+    }
+    CHECK_OK(sti_dir_sync(&dir, &err), &err);
+    sti_dir_close(&dir);
     files_free(&f);
 }
 

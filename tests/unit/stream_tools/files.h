@@ -17,11 +17,15 @@ enum {
 };
 
 /* All files of a directory but .lock, by name. */
+struct one_file {
+    char name[FILE_NAME_SIZE];
+    uint8_t *bytes;
+    size_t len;
+};
+
 struct files {
     size_t count;
-    char names[FILES_MAX][FILE_NAME_SIZE];
-    uint8_t *bytes[FILES_MAX];
-    size_t lens[FILES_MAX];
+    struct one_file *list;
 };
 
 void files_read(struct files *out, const char *path);
@@ -49,6 +53,12 @@ struct kept {
 };
 
 void kept_read(struct kept *out, const char *path);
+
+/* The same of a directory that an env has. */
+stele_code kept_read_env(struct kept *out, const stele_env *env, const char *path);
+
+/* Copy the files of a real directory into one of an env, durably. */
+void files_copy_env(const char *from, const stele_env *env, const char *to);
 
 /* Offsets as "0-58,60". */
 void kept_text(const struct kept *k, char *out, size_t size);

@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 enum {
-    TEXT_SIZE = 1024
+    TEXT_SIZE = 512
 };
 
 struct expected {
@@ -179,9 +179,9 @@ static void check_quarantine(const struct files *before, const struct files *aft
 
     (void)before;
     for (size_t i = 0; i < after->count; i++) {
-        if (strstr(after->names[i], ".quarantine.") != NULL) {
-            assert_non_null(strstr(s->quarantined, after->names[i]));
-            bytes += after->lens[i];
+        if (strstr(after->list[i].name, ".quarantine.") != NULL) {
+            assert_non_null(strstr(s->quarantined, after->list[i].name));
+            bytes += after->list[i].len;
         }
     }
     assert_true(r->cut_bytes >= 0);
