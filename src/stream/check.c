@@ -378,7 +378,7 @@ struct plan {
 
 static void plan_free(struct plan *p)
 {
-    sti_free(p->bases.bases);
+    sti_bases_free(&p->bases);
     sti_leftovers_free(&p->leftovers);
     sti_listing_free(&p->listing);
 }
@@ -393,7 +393,7 @@ static stele_code plan_make(struct check *c, struct plan *p)
         rc = sti_leftovers_find(&p->leftovers, &c->tool.dir, &p->listing, c->err);
     }
     if (rc == STELE_OK) {
-        rc = sti_bases_of(&p->bases, &p->listing, &p->leftovers, c->err);
+        rc = sti_bases_read(&p->bases, &c->tool.dir, &p->listing, &p->leftovers, false, c->err);
     }
     return rc;
 }

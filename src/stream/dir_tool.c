@@ -47,26 +47,6 @@ void sti_tool_close(struct sti_tool *tool)
     sti_dir_close(&tool->dir);
 }
 
-stele_code sti_bases_of(struct sti_bases *out, const struct sti_listing *listing,
-        const struct sti_leftovers *leftovers, stele_error *err)
-{
-    int64_t *bases = sti_calloc(listing->count, sizeof *bases);
-    size_t count = 0;
-
-    if (bases == NULL) {
-        return sti_fail_memory(err, listing->count * sizeof *bases);
-    }
-    for (size_t i = sti_listing_next_log(listing, 0); i < listing->count;
-            i = sti_listing_next_log(listing, i + 1)) {
-        if (leftovers == NULL || !sti_leftovers_has_log(leftovers, listing->entries[i].base)) {
-            bases[count++] = listing->entries[i].base;
-        }
-    }
-    out->bases = bases;
-    out->count = count;
-    return STELE_OK;
-}
-
 stele_code sti_params_guess_of(struct sti_params_guess *out, struct sti_dir *dir,
         const struct sti_bases *bases, const stele_stream_options *opts, bool strict,
         stele_error *err)

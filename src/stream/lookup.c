@@ -262,7 +262,7 @@ stele_code stele_stream_offset_by_key(
 
 /* ---- The first message from a time on. ---- */
 
-/* For each sealed segment the latest index time of it and all before, made
+/* For each segment but the last the latest index time of it and all before, made
  * once a view. It never falls, also where an index was made again and starts
  * from its own messages. A segment that cannot be read may reach as far as the
  * next one begins, or, at the end, anywhere: INT64_MAX. */
@@ -276,6 +276,7 @@ static stele_code read_last_times(
     for (size_t i = 0; i + 1 < view->count; i++) {
         struct sti_segment *seg = view->segments[i];
         stele_code rc = sti_segment_load(s, seg, err);
+        uint64_t count;
 
         times[i] = INT64_MAX;
         if (rc == STELE_ECORRUPT || rc == STELE_EVERSION) {
@@ -284,11 +285,13 @@ static stele_code read_last_times(
         if (rc != STELE_OK) {
             return rc;
         }
-        if (seg->count > 0) {
-            int64_t last = sti_item_time(sti_segment_item(seg, item_size, seg->count - 1));
+        count = sti_segment_count(seg);
+        if (count > 0) {
+            int64_t first = sti_item_time(sti_segment_item(seg, item_size, 0));
+            int64_t last = sti_item_time(sti_segment_item(seg, item_size, count - 1));
 
             for (; known < i; known++) {
-                times[known] = top > seg->first_time ? top : seg->first_time;
+                times[known] = top > first ? top : first;
             }
             top = known > 0 && times[known - 1] > top ? times[known - 1] : top;
             top = last > top ? last : top;
