@@ -118,6 +118,13 @@ static void seal(stele_stream *s, struct sti_sealing *item)
     if (atomic_load(&s->failed) != STELE_OK) {
         return;
     }
+    /* A sync writes back page by page what is mapped for writing; let go of
+     * it at once before that. */
+    for (size_t i = 0; i < item->seg->map_count; i++) {
+        if (item->seg->maps[i]->raw == item->log.raw) {
+            sti_file_release(&item->log, item->seg->maps[i]->data, item->seg->maps[i]->len);
+        }
+    }
     if (item->allocated > item->end) {
         rc = sti_file_truncate(&item->log, item->end, &err);
     }
