@@ -167,8 +167,7 @@ struct sti_view {
     atomic_uint refs;
     size_t count; /* at least one: the last is the head */
     struct sti_segment **segments;
-    int64_t *_Atomic
-            times; /* first index time of each segment but the last; made when first asked */
+    int64_t *_Atomic times; /* latest index time up to each segment but the last; made when asked */
     int64_t bases[];
 };
 
