@@ -389,9 +389,10 @@ stele_code sti_tail_adopt(
 
 /* head_load.c: read the newest segment, and cut what is torn. The next offset
  * will not be below `floor`. A writer's tail is open after it. *sealed is the
- * base of a segment that has become the one before the head, else -1. */
+ * base of a segment that has become the one before the head, else -1; *next
+ * is the offset of the next message. */
 stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
-        struct sti_segment **seg, int64_t *sealed, stele_error *err);
+        struct sti_segment **seg, int64_t *sealed, int64_t *next, stele_error *err);
 
 /* Which segments there are, and what a crash left beside them. */
 struct sti_found {
