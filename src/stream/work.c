@@ -146,8 +146,8 @@ static void seal(stele_stream *s, struct sti_sealing *item)
     if (sti_tail_write_index(s, item->seg, item->end, item->count, NULL) != STELE_OK) {
         sti_env_log(&s->env, STELE_LOG_WARN, "%s: index of %s not written; it can be made again",
                 s->dir.path, item->log.name);
-        return;
     }
+    /* For want of memory the index in memory stays, which is as good. */
     (void)replace(s, item->seg, NULL);
 }
 
