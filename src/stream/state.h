@@ -167,8 +167,7 @@ struct sti_view {
     atomic_uint refs;
     size_t count; /* at least one: the last is the head */
     struct sti_segment **segments;
-    int64_t *_Atomic
-            times; /* first index time of each segment but the last; made when first asked */
+    int64_t *_Atomic times; /* latest index time up to each segment but the last; made when asked */
     int64_t bases[];
 };
 
@@ -216,7 +215,6 @@ struct sti_prepared {
     struct sti_file log;
     struct sti_map *map;
     uint64_t allocated;
-    stele_stream_version version;
 };
 
 /* Sealing and preparing segments beside the writer (work.c). */
@@ -229,13 +227,15 @@ struct sti_work {
     struct sti_mutex lock;
     struct sti_cond cond;
     struct sti_thread thread;
-    bool started;                 /* lock: there is a thread */
-    bool stop;                    /* lock */
-    bool busy;                    /* lock: something was taken from the queue and is not done */
-    bool want_prepared;           /* lock */
-    bool has_prepared;            /* lock */
-    struct sti_prepared prepared; /* lock */
-    struct sti_sealing *first;    /* lock: the queue */
+    bool started;             /* lock: there is a thread */
+    bool stop;                /* lock */
+    bool busy;                /* lock: something was taken from the queue and is not done */
+    bool preparing;           /* lock: there has been a rollover; files are made ahead */
+    unsigned prepared_first;  /* lock: a ring of files that are ready */
+    unsigned prepared_number; /* lock: of the next file made */
+    unsigned prepared_count;  /* lock */
+    struct sti_prepared prepared[STI_PREPARED_MAX]; /* lock */
+    struct sti_sealing *first;                      /* lock: the queue */
     struct sti_sealing *last;
     bool paused;              /* lock: no new segment for now: a deletion is at work */
     _Atomic uint64_t waiting; /* bytes of logs in the queue */
