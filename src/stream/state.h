@@ -355,6 +355,11 @@ void sti_tail_drop(stele_stream *s);
 /* work.c. Rolling over without waiting for a sync: under write_lock. */
 stele_code sti_work_init(stele_stream *s, stele_error *err);
 void sti_work_destroy(stele_stream *s);
+/* For tests, right after open: what the thread would do is done when somebody
+ * waits for it, or sti_work_once() is called (false: there was nothing). A run
+ * then depends on its input alone. */
+void sti_work_defer(stele_stream *s);
+bool sti_work_once(stele_stream *s);
 stele_code sti_work_roll(stele_stream *s, stele_error *err);
 /* Wait while too much is not sealed. Before write_lock is taken. */
 void sti_work_throttle(stele_stream *s);
