@@ -47,24 +47,24 @@ void sti_tool_close(struct sti_tool *tool)
     sti_dir_close(&tool->dir);
 }
 
-stele_code sti_bases_of(struct sti_bases *out, const struct sti_listing *listing,
-        const struct sti_leftovers *leftovers, stele_error *err)
+/* What a segment's index tells of its parameters. *certain is false for an
+ * index of version 1 with one item: a longer item that was cut looks like it. */
+static stele_code params_of(struct sti_dir *dir, int64_t base, struct sti_index_params *params,
+        bool *found, bool *certain, stele_error *err)
 {
-    int64_t *bases = sti_calloc(listing->count, sizeof *bases);
-    size_t count = 0;
+    char name[STI_NAME_SIZE];
+    stele_file_stat st;
+    stele_code rc;
 
-    if (bases == NULL) {
-        return sti_fail_memory(err, listing->count * sizeof *bases);
+    *found = sti_index_detect(dir, base, params);
+    *certain = false;
+    if (!*found) {
+        return STELE_OK;
     }
-    for (size_t i = sti_listing_next_log(listing, 0); i < listing->count;
-            i = sti_listing_next_log(listing, i + 1)) {
-        if (leftovers == NULL || !sti_leftovers_has_log(leftovers, listing->entries[i].base)) {
-            bases[count++] = listing->entries[i].base;
-        }
-    }
-    out->bases = bases;
-    out->count = count;
-    return STELE_OK;
+    sti_name_index(name, base);
+    rc = sti_dir_stat(dir, name, &st, err);
+    *certain = rc == STELE_OK && st.size != sti_index_item_size(*params);
+    return rc == STELE_ENOTFOUND ? STELE_OK : rc;
 }
 
 stele_code sti_params_guess_of(struct sti_params_guess *out, struct sti_dir *dir,
@@ -72,28 +72,34 @@ stele_code sti_params_guess_of(struct sti_params_guess *out, struct sti_dir *dir
         stele_error *err)
 {
     struct sti_index_params given = {.times = opts->time_index, .keys = opts->key_index};
-    struct sti_index_params found = given;
-    bool known = strict || given.times || given.keys;
+    struct sti_params_guess guess = {.params = given, .known = strict || given.times || given.keys};
+    size_t size = 0;
 
-    /* The newest settles what is not known: it is what a writer goes on with. */
     for (size_t i = 0; i < bases->count; i++) {
         struct sti_index_params params;
-        char name[STI_NAME_SIZE];
+        bool found;
+        bool certain;
+        stele_code rc = params_of(dir, bases->bases[i], &params, &found, &certain, err);
 
-        if (!sti_index_detect(dir, bases->bases[i], &params)) {
-            continue;
+        if (rc != STELE_OK) {
+            return rc;
         }
-        if (strict && (params.times != given.times || params.keys != given.keys)) {
+        if (strict && certain && (params.times != given.times || params.keys != given.keys)) {
+            char name[STI_NAME_SIZE];
+
             sti_name_index(name, bases->bases[i]);
             return sti_fail_at(err, STELE_EMISMATCH, name, -1,
                     "the index holds %s and %s, the options say otherwise",
                     params.times ? "times" : "no times", params.keys ? "keys" : "no keys");
         }
-        found = params;
-        known = true;
+        /* All segments have the same; damage only ever makes items look shorter. */
+        if (found && !strict && sti_index_item_size(params) >= size) {
+            size = sti_index_item_size(params);
+            guess.params = params;
+            guess.known = true;
+        }
     }
-    out->params = found;
-    out->known = known;
+    *out = guess;
     return STELE_OK;
 }
 
@@ -117,9 +123,6 @@ stele_code sti_loaded_read(struct sti_loaded *out, struct sti_dir *dir, int64_t 
     }
     files.params = guess->params;
     files.params_known = guess->known;
-    if (sti_index_detect(dir, base, &files.params)) {
-        files.params_known = true;
-    }
     *out = files;
     return STELE_OK;
 }

@@ -9,14 +9,13 @@
 #ifndef STI_STREAM_DIR_TOOL_H
 #define STI_STREAM_DIR_TOOL_H
 
+#include "stream/bases.h"
 #include "stream/format.h"
 #include "stream/index_format.h"
-#include "stream/leftovers.h"
 #include "vfs/vfs.h"
 
 struct sti_tool {
     stele_stream_options opts;
-    stele_env env;
     struct sti_dir dir;
     struct sti_file lock;
     bool strict; /* the options say what indexes there are, else the files do */
@@ -28,29 +27,20 @@ stele_code sti_tool_open(struct sti_tool *tool, const char *path, const stele_st
         bool writes, stele_error *err);
 void sti_tool_close(struct sti_tool *tool);
 
-/* The base offsets of the segments, rising; leftovers are not among them. */
-struct sti_bases {
-    int64_t *bases; /* sti_free() */
-    size_t count;
-};
-
-stele_code sti_bases_of(struct sti_bases *out, const struct sti_listing *listing,
-        const struct sti_leftovers *leftovers, stele_error *err);
-
 /* Below which the offsets of the i-th segment are. */
 static inline int64_t sti_bases_limit(const struct sti_bases *bases, size_t i)
 {
     return i + 1 < bases->count ? bases->bases[i + 1] : INT64_MAX;
 }
 
-/* The index parameters of a segment whose own files do not tell. */
+/* The index parameters of a stream: all its segments have the same. */
 struct sti_params_guess {
     struct sti_index_params params;
     bool known;
 };
 
-/* From the options, or from the other segments' files. STELE_EMISMATCH if
- * `strict` options differ from what a file tells. */
+/* From the files, and where they do not tell, from the options. With `strict`
+ * from the options: STELE_EMISMATCH if they differ from what a file tells. */
 stele_code sti_params_guess_of(struct sti_params_guess *out, struct sti_dir *dir,
         const struct sti_bases *bases, const stele_stream_options *opts, bool strict,
         stele_error *err);

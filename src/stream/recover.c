@@ -5,7 +5,7 @@
 #include "stream/recover.h"
 
 #include "base/alloc.h"
-#include "base/assert.h"
+#include "base/env.h"
 #include "base/error.h"
 #include "base/mutant.h"
 #include "stream/dir_tool.h"
@@ -14,11 +14,14 @@
 #include "stream/quarantine.h"
 #include "stream/salvage.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 struct recovery {
     struct sti_dir *dir;
-    const stele_stream_options *opts;
+    const stele_env *env; /* may be NULL */
+    bool dry_run;
+    bool head_only;
     const stele_stream_recover_events *events;
     struct sti_params_guess guess;
     stele_stream_recovered total;
@@ -77,7 +80,12 @@ static int64_t highest_seen(const struct patient *p)
 
 static void tell_lost(const struct recovery *r, int64_t first, int64_t last)
 {
-    if (first <= last && r->events != NULL && r->events->lost != NULL) {
+    if (first > last) {
+        return;
+    }
+    sti_env_log(r->env, STELE_LOG_WARN, "stream %s: offsets %" PRId64 " to %" PRId64 " are lost",
+            r->dir->path, first, last);
+    if (r->events != NULL && r->events->lost != NULL) {
         r->events->lost(r->events->arg, first, last);
     }
 }
@@ -106,9 +114,13 @@ static stele_code put_aside(struct recovery *r, const struct patient *p, uint64_
     stele_code rc = STELE_OK;
 
     sti_name_quarantine(name, p->files.base, at);
-    if (!r->opts->dry_run) {
+    if (!r->dry_run) {
         rc = sti_quarantine_put(
                 r->dir, p->files.base, at, p->files.log + at, (size_t)(end - at), name, r->err);
+    }
+    if (rc == STELE_OK) {
+        sti_env_log(r->env, STELE_LOG_WARN, "stream %s: %" PRIu64 " bytes go to %s", r->dir->path,
+                end - at, name);
     }
     if (rc == STELE_OK && r->events != NULL && r->events->quarantine != NULL) {
         r->events->quarantine(r->events->arg, name);
@@ -388,7 +400,7 @@ static stele_code recover_segment(struct recovery *r, int64_t base, int64_t limi
     }
     tell_all_lost(r, &p);
     rc = quarantine(r, &p);
-    if (rc == STELE_OK && !r->opts->dry_run) {
+    if (rc == STELE_OK && !r->dry_run) {
         rc = treat(r, &p, newest);
     }
     r->total.segments += p.salvage.messages > 0 || newest ? 1 : 0;
@@ -467,16 +479,15 @@ static stele_code secure_offsets(
     if (rc == STELE_OK && *next_base >= 0) {
         rc = settle_version(r, bases, &version);
     }
-    if (rc == STELE_OK && *next_base >= 0 && !r->opts->dry_run) {
+    if (rc == STELE_OK && *next_base >= 0 && !r->dry_run) {
         rc = sti_segment_make_empty(r->dir, *next_base, version, &r->guess, r->err);
     }
     return rc;
 }
 
-static stele_code recover_all(
-        struct recovery *r, const struct sti_bases *bases, int64_t next_base, bool head_only)
+static stele_code recover_all(struct recovery *r, const struct sti_bases *bases, int64_t next_base)
 {
-    size_t i = head_only && bases->count > 0 ? bases->count - 1 : 0;
+    size_t i = r->head_only && bases->count > 0 ? bases->count - 1 : 0;
     stele_code rc = STELE_OK;
 
     for (; rc == STELE_OK && i < bases->count; i++) {
@@ -493,47 +504,76 @@ static stele_code recover_all(
     return rc;
 }
 
+/* What is there, from which everything follows. */
+struct found {
+    struct sti_listing listing;
+    struct sti_leftovers leftovers;
+    struct sti_bases bases;
+};
+
+static void found_free(struct found *f)
+{
+    sti_bases_free(&f->bases);
+    sti_leftovers_free(&f->leftovers);
+    sti_listing_free(&f->listing);
+}
+
+static stele_code look(struct recovery *r, struct found *f)
+{
+    stele_code rc = sti_listing_read(&f->listing, r->dir, r->err);
+
+    if (rc == STELE_OK) {
+        rc = sti_leftovers_find(&f->leftovers, r->dir, &f->listing, r->err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_bases_read(&f->bases, r->dir, &f->listing, &f->leftovers, false, r->err);
+    }
+    return rc;
+}
+
+static stele_code run(struct recovery *r, const struct found *f)
+{
+    int64_t next_base = -1;
+    stele_code rc = secure_offsets(r, &f->bases, f->leftovers.highest, &next_base);
+
+    if (rc == STELE_OK && !r->dry_run && !r->keep_leftovers) {
+        rc = sti_leftovers_remove(&f->leftovers, r->dir, r->err);
+    }
+    if (rc == STELE_OK) {
+        rc = recover_all(r, &f->bases, next_base);
+    }
+    if (rc == STELE_OK && !r->dry_run) {
+        rc = sti_dir_sync(r->dir, r->err);
+    }
+    if (rc == STELE_OK && r->skipped != STELE_OK) {
+        if (r->err != NULL) {
+            *r->err = r->skipped_error;
+        }
+        return r->skipped;
+    }
+    return rc;
+}
+
 stele_code sti_recover_run(struct sti_dir *dir, const stele_stream_options *opts, bool strict,
         bool head_only, const stele_stream_recover_events *events, stele_stream_recovered *out,
         stele_error *err)
 {
-    struct recovery r = {.dir = dir, .opts = opts, .events = events, .err = err};
-    struct sti_listing listing = {0};
-    struct sti_leftovers leftovers = {.highest = -1};
-    struct sti_bases bases = {0};
-    int64_t next_base = -1;
-    stele_code rc = sti_listing_read(&listing, dir, err);
+    struct recovery r = {.dir = dir,
+            .env = opts->env,
+            .dry_run = opts->dry_run,
+            .head_only = head_only,
+            .events = events,
+            .err = err};
+    struct found f = {.leftovers = {.highest = -1}};
+    stele_code rc = look(&r, &f);
 
     if (rc == STELE_OK) {
-        rc = sti_leftovers_find(&leftovers, dir, &listing, err);
+        rc = sti_params_guess_of(&r.guess, dir, &f.bases, opts, strict, err);
     }
     if (rc == STELE_OK) {
-        rc = sti_bases_of(&bases, &listing, &leftovers, err);
+        rc = run(&r, &f);
     }
-    if (rc == STELE_OK) {
-        rc = sti_params_guess_of(&r.guess, dir, &bases, opts, strict, err);
-    }
-    if (rc == STELE_OK) {
-        rc = secure_offsets(&r, &bases, leftovers.highest, &next_base);
-    }
-    if (rc == STELE_OK && !opts->dry_run && !r.keep_leftovers) {
-        rc = sti_leftovers_remove(&leftovers, dir, err);
-    }
-    if (rc == STELE_OK) {
-        rc = recover_all(&r, &bases, next_base, head_only);
-    }
-    if (rc == STELE_OK && !opts->dry_run) {
-        rc = sti_dir_sync(dir, err);
-    }
-    sti_free(bases.bases);
-    sti_leftovers_free(&leftovers);
-    sti_listing_free(&listing);
-    if (rc == STELE_OK && r.skipped != STELE_OK) {
-        if (err != NULL) {
-            *err = r.skipped_error;
-        }
-        return r.skipped;
-    }
+    found_free(&f);
     if (rc == STELE_OK && out != NULL) {
         *out = r.total;
     }
