@@ -214,11 +214,41 @@ static stele_code check_items(struct check *c, const struct reading *r, const ch
     return STELE_OK;
 }
 
+/* An index with the right parameters, judged by how it begins. */
+static stele_code check_kind(
+        struct check *c, const struct reading *r, const char *name, enum sti_index_kind kind)
+{
+    const struct sti_loaded *f = &r->files;
+    bool v1 = r->salvage.version == STELE_STREAM_V1;
+
+    if (kind == STI_INDEX_VERSION) {
+        fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
+    } else if (r->salvage.messages == 0 && kind == STI_INDEX_EMPTY) {
+        return STELE_OK;
+    } else if (r->salvage.messages == 0 && (kind == STI_INDEX_V1 || kind == STI_INDEX_V2)) {
+        int64_t highest = sti_index_highest(f->index, f->index_len, f->base);
+
+        fault(c, name, -1, STELE_ECORRUPT,
+                "items up to offset %" PRId64 ", and the log holds no messages", highest);
+    } else if (f->index_len == 0 || kind == STI_INDEX_EMPTY) {
+        if (!has_writer(c)) {
+            fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
+        }
+    } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
+        fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
+    } else if (v1) {
+        return check_items(c, r, name, f->index, f->index_len);
+    } else {
+        return check_items(
+                c, r, name, f->index + STI_INDEX_HEADER_SIZE, f->index_len - STI_INDEX_HEADER_SIZE);
+    }
+    return STELE_OK;
+}
+
 static stele_code check_index(struct check *c, const struct reading *r)
 {
     struct sti_index_params header = r->files.params;
     const struct sti_loaded *f = &r->files;
-    bool v1 = r->salvage.version == STELE_STREAM_V1;
     struct sti_index_params detected;
     enum sti_index_kind kind;
     char name[STI_NAME_SIZE];
@@ -242,28 +272,7 @@ static stele_code check_index(struct check *c, const struct reading *r)
     if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
         return STELE_OK; /* made again at open */
     }
-    if (kind == STI_INDEX_VERSION) {
-        fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
-    } else if (r->salvage.messages == 0 && kind == STI_INDEX_EMPTY) {
-        return STELE_OK;
-    } else if (r->salvage.messages == 0 && (kind == STI_INDEX_V1 || kind == STI_INDEX_V2)) {
-        int64_t highest = sti_index_highest(f->index, f->index_len, f->base);
-
-        fault(c, name, -1, STELE_ECORRUPT,
-                "items up to offset %" PRId64 ", and the log holds no messages", highest);
-    } else if (f->index_len == 0 || kind == STI_INDEX_EMPTY) {
-        if (!has_writer(c)) {
-            fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
-        }
-    } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
-        fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
-    } else if (v1) {
-        return check_items(c, r, name, f->index, f->index_len);
-    } else {
-        return check_items(
-                c, r, name, f->index + STI_INDEX_HEADER_SIZE, f->index_len - STI_INDEX_HEADER_SIZE);
-    }
-    return STELE_OK;
+    return check_kind(c, r, name, kind);
 }
 
 /* A side file that is not of this log and index is stale, which is harmless.
