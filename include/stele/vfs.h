@@ -90,6 +90,9 @@ typedef struct stele_file_ops {
     /* Take a whole-file lock as flock(2) does, without waiting; -EWOULDBLOCK
      * if another handle has one that excludes it. Held until close(). */
     int (*lock)(stele_file *f, bool exclusive);
+    /* Let go of the pages of a map, which are not looked at for now: what was
+     * stored stays in the file's cache. A hint; may be NULL. */
+    int (*release)(stele_file *f, void *map, size_t len);
 } stele_file_ops;
 
 /* The first member of every implementation's own file struct. A file object

@@ -429,6 +429,7 @@ stele_code sti_stream_open_writer(
         return code;
     }
     opts.create_dirs = create;
+    opts.keep_rewrite_version = true; /* another format is what migrate is for */
     opts.auto_sync = args->sync;
     if (args->rollover.given) {
         if (args->rollover.value == 0) {

@@ -88,6 +88,7 @@ static stele_code run_dry(struct removal *r, remove_fn remove_them, stele_error 
         code = sti_stream_done(r->stream, code, err);
     }
     stele_offsets_free(r->found);
+    r->found = NULL;
     return code;
 }
 
@@ -108,6 +109,7 @@ static stele_code run_wet(struct removal *r, remove_fn remove_them, stele_error 
     sti_progress_begin(&pausing.progress, "deleted");
     code = remove_them(r, err);
     sti_progress_end(&pausing.progress);
+    r->backoff = NULL;
     return sti_stream_done(r->stream, code, err);
 }
 

@@ -5,7 +5,8 @@
  * Lines are gathered and published many at a time. A batch ends when it is
  * large enough, when --ack wants an answer, and whenever no further line is
  * there without waiting for it: so a slow writer's messages are visible at
- * once, and a fast one's cost little each.
+ * once, and a fast one's cost little each. A segment is left between batches
+ * only, so these are small beside it.
  */
 #include "cli/cmd_stream.h"
 #include "cli/json_in.h"
@@ -20,7 +21,8 @@
 
 enum {
     BATCH_COUNT = 1024,
-    BATCH_SIZE = 1 << 20,
+    BATCH_SIZE = 128 << 10,
+    OVERHEAD = 36,      /* of a message in a log, at most */
     KEEP_SIZE = 8 << 20 /* memory that a batch keeps for the next one */
 };
 
@@ -46,6 +48,7 @@ struct publisher {
     stele_message *messages;
     size_t count;
     stele_buf bytes;
+    size_t batch_size; /* bytes that make a batch full */
     int64_t published;
     int64_t acknowledged; /* of those */
     int64_t next_offset;
@@ -134,7 +137,7 @@ static bool batch_is_full(const struct publisher *p)
 {
     const int64_t waiting = p->published - p->acknowledged + (int64_t)p->count;
 
-    return p->count == BATCH_COUNT || p->bytes.len >= BATCH_SIZE ||
+    return p->count == BATCH_COUNT || p->bytes.len + p->count * OVERHEAD >= p->batch_size ||
            (p->args->ack.given && waiting >= p->args->ack.value);
 }
 
@@ -293,6 +296,14 @@ static int64_t size_of_input(void)
     return fstat(STDIN_FILENO, &s) == 0 && S_ISREG(s.st_mode) ? (int64_t)s.st_size : 0;
 }
 
+/* An eighth of a segment, so that one is little larger than was asked for. */
+static size_t batch_size(const struct sti_stream_args *args)
+{
+    const int64_t size = args->rollover.value / 8;
+
+    return args->rollover.given && size < BATCH_SIZE ? (size_t)size : BATCH_SIZE;
+}
+
 /* Publish everything and make it durable, also when a line is bad. */
 static stele_code publish_all(struct publisher *p, bool json, stele_error *err)
 {
@@ -322,6 +333,7 @@ stele_code sti_stream_publish(const struct sti_run *run, stele_error *err)
     p.pending = calloc(BATCH_COUNT, sizeof *p.pending);
     p.messages = calloc(BATCH_COUNT, sizeof *p.messages);
     p.input_size = size_of_input();
+    p.batch_size = batch_size(p.args);
     stele_buf_init(&p.bytes, BATCH_LIMIT);
     sti_lines_init(&p.lines, STDIN_FILENO);
     if (p.pending == NULL || p.messages == NULL) {

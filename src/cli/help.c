@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    OPTION_WIDTH = 22,
+    OPTION_WIDTH = 26,
     VERB_WIDTH = 10
 };
 

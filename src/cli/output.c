@@ -279,19 +279,29 @@ static void put_message(const char *message)
     }
 }
 
+/* Whether a message names a position already. */
+static bool has_position(const char *message, int64_t position)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "at %" PRId64, position);
+    return strstr(message, text) != NULL;
+}
+
 void sti_print_error(const char *where, const stele_error *err, bool json)
 {
     const char *message = err->message[0] == '\0' ? stele_code_text(err->code) : err->message;
     const bool file = err->file[0] != '\0' && strstr(message, err->file) == NULL;
+    const bool position = err->position >= 0 && !has_position(message, err->position);
     struct sti_json j;
 
     (void)fprintf(stderr, "stele: %s%s", where, where[0] == '\0' ? "" : ": ");
     put_message(message);
-    if (file || err->position >= 0) {
+    if (file || position) {
         (void)fputs(" (", stderr);
         put_message(file ? err->file : "");
-        if (err->position >= 0) {
-            (void)fprintf(stderr, "%sposition %" PRId64, file ? ", " : "", err->position);
+        if (position) {
+            (void)fprintf(stderr, "%sat %" PRId64, file ? " " : "", err->position);
         }
         (void)fputc(')', stderr);
     }

@@ -14,7 +14,7 @@
 struct copied_view {
     struct sti_view *view;
     struct sti_backup_segment *segments;
-    uint8_t *head_items;
+    uint8_t **memory; /* items of the segments whose index is in memory */
 };
 
 static stele_code read_map(
@@ -55,8 +55,8 @@ static uint64_t head_end(const struct sti_segment *seg, uint64_t count)
     return map->len;
 }
 
-static stele_code add_head(struct copied_view *v, struct sti_segment *seg,
-        struct sti_backup_segment *out, int64_t *next_offset, stele_error *err)
+static stele_code add_head(struct sti_segment *seg, struct sti_backup_segment *out,
+        uint8_t **memory, int64_t *next_offset, stele_error *err)
 {
     stele_code rc = STELE_OK;
 
@@ -65,8 +65,8 @@ static stele_code add_head(struct copied_view *v, struct sti_segment *seg,
     out->len = head_end(seg, out->count);
     *next_offset = seg->base;
     if (out->count > 0) {
-        rc = sti_head_copy(seg->head, out->count, &v->head_items, err);
-        out->items = v->head_items;
+        rc = sti_head_copy(seg->head, out->count, memory, err);
+        out->items = *memory;
         *next_offset = sti_item_offset(sti_head_item(seg->head, out->count - 1)) + 1;
     }
     return rc;
@@ -81,7 +81,7 @@ static stele_code add_segments(
         struct sti_segment *seg = v->view->segments[i];
 
         if (seg->head != NULL) {
-            rc = add_head(v, seg, &v->segments[i], next_offset, err);
+            rc = add_head(seg, &v->segments[i], &v->memory[i], next_offset, err);
             continue;
         }
         rc = sti_segment_load(s, seg, err);
@@ -111,7 +111,8 @@ stele_code stele_stream_backup(
     }
     v.view = sti_stream_view(s);
     v.segments = sti_calloc(v.view->count, sizeof *v.segments);
-    if (v.segments == NULL) {
+    v.memory = sti_calloc(v.view->count, sizeof(uint8_t *));
+    if (v.segments == NULL || v.memory == NULL) {
         rc = sti_fail_memory(err, v.view->count * sizeof *v.segments);
     }
     if (rc == STELE_OK) {
@@ -123,7 +124,10 @@ stele_code stele_stream_backup(
         source.params = s->params;
         rc = sti_backup_run(&s->env, &source, target, out, err);
     }
-    sti_free(v.head_items);
+    for (size_t i = 0; v.memory != NULL && i < v.view->count; i++) {
+        sti_free(v.memory[i]);
+    }
+    sti_free(v.memory);
     sti_free(v.segments);
     sti_view_unref(v.view);
     return rc == STELE_OK ? rc : sti_wrap(err, rc, "back up stream %s", s->dir.path);

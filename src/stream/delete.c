@@ -490,7 +490,11 @@ static stele_code delete_all(stele_stream *s, const stele_offsets *offsets, int6
     stele_code rc;
 
     sti_mutex_lock(&s->delete_lock);
-    do {
+    /* A deletion leaves gaps between segments: none may be there that a crash could find unsynced.
+     */
+    sti_work_pause(s, true);
+    rc = sti_work_settle(s, err);
+    while (rc == STELE_OK || rc == STELE_END) {
         rc = delete_once(s, offsets, lowest, part, &unfit, err);
         if (rc != STELE_OK && part->messages != NULL) {
             part->messages->count = messages;
@@ -498,7 +502,11 @@ static stele_code delete_all(stele_stream *s, const stele_offsets *offsets, int6
         if (rc != STELE_OK && part->offsets != NULL) {
             stele_offsets_clear(part->offsets);
         }
-    } while (rc == STELE_END);
+        if (rc != STELE_END) {
+            break;
+        }
+    }
+    sti_work_pause(s, false);
     sti_mutex_unlock(&s->delete_lock);
     return rc;
 }

@@ -24,6 +24,7 @@ struct work {
     stele_deleted *deleted; /* never NULL */
     stele_offsets *left;    /* what is not done yet */
     stele_offsets *round;   /* of these, what this round has not tried yet */
+    stele_offsets *asked;   /* of these, what lies in the segment of this pass */
     stele_offsets *pass;    /* what the last pass deleted */
     bool full;              /* this round met the full disk */
     stele_error why;        /* what that one said */
@@ -52,7 +53,14 @@ static stele_code account(struct work *w, const stele_deleted *pass, stele_error
     return sti_offsets_merge(w->deleted->offsets, w->pass, err);
 }
 
-/* One segment. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One segment. Another thread may delete at the same time, and make a segment
+ * begin later: so the pass is taken to have worked up to where the segment
+ * ended before as well as after it. */
 static stele_code delete_pass(struct work *w, stele_error *err)
 {
     int64_t lowest = sti_offsets_min(w->round);
@@ -62,17 +70,16 @@ static stele_code delete_pass(struct work *w, stele_error *err)
     stele_code rc;
 
     stele_offsets_clear(w->pass);
-    rc = stele_stream_delete(w->s, w->round, &pass, &why);
+    stele_offsets_clear(w->asked);
+    rc = sti_offsets_merge_range(w->asked, w->round, lowest, last, &why);
+    if (rc == STELE_OK) {
+        rc = stele_stream_delete(w->s, w->asked, &pass, &why);
+    }
+    last = earlier(last, sti_stream_segment_last(w->s, lowest));
     switch (rc) {
     case STELE_OK:
-        /* What earlier passes could not do is below the lowest, and stays.
-         * The segments may have changed meanwhile; what was deleted says for
-         * sure how far the pass went. */
-        last = sti_offsets_max(w->pass) > last ? sti_offsets_max(w->pass) : last;
-        sti_offsets_remove_range(w->left, lowest, last);
-        break;
-    case STELE_ENOTFOUND:
-        /* Before the first segment: nothing is there to delete. */
+    case STELE_ENOTFOUND: /* before the first segment: nothing is there to delete */
+        /* What earlier passes could not do is below the lowest, and stays. */
         sti_offsets_remove_range(w->left, lowest, last);
         break;
     case STELE_ENOSPC:
@@ -134,6 +141,9 @@ static stele_code prepare(struct work *w, const stele_offsets *offsets, stele_er
         rc = stele_offsets_new(&w->round, err);
     }
     if (rc == STELE_OK) {
+        rc = stele_offsets_new(&w->asked, err);
+    }
+    if (rc == STELE_OK) {
         rc = stele_offsets_new(&w->pass, err);
     }
     if (rc == STELE_OK) {
@@ -171,6 +181,7 @@ stele_code stele_stream_delete_multi(stele_stream *s, const stele_offsets *offse
     }
     stele_offsets_free(w.left);
     stele_offsets_free(w.round);
+    stele_offsets_free(w.asked);
     stele_offsets_free(w.pass);
     return rc;
 }

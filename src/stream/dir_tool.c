@@ -30,7 +30,6 @@ stele_code sti_tool_open(struct sti_tool *tool, const char *path, const stele_st
         }
     }
     tool->strict = !tool->opts.index_auto;
-    sti_env_copy(&tool->env, tool->opts.env);
     rc = sti_dir_open(&tool->dir, tool->opts.env, path, STELE_OPEN_READ, err);
     if (rc == STELE_OK && writes && !tool->opts.dry_run) {
         rc = sti_lock_take(

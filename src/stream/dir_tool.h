@@ -16,7 +16,6 @@
 
 struct sti_tool {
     stele_stream_options opts;
-    stele_env env;
     struct sti_dir dir;
     struct sti_file lock;
     bool strict; /* the options say what indexes there are, else the files do */

@@ -223,7 +223,7 @@ static uint64_t measure_rest(const struct head_load *h)
 
 static stele_code scan_log(struct head_load *h, stele_error *err)
 {
-    enum sti_log_kind kind;
+    enum sti_log_kind kind = STI_LOG_EMPTY;
     struct sti_scan scan;
     stele_code rc = open_log(h, err);
 

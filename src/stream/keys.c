@@ -17,7 +17,7 @@ static const uint8_t magic[7] = {'S', 'T', 'E', 'L', 'K', 'E', 'Y'};
 enum {
     KEYS_VERSION = 1,
     FLAG_PARTS = 1,
-    ITEMS_PER_FILTER_WORD = 3,
+    ITEMS_PER_FILTER_WORD = 2,
     HASH_SIZE = 8,
     ORDINAL_SIZE = 4,
     WORD_SIZE = 8,

@@ -11,7 +11,7 @@
  *       16   8  size of the log file
  *       24   8  size of the index file
  *       32   8  number of items in the parts below, n; 0 without a key index
- *       40   4  number of filter words, w: n / 3, at least 1; 0 without a key index
+ *       40   4  number of filter words, w: n / 2, at least 1; 0 without a key index
  *       44   4  CRC-32C of the index file
  *       48   4  CRC-32C of filter, hashes and ordinals
  *       52   4  flags: bit 0 has the parts below (the stream has a key index)
@@ -21,8 +21,9 @@
  *     hashes      8 n bytes: sti_keys_mix() of the key hashes, rising
  *     ordinals    4 n bytes: the item of the hash in the same place; rising among equal hashes
  *
- * The words hold 21 bits and more for each item, of which it sets up to five:
- * one in 550 filters says "maybe" to a hash that it does not have.
+ * The words hold 32 bits and more for each item, of which it sets up to five:
+ * one in 1,800 filters says "maybe" to a hash that it does not have. Fewer
+ * bits make look-ups in many segments slower, by the wrong maybes.
  *
  * Its checksums make flipped bits of the index detectable, too. A side file
  * that does not match log and index in size and checksum is not used.

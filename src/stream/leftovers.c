@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "stream/index_format.h"
 #include "stream/scan.h"
 
@@ -465,6 +466,9 @@ stele_code sti_leftovers_find(struct sti_leftovers *out, struct sti_dir *dir,
         const struct sti_listed *e = &listing->entries[i];
 
         if (e->kind == STI_NAME_LEFTOVER) {
+            if (STI_MUTANT(RECOVER_APPENDS_STALE) && strstr(e->name, ".recover") != NULL) {
+                continue;
+            }
             rc = add(&found, e, err);
         } else if (e->kind == STI_NAME_INDEX || e->kind == STI_NAME_KEYS) {
             rc = find_orphan(&found, dir, listing, e, err);

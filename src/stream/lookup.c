@@ -268,6 +268,7 @@ static stele_code first_times(
         stele_stream *s, struct sti_view *view, int64_t **out, stele_error *err)
 {
     int64_t *times = atomic_load_explicit(&view->times, memory_order_acquire);
+    size_t item_size = sti_index_item_size(s->params);
     int64_t *none = NULL;
 
     if (times == NULL) {
@@ -283,7 +284,9 @@ static stele_code first_times(
                 sti_free(times);
                 return rc;
             }
-            times[i] = seg->count > 0 ? seg->first_time : INT64_MAX;
+            times[i] = sti_segment_count(seg) > 0
+                               ? sti_item_time(sti_segment_item(seg, item_size, 0))
+                               : INT64_MAX;
         }
         if (!atomic_compare_exchange_strong(&view->times, &none, times)) {
             sti_free(times);
@@ -328,7 +331,7 @@ static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
     struct sti_segment *seg = view->segments[view->count - 1];
     uint64_t head_count = sti_segment_count(seg);
     size_t i = view->count - 1;
-    int64_t *times;
+    int64_t *times = NULL;
     stele_code rc = first_times(s, view, &times, err);
 
     if (rc != STELE_OK) {

@@ -118,6 +118,10 @@ static stele_code replace_log(struct migration *m)
     if (rc == STELE_OK) {
         rc = drop(m, sti_name_keys);
     }
+    /* Else a crash could keep the old index beside the new log. */
+    if (rc == STELE_OK) {
+        rc = sti_dir_sync(m->dir, m->err);
+    }
     if (rc == STELE_OK) {
         sti_name_migrate(temporary, m->files.base);
         sti_name_log(name, name_in(m));
@@ -133,14 +137,13 @@ static stele_code replace_log(struct migration *m)
     return rc;
 }
 
-static stele_code write_index(struct migration *m)
+static stele_code write_index(struct migration *m, const uint8_t *log, uint64_t len, int64_t base)
 {
     struct sti_items built = {0};
     stele_code rc = STELE_OK;
 
     if (m->files.params_known) {
-        rc = sti_items_build(&built, m->log, m->log_len, name_in(m), INT64_MAX, m->files.params,
-                INT64_MIN, m->err);
+        rc = sti_items_build(&built, log, len, base, INT64_MAX, m->files.params, INT64_MIN, m->err);
     }
     if (rc == STELE_OK && m->files.params_known) {
         rc = sti_index_write(
@@ -148,6 +151,20 @@ static stele_code write_index(struct migration *m)
     }
     sti_items_free(&built);
     return rc == STELE_OK ? sti_dir_sync(m->dir, m->err) : rc;
+}
+
+/* A crash may have left a segment of the right version without its index. */
+static stele_code mend_index(struct migration *m)
+{
+    const uint8_t *items;
+    uint64_t count;
+    enum sti_index_verdict verdict = sti_index_judge(m->files.index, m->files.index_len,
+            m->files.log, m->salvage.end, m->files.base, m->files.params, &items, &count);
+
+    if (m->salvage.messages == 0 || (verdict != STI_INDEX_MISSING && verdict != STI_INDEX_UNFIT)) {
+        return STELE_OK;
+    }
+    return write_index(m, m->files.log, m->salvage.end, m->files.base);
 }
 
 static stele_code migrate(struct sti_dir *dir, int64_t base, stele_stream_version version,
@@ -174,7 +191,9 @@ static stele_code migrate(struct sti_dir *dir, int64_t base, stele_stream_versio
             convert(&m);
             rc = replace_log(&m);
         }
-        rc = rc == STELE_OK ? write_index(&m) : rc;
+        rc = rc == STELE_OK ? write_index(&m, m.log, m.log_len, name_in(&m)) : rc;
+    } else if (!dry_run) {
+        rc = mend_index(&m);
     }
     if (rc == STELE_OK) {
         *done = needed;

@@ -334,9 +334,14 @@ bool sti_offsets_any_in(const stele_offsets *set, int64_t first, int64_t last)
     return found != STELE_OFFSET_INVALID && found <= last;
 }
 
-stele_code sti_offsets_reserve(stele_offsets *set, const stele_offsets *of, stele_error *err)
+/* The chunks of `of` for first..last. */
+static stele_code reserve_range(
+        stele_offsets *set, const stele_offsets *of, int64_t first, int64_t last, stele_error *err)
 {
-    for (size_t at = of->start; at < of->end; at++) {
+    for (size_t at = lower_bound(of, first >> SPAN_BITS); at < of->end; at++) {
+        if (of->refs[at].span > last >> SPAN_BITS) {
+            break;
+        }
         if (need_chunk(set, of->refs[at].span, err) == NULL) {
             return STELE_ENOMEM;
         }
@@ -344,28 +349,57 @@ stele_code sti_offsets_reserve(stele_offsets *set, const stele_offsets *of, stel
     return STELE_OK;
 }
 
-stele_code sti_offsets_merge(stele_offsets *set, const stele_offsets *from, stele_error *err)
+stele_code sti_offsets_reserve(stele_offsets *set, const stele_offsets *of, stele_error *err)
 {
-    stele_code rc = sti_offsets_reserve(set, from, err);
+    return reserve_range(set, of, 0, INT64_MAX, err);
+}
 
+/* Add what `from` has of first..last, offsets of one span. */
+static void merge_chunk(stele_offsets *set, struct chunk *chunk, const struct chunk *from,
+        int64_t first, int64_t last)
+{
+    for (size_t i = word_of(first); i <= word_of(last); i++) {
+        uint64_t added = from->words[i] & ~chunk->words[i] & mask_of(i, first, last);
+        uint32_t count = (uint32_t)__builtin_popcountll(added);
+
+        chunk->words[i] |= added;
+        chunk->count += count;
+        set->count += count;
+    }
+}
+
+stele_code sti_offsets_merge_range(stele_offsets *set, const stele_offsets *from, int64_t first,
+        int64_t last, stele_error *err)
+{
+    stele_code rc;
+
+    first = first < 0 ? 0 : first;
+    if (last < first) {
+        return STELE_OK;
+    }
+    rc = reserve_range(set, from, first, last, err);
     if (rc != STELE_OK) {
         sti_offsets_shrink(set);
         return rc;
     }
-    for (size_t at = from->start; at < from->end; at++) {
-        struct chunk *chunk = find_chunk(set, from->refs[at].span);
+    for (size_t at = lower_bound(from, first >> SPAN_BITS); at < from->end; at++) {
+        struct chunk_ref ref = from->refs[at];
+        struct chunk *chunk = find_chunk(set, ref.span);
 
-        sti_assert(chunk != NULL);
-        for (size_t i = 0; i < SPAN_WORDS; i++) {
-            uint64_t added = from->refs[at].chunk->words[i] & ~chunk->words[i];
-            uint32_t count = (uint32_t)__builtin_popcountll(added);
-
-            chunk->words[i] |= added;
-            chunk->count += count;
-            set->count += count;
+        if (span_first(ref.span) > last) {
+            break;
         }
+        sti_assert(chunk != NULL);
+        merge_chunk(set, chunk, ref.chunk,
+                first > span_first(ref.span) ? first : span_first(ref.span),
+                last < span_last(ref.span) ? last : span_last(ref.span));
     }
     return STELE_OK;
+}
+
+stele_code sti_offsets_merge(stele_offsets *set, const stele_offsets *from, stele_error *err)
+{
+    return sti_offsets_merge_range(set, from, 0, INT64_MAX, err);
 }
 
 void sti_offsets_shrink(stele_offsets *set)

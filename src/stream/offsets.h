@@ -23,8 +23,11 @@ void sti_offsets_remove_range(stele_offsets *set, int64_t first, int64_t last);
  * later) to `set` will need, so that this cannot fail. */
 stele_code sti_offsets_reserve(stele_offsets *set, const stele_offsets *of, stele_error *err);
 
-/* Add all offsets of `from`; on failure `set` is as before. */
+/* Add all offsets of `from`, or those of first..last; on failure `set` is as
+ * before. */
 stele_code sti_offsets_merge(stele_offsets *set, const stele_offsets *from, stele_error *err);
+stele_code sti_offsets_merge_range(stele_offsets *set, const stele_offsets *from, int64_t first,
+        int64_t last, stele_error *err);
 
 /* Give back what sti_offsets_reserve() took and nothing uses. */
 void sti_offsets_shrink(stele_offsets *set);

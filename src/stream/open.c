@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "stream/bases.h"
 #include "stream/index_file.h"
+#include "stream/marker.h"
 #include "stream/migrate.h"
 #include "stream/recover.h"
 #include "stream/state.h"
@@ -91,11 +92,13 @@ static stele_code init_locks(stele_stream *s, stele_error *err)
     rc = rc != STELE_OK ? rc : sti_mutex_init(&s->load_lock, STI_RANK_STREAM_LOAD, err);
     rc = rc != STELE_OK ? rc : sti_mutex_init(&s->wait_lock, STI_RANK_STREAM_WAIT, err);
     rc = rc != STELE_OK ? rc : sti_cond_init(&s->sync_cond, err);
+    rc = rc != STELE_OK ? rc : sti_work_init(s, err);
     return rc != STELE_OK ? rc : sti_cond_init(&s->wait_cond, err);
 }
 
 static void destroy(stele_stream *s)
 {
+    sti_work_destroy(s);
     sti_tail_drop(s);
     sti_view_unref(s->view);
     sti_file_close(&s->lock);
@@ -131,6 +134,7 @@ static stele_code new_stream(stele_stream **out, const stele_stream_options *opt
     }
     sti_env_copy(&s->env, s->opts.env);
     s->mode = s->opts.live ? STI_MODE_LIVE : s->opts.read_only ? STI_MODE_READER : STI_MODE_WRITER;
+    s->work.way = s->opts.no_background || s->opts.auto_sync ? STI_WORK_INLINE : STI_WORK_THREAD;
     *out = s;
     return STELE_OK;
 }
@@ -314,6 +318,7 @@ static stele_code remove_leftovers(stele_stream *s, struct sti_found *f, stele_e
 static stele_code prepare_writer(
         stele_stream *s, const char *dir, struct sti_found *f, stele_error *err)
 {
+    int64_t floor;
     stele_code rc = sti_stream_look(s, f, false, err);
 
     rc = rc != STELE_OK ? rc : settle_params(s, &f->bases, err);
@@ -324,13 +329,17 @@ static stele_code prepare_writer(
     if (rc == STELE_OK && s->opts.eager_migrate) {
         rc = migrate_all(s, &f->bases, err);
     }
+    floor = f->leftovers.highest + 1;
+    rc = rc != STELE_OK ? rc : sti_marker_settle(s, &f->bases, &floor, err);
     /* Offsets that leftovers show must stay taken, so they go last. */
-    rc = rc != STELE_OK ? rc : sti_stream_build(s, &f->bases, f->leftovers.highest + 1, err);
+    rc = rc != STELE_OK ? rc : sti_stream_build(s, &f->bases, floor, err);
     rc = rc != STELE_OK ? rc : remove_leftovers(s, f, err);
+    rc = rc != STELE_OK ? rc : sti_marker_remove(&s->dir, err);
     rc = rc != STELE_OK ? rc : continue_times(s, err);
     if (rc == STELE_OK) {
         /* What was read may be in the cache only: the first sync is a real one. */
         atomic_store(&s->durable, s->tail.seg->base);
+        atomic_store(&s->work.sealed, s->tail.seg->base);
         s->tail.dirty = true;
         s->tail.name_pending = true;
     }
@@ -341,13 +350,16 @@ static stele_code prepare_reader(
         stele_stream *s, const char *dir, struct sti_found *f, stele_error *err)
 {
     stele_code rc = STELE_ENOTFOUND;
+    int64_t floor;
 
     /* A writer in another process may replace files between two looks. */
     for (int i = 0; i < LOOKS && rc == STELE_ENOTFOUND; i++) {
         rc = sti_stream_look(s, f, true, err);
         rc = rc != STELE_OK ? rc : settle_params(s, &f->bases, err);
         rc = rc != STELE_OK ? rc : verify_first(s, dir, err);
-        rc = rc != STELE_OK ? rc : sti_stream_build(s, &f->bases, f->leftovers.highest + 1, err);
+        floor = f->leftovers.highest + 1;
+        rc = rc != STELE_OK ? rc : sti_marker_settle(s, &f->bases, &floor, err);
+        rc = rc != STELE_OK ? rc : sti_stream_build(s, &f->bases, floor, err);
     }
     return rc == STELE_ENOTFOUND ? sti_wrap(err, STELE_EIO, "files vanish all the time") : rc;
 }
@@ -403,10 +415,12 @@ stele_code stele_stream_close(stele_stream *s, stele_error *err)
     sti_mutex_unlock(&s->wait_lock);
     if (s->mode == STI_MODE_WRITER) {
         sti_mutex_lock(&s->delete_lock);
+        rc = sti_stream_writable(s, err);
+        rc = rc != STELE_OK ? rc : sti_work_drain(s, err);
         sti_mutex_lock(&s->write_lock);
         sti_tail_hold(s);
-        rc = sti_stream_writable(s, err);
         rc = rc != STELE_OK ? rc : sti_tail_finish(s, err);
+        rc = rc != STELE_OK ? rc : sti_work_unmark(s, err);
         sti_tail_release(s);
         sti_mutex_unlock(&s->write_lock);
         sti_mutex_unlock(&s->delete_lock);

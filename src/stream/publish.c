@@ -142,6 +142,11 @@ static void add_items(
     }
 }
 
+static bool is_full(const stele_stream *s)
+{
+    return s->tail.end > (uint64_t)s->opts.rollover && s->tail.seg->head->written > 0;
+}
+
 static stele_code append(
         stele_stream *s, const stele_message *messages, size_t count, stele_error *err)
 {
@@ -150,8 +155,8 @@ static stele_code append(
     size_t total;
     stele_code rc;
 
-    if (t->end > (uint64_t)s->opts.rollover && t->seg->head->written > 0) {
-        rc = sti_tail_roll(s, err);
+    if (is_full(s)) {
+        rc = s->work.way == STI_WORK_INLINE ? sti_tail_roll(s, err) : sti_work_roll(s, err);
         if (rc != STELE_OK) {
             return rc;
         }
@@ -183,7 +188,13 @@ static stele_code publish(stele_stream *s, int64_t expected, const stele_message
     int64_t next;
     stele_code rc;
 
+    sti_work_throttle(s);
     sti_mutex_lock(&s->write_lock);
+    while (count > 0 && s->work.way != STI_WORK_INLINE && is_full(s) && !sti_work_may_roll(s)) {
+        sti_mutex_unlock(&s->write_lock);
+        sti_work_wait_to_roll(s);
+        sti_mutex_lock(&s->write_lock);
+    }
     rc = sti_stream_writable(s, err);
     if (rc == STELE_OK && expected >= 0 && expected != s->tail.next) {
         rc = sti_fail(err, STELE_ECONFLICT, "the next offset is %" PRId64 ", not %" PRId64,
@@ -241,14 +252,18 @@ struct commit {
     bool name_pending;
 };
 
-/* Become the leader, unless somebody is. */
-static bool lead(stele_stream *s, struct commit *c)
+/* Become the leader, unless somebody is, or segments before the tail's are
+ * not sealed yet (*unsealed is where they end). */
+static bool lead(stele_stream *s, struct commit *c, int64_t *unsealed)
 {
     bool mine = false;
 
+    *unsealed = -1;
     sti_mutex_lock(&s->write_lock);
     sti_mutex_lock(&s->sync_lock);
-    if (!s->syncing) {
+    if (s->work.way != STI_WORK_INLINE && atomic_load(&s->work.sealed) < s->tail.seg->base) {
+        *unsealed = s->tail.seg->base;
+    } else if (!s->syncing) {
         s->syncing = true;
         mine = true;
         c->seg = sti_segment_ref(s->tail.seg);
@@ -289,31 +304,51 @@ static stele_code sync_for_all(stele_stream *s, const struct commit *c, stele_er
     return rc;
 }
 
+/* Sealing has synced what the caller waits for: its names are left to sync. */
+static stele_code take_sealed(stele_stream *s, int64_t upto, stele_error *err)
+{
+    stele_code rc = sti_work_wait_sealed(s, upto, err);
+    int64_t durable = atomic_load(&s->durable);
+
+    rc = rc != STELE_OK ? rc : sti_dir_sync(&s->dir, err);
+    if (rc != STELE_OK) {
+        return sti_stream_fail(s, rc, err);
+    }
+    while (durable < upto && !atomic_compare_exchange_weak(&s->durable, &durable, upto)) {
+    }
+    return STELE_OK;
+}
+
+static void wait_for_leader(stele_stream *s, int64_t upto)
+{
+    sti_mutex_lock(&s->sync_lock);
+    while (s->syncing && atomic_load(&s->durable) < upto) {
+        sti_cond_wait(&s->sync_cond, &s->sync_lock);
+    }
+    sti_mutex_unlock(&s->sync_lock);
+}
+
 stele_code sti_stream_commit(stele_stream *s, int64_t upto, stele_error *err)
 {
     stele_code rc = STELE_OK;
 
-    while (atomic_load(&s->durable) < upto) {
+    while (rc == STELE_OK && atomic_load(&s->durable) < upto) {
         struct commit c;
+        int64_t unsealed;
 
         if (atomic_load(&s->failed) != STELE_OK) {
             return sti_stream_writable(s, err);
         }
         sti_thread_yield();
-        if (lead(s, &c)) {
+        if (lead(s, &c, &unsealed)) {
             rc = sync_for_all(s, &c, err);
             sti_segment_unref(c.seg);
             sti_tail_release(s);
-            if (rc != STELE_OK) {
-                return rc;
-            }
-            continue;
+        } else if (unsealed >= 0) {
+            rc = take_sealed(s, unsealed < upto ? unsealed : upto, err);
+        } else {
+            wait_for_leader(s, upto);
         }
-        sti_mutex_lock(&s->sync_lock);
-        while (s->syncing && atomic_load(&s->durable) < upto) {
-            sti_cond_wait(&s->sync_cond, &s->sync_lock);
-        }
-        sti_mutex_unlock(&s->sync_lock);
     }
     return rc;
 }

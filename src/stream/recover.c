@@ -554,19 +554,22 @@ static stele_code run(struct recovery *r, const struct found *f)
     return rc;
 }
 
-stele_code sti_recover_locked(struct sti_dir *dir, const stele_env *env,
-        struct sti_index_params params, bool head_only, const stele_stream_recover_events *events,
-        stele_stream_recovered *out, stele_error *err)
+stele_code sti_recover_run(struct sti_dir *dir, const stele_stream_options *opts, bool strict,
+        bool head_only, const stele_stream_recover_events *events, stele_stream_recovered *out,
+        stele_error *err)
 {
     struct recovery r = {.dir = dir,
-            .env = env,
+            .env = opts->env,
+            .dry_run = opts->dry_run,
             .head_only = head_only,
             .events = events,
-            .guess = {.params = params, .known = true},
             .err = err};
     struct found f = {.leftovers = {.highest = -1}};
     stele_code rc = look(&r, &f);
 
+    if (rc == STELE_OK) {
+        rc = sti_params_guess_of(&r.guess, dir, &f.bases, opts, strict, err);
+    }
     if (rc == STELE_OK) {
         rc = run(&r, &f);
     }
@@ -580,28 +583,12 @@ stele_code sti_recover_locked(struct sti_dir *dir, const stele_env *env,
 stele_code stele_stream_recover_dir(const char *dir, const stele_stream_options *opts,
         const stele_stream_recover_events *events, stele_stream_recovered *out, stele_error *err)
 {
-    struct recovery r = {.events = events, .err = err};
-    struct found f = {.leftovers = {.highest = -1}};
     struct sti_tool tool;
     stele_code rc = sti_tool_open(&tool, dir, opts, true, err);
 
-    if (rc != STELE_OK) {
-        return sti_wrap(err, rc, "recover stream %s", dir == NULL ? "" : dir);
-    }
-    r.dir = &tool.dir;
-    r.env = &tool.env;
-    r.dry_run = tool.opts.dry_run;
-    rc = look(&r, &f);
     if (rc == STELE_OK) {
-        rc = sti_params_guess_of(&r.guess, r.dir, &f.bases, &tool.opts, tool.strict, err);
+        rc = sti_recover_run(&tool.dir, &tool.opts, tool.strict, false, events, out, err);
+        sti_tool_close(&tool);
     }
-    if (rc == STELE_OK) {
-        rc = run(&r, &f);
-    }
-    found_free(&f);
-    sti_tool_close(&tool);
-    if (rc == STELE_OK && out != NULL) {
-        *out = r.total;
-    }
-    return rc == STELE_OK ? rc : sti_wrap(err, rc, "recover stream %s", dir);
+    return rc == STELE_OK ? rc : sti_wrap(err, rc, "recover stream %s", dir == NULL ? "" : dir);
 }

@@ -22,15 +22,18 @@
 #ifndef STI_STREAM_RECOVER_H
 #define STI_STREAM_RECOVER_H
 
-#include "stream/index_format.h"
+#include <stele/stream.h>
+
 #include "vfs/vfs.h"
 
 /* Recover in an open directory whose writer's lock is held: all segments, or
- * the newest, with these index parameters. A log of an unknown version is left
- * alone, and STELE_EVERSION is returned at the end. `env` (for its log),
+ * the newest. Of `opts` env (for its log), the index options and dry_run
+ * count; with `strict` the index options must be those of the files
+ * (STELE_EMISMATCH), else they are for files that do not tell. A log of an
+ * unknown version is left alone, and STELE_EVERSION is returned at the end.
  * `events` and `out` may be NULL. */
-stele_code sti_recover_locked(struct sti_dir *dir, const stele_env *env,
-        struct sti_index_params params, bool head_only, const stele_stream_recover_events *events,
-        stele_stream_recovered *out, stele_error *err);
+stele_code sti_recover_run(struct sti_dir *dir, const stele_stream_options *opts, bool strict,
+        bool head_only, const stele_stream_recover_events *events, stele_stream_recovered *out,
+        stele_error *err);
 
 #endif /* STI_STREAM_RECOVER_H */

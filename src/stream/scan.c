@@ -16,6 +16,7 @@ void sti_scan_begin(struct sti_scan *scan, const uint8_t *data, uint64_t len,
     }
     scan->last = base - 1;
     scan->seen = -1;
+    scan->work = 0;
 }
 
 static bool fits(const struct sti_scan *scan, int64_t last, int64_t offset)
@@ -63,39 +64,164 @@ enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, 
     return state;
 }
 
-/* Whether whole messages with rising offsets lead from `at` to the end of
- * the file (or to its zero tail). */
-static bool chain_ends(const struct sti_scan *scan, uint64_t at)
+/* ---- Looking for the next whole message behind damage. ---- */
+
+/* What a scan may read in searches, as a multiple of the file: bytes can be
+ * made in which very many would-be messages each lead far. What is not found
+ * by then stays part of the damage. */
+enum {
+    WORK_PER_BYTE = 64
+};
+
+static const uint64_t v2_trailer = 0xDEADBEEFFEEDFACEULL;
+
+struct search {
+    struct sti_scan *scan;
+    uint64_t claim; /* where the damaged message says that it ends, or scan->at */
+    bool followed;  /* there the next whole message begins, or nothing does */
+    uint64_t on;    /* a message of the last chain that failed, and where that */
+    uint64_t broke; /* broke: what begins with another message of it fails, too */
+};
+
+static bool is_worn_out(const struct sti_scan *scan)
 {
+    return scan->work / WORK_PER_BYTE >= scan->len;
+}
+
+static uint64_t zeros_at(const struct sti_scan *scan, uint64_t at)
+{
+    uint64_t end = at;
+
+    while (end < scan->len && scan->data[end] == 0) {
+        end++;
+    }
+    return end - at;
+}
+
+/* The next message of a chain, adding what was read to the scan's work: a
+ * message, or a row of zeros up to its end. */
+static enum sti_message_state follow(struct sti_scan *probe, struct sti_scan *scan)
+{
+    stele_message message;
+    uint64_t at = probe->at;
+    size_t size = 0;
+    enum sti_message_state state = sti_scan_next(probe, &message, &size);
+
+    scan->work += size != 0 ? size : STI_V2_OVERHEAD + zeros_at(scan, at);
+    return state;
+}
+
+/* Find where the damaged message ends, if there is reason to believe its
+ * lengths: its trailer stands there, or the next whole message, or nothing more. */
+static void find_claim(struct search *s)
+{
+    struct sti_scan *scan = s->scan;
+    const uint8_t *data = scan->data + scan->at;
     struct sti_scan probe = *scan;
     enum sti_message_state state;
     stele_message message;
     size_t size;
 
+    s->claim = scan->at;
+    if (is_worn_out(scan) || sti_message_peek(data, scan->len - scan->at, scan->version, &message,
+                                     &size) != STI_MESSAGE_WHOLE) {
+        return;
+    }
+    probe.at += size;
+    state = follow(&probe, scan);
+    s->followed = state == STI_MESSAGE_WHOLE || state == STI_MESSAGE_END;
+    if (s->followed || (scan->version == STELE_STREAM_V2 &&
+                               sti_get_be64(data + size - STI_V2_TRAILER_SIZE) == v2_trailer)) {
+        s->claim = scan->at + size;
+    }
+}
+
+/* Whether whole messages with rising offsets lead from `at` to `target`
+ * exactly, or to the end of the file (or its zero tail) if that is 0. */
+static bool leads_to(struct search *s, uint64_t at, uint64_t target)
+{
+    struct sti_scan probe = *s->scan;
+    enum sti_message_state state;
+
     probe.at = at;
     do {
-        state = sti_scan_next(&probe, &message, &size);
-    } while (state == STI_MESSAGE_WHOLE);
-    return state == STI_MESSAGE_END;
+        state = follow(&probe, s->scan);
+    } while (state == STI_MESSAGE_WHOLE && (target == 0 || probe.at < target));
+    if (target == 0 ? state == STI_MESSAGE_END : probe.at == target) {
+        if (target == 0 || !s->followed) {
+            return true;
+        }
+        /* What follows the claim must go on from this chain, too. */
+        state = follow(&probe, s->scan);
+        if (state == STI_MESSAGE_WHOLE || state == STI_MESSAGE_END) {
+            return true;
+        }
+    }
+    s->on = at;
+    s->broke = probe.at;
+    return false;
+}
+
+/* Whether a message is one of the last chain that failed. */
+static bool has_failed(struct search *s, uint64_t at)
+{
+    const struct sti_scan *scan = s->scan;
+    stele_message message;
+    size_t size;
+
+    while (s->on < at && s->on < s->broke &&
+            sti_message_peek(scan->data + s->on, scan->len - s->on, scan->version, &message,
+                    &size) == STI_MESSAGE_WHOLE) {
+        s->on += size;
+    }
+    return s->on == at && at < s->broke;
+}
+
+/* Whether a message begins here that is the next one. Inside what the damaged
+ * message claims there can only be one if its lengths are the damage: it then
+ * leads to the same end, as the bytes of a message in its value do not. */
+static bool is_next(struct search *s, uint64_t at)
+{
+    struct sti_scan *scan = s->scan;
+    const uint8_t *data = scan->data + at;
+    stele_message message;
+    size_t size;
+
+    if (sti_message_peek(data, scan->len - at, scan->version, &message, &size) !=
+                    STI_MESSAGE_WHOLE ||
+            !fits(scan, scan->last, message.offset)) {
+        return false;
+    }
+    if (at < s->claim) {
+        return at + size <= s->claim && !has_failed(s, at) && leads_to(s, at, s->claim);
+    }
+    if (scan->version == STELE_STREAM_V2) {
+        scan->work += size;
+        return sti_message_verify(data, size, STELE_STREAM_V2);
+    }
+    return !has_failed(s, at) && leads_to(s, at, 0);
 }
 
 bool sti_scan_resync(struct sti_scan *scan)
 {
-    for (uint64_t at = scan->at + 1; at < scan->len; at++) {
-        stele_message message;
-        size_t size;
+    struct search s = {.scan = scan};
 
-        if (sti_message_peek(scan->data + at, scan->len - at, scan->version, &message, &size) !=
-                        STI_MESSAGE_WHOLE ||
-                !fits(scan, scan->last, message.offset) ||
-                !sti_message_verify(scan->data + at, size, scan->version)) {
-            continue;
+    if (scan->at >= scan->len) {
+        return false;
+    }
+    find_claim(&s);
+    for (uint64_t at = scan->at + 1; at < scan->len; at++) {
+        bool worn_out = is_worn_out(scan);
+
+        /* The likeliest place is still looked at. */
+        at = worn_out && at < s.claim ? s.claim : at;
+        if (is_next(&s, at)) {
+            scan->at = at;
+            return true;
         }
-        if (scan->version == STELE_STREAM_V1 && !chain_ends(scan, at)) {
-            continue;
+        if (worn_out) {
+            return false;
         }
-        scan->at = at;
-        return true;
     }
     return false;
 }

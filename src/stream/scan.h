@@ -8,6 +8,11 @@
  * it. In version 2 its checksum, trailer and offset prove it; in version 1,
  * whose checksum does not cover them, also that an unbroken chain of whole
  * messages with rising offsets leads from it to the end of the file.
+ *
+ * A damaged message may hold the bytes of whole ones in its value. If its
+ * lengths can be believed, nothing inside it is taken for a message, unless a
+ * chain leads from there to its very end: then the lengths were the damage,
+ * and happen to end where another message does.
  */
 #ifndef STI_STREAM_SCAN_H
 #define STI_STREAM_SCAN_H
@@ -22,6 +27,7 @@ struct sti_scan {
     uint64_t at;   /* where the next message should start */
     int64_t last;  /* the last whole message's offset, or base - 1 */
     int64_t seen;  /* the highest offset that a damaged message may have had, or -1 */
+    uint64_t work; /* bytes read in searches, of which there is a limit */
 };
 
 /* `kind` is STI_LOG_V1 or STI_LOG_V2; others scan as files without messages. */

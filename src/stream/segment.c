@@ -322,7 +322,7 @@ static stele_code load_parts(struct loading *l, stele_error *err)
 {
     struct sti_segment *seg = l->seg;
     bool into_memory;
-    bool empty;
+    bool empty = false;
     stele_code rc;
 
     rc = open_log(l, err);
@@ -373,9 +373,6 @@ static stele_code load(stele_stream *s, struct sti_segment *seg, stele_error *er
         atomic_store_explicit(&seg->keys_loaded, true, memory_order_release);
     } else {
         sti_keys_close(&l.keys);
-    }
-    if (s->params.times && seg->count > 0) {
-        seg->first_time = sti_item_time(seg->items);
     }
     /* Pairs with the load in sti_segment_load(). */
     atomic_store_explicit(&seg->loaded, true, memory_order_release);
@@ -512,7 +509,7 @@ stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, uint64_
     uint64_t position = sti_item_position(item);
     enum sti_message_state state = STI_MESSAGE_SHORT;
     char name[STI_NAME_SIZE];
-    size_t size;
+    size_t size = 0;
 
     if (position < end) {
         state = sti_message_peek(map->data + position, end - position, seg->version, out, &size);

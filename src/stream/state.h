@@ -142,8 +142,6 @@ struct sti_segment {
     /* One bit an item: its checksum was verified through this map. NULL: all were. */
     _Atomic uint64_t *verified;
     atomic_bool all_verified;
-    atomic_bool time_known;
-    int64_t first_time; /* of the index; with time_known */
 
     atomic_bool keys_loaded;
     struct sti_keys keys;
@@ -169,7 +167,8 @@ struct sti_view {
     atomic_uint refs;
     size_t count; /* at least one: the last is the head */
     struct sti_segment **segments;
-    int64_t *_Atomic times; /* first index time of each sealed segment; made when first asked */
+    int64_t *_Atomic
+            times; /* first index time of each segment but the last; made when first asked */
     int64_t bases[];
 };
 
@@ -201,6 +200,49 @@ struct sti_tail {
     size_t buffer_len;
 };
 
+/* A segment that writing has left, and that is not sealed yet. */
+struct sti_sealing {
+    struct sti_sealing *next;
+    struct sti_segment *seg; /* counted; readers use its index in memory until it is sealed */
+    struct sti_file log;
+    uint64_t end;
+    uint64_t allocated;
+    uint64_t count;
+    int64_t next_offset; /* of the segment after it */
+};
+
+/* A segment's file made ahead of need: header, blocks, and pages in memory. */
+struct sti_prepared {
+    struct sti_file log;
+    struct sti_map *map;
+    uint64_t allocated;
+    stele_stream_version version;
+};
+
+/* Sealing and preparing segments beside the writer (work.c). */
+struct sti_work {
+    enum {
+        STI_WORK_INLINE,   /* inside publish */
+        STI_WORK_DEFERRED, /* when sti_work_run() is called: for tests */
+        STI_WORK_THREAD
+    } way;
+    struct sti_mutex lock;
+    struct sti_cond cond;
+    struct sti_thread thread;
+    bool started;                 /* lock: there is a thread */
+    bool stop;                    /* lock */
+    bool busy;                    /* lock: something was taken from the queue and is not done */
+    bool want_prepared;           /* lock */
+    bool has_prepared;            /* lock */
+    struct sti_prepared prepared; /* lock */
+    struct sti_sealing *first;    /* lock: the queue */
+    struct sti_sealing *last;
+    bool paused;              /* lock: no new segment for now: a deletion is at work */
+    _Atomic uint64_t waiting; /* bytes of logs in the queue */
+    _Atomic int64_t sealed;   /* messages below it are in sealed segments, or in the head */
+    bool marked;              /* write_lock: the marker is on disk */
+};
+
 struct stele_stream {
     stele_env env;
     stele_stream_options opts;
@@ -228,6 +270,8 @@ struct stele_stream {
     struct sti_cond wait_cond;
     atomic_uint waiters; /* consumers inside a blocking call */
     atomic_bool closing;
+
+    struct sti_work work;
 
     atomic_int failed; /* a stele_code: no more writing, and why */
     char failed_text[STELE_ERROR_MESSAGE_SIZE];
@@ -286,6 +330,8 @@ void sti_stream_wake(stele_stream *s);
 /* tail.c; under write_lock. */
 stele_code sti_tail_open(stele_stream *s, struct sti_segment *seg, uint64_t end, int64_t next,
         int64_t time, stele_error *err);
+/* The files of a segment without messages; nothing is synced. */
+stele_code sti_tail_files(stele_stream *s, int64_t base, stele_error *err);
 /* A head without messages, in memory; then its files, and the tail moves there. */
 stele_code sti_tail_segment(
         stele_stream *s, int64_t base, struct sti_segment **out, stele_error *err);
@@ -305,6 +351,36 @@ stele_code sti_tail_view(stele_stream *s, struct sti_segment *sealed, struct sti
 void sti_tail_hold(stele_stream *s);
 void sti_tail_release(stele_stream *s);
 void sti_tail_drop(stele_stream *s);
+
+/* work.c. Rolling over without waiting for a sync: under write_lock. */
+stele_code sti_work_init(stele_stream *s, stele_error *err);
+void sti_work_destroy(stele_stream *s);
+stele_code sti_work_roll(stele_stream *s, stele_error *err);
+/* Wait while too much is not sealed. Before write_lock is taken. */
+void sti_work_throttle(stele_stream *s);
+/* Do what is queued, or wait until it is done. Without write_lock. */
+stele_code sti_work_drain(stele_stream *s, stele_error *err);
+/* Until all segments whose messages are below `upto` are sealed. Without write_lock. */
+stele_code sti_work_wait_sealed(stele_stream *s, int64_t upto, stele_error *err);
+/* Let publishers that need a new segment wait, from now on or no more. */
+void sti_work_pause(stele_stream *s, bool pause);
+bool sti_work_may_roll(stele_stream *s);
+void sti_work_wait_to_roll(stele_stream *s);
+/* While paused: drain, and take the marker away: all segments but the head
+ * are sealed and durable. */
+stele_code sti_work_settle(stele_stream *s, stele_error *err);
+/* Under write_lock, nothing being queued: take the marker away. */
+stele_code sti_work_unmark(stele_stream *s, stele_error *err);
+
+/* Write index and side file of a segment whose log is synced, as a clean close leaves them. */
+stele_code sti_tail_write_index(stele_stream *s, const struct sti_segment *seg, uint64_t end,
+        uint64_t count, stele_error *err);
+/* How much of a file to allocate, and to map, for `upto` bytes. */
+stele_code sti_tail_plan(stele_stream *s, const char *name, uint64_t allocated, uint64_t upto,
+        uint64_t *allocate, uint64_t *map, stele_error *err);
+/* Move the tail to a prepared file, which gets the segment's name. */
+stele_code sti_tail_adopt(
+        stele_stream *s, struct sti_segment *seg, struct sti_prepared *p, stele_error *err);
 
 /* head_load.c: read the newest segment, and cut what is torn. The next offset
  * will not be below `floor`. A writer's tail is open after it. *sealed is the

@@ -20,6 +20,8 @@
 #include "stream/index_file.h"
 #include "stream/state.h"
 
+#include <stdio.h>
+
 enum {
     PAGE = 4096,
     ALLOCATE_MAX = 4 << 20, /* blocks are taken in steps no larger than this */
@@ -38,25 +40,37 @@ static bool round_up(uint64_t n, uint64_t *out)
 
 /* ---- Room for the next message. ---- */
 
-static stele_code tail_map(stele_stream *s, uint64_t upto, stele_error *err)
+stele_code sti_tail_plan(stele_stream *s, const char *name, uint64_t allocated, uint64_t upto,
+        uint64_t *allocate, uint64_t *map, stele_error *err)
+{
+    uint64_t limit = (uint64_t)s->opts.rollover;
+    uint64_t slack = limit / 8 < SLACK_MAX ? limit / 8 + PAGE : SLACK_MAX;
+    uint64_t want = allocated;
+    uint64_t space = upto < UINT64_MAX / 2 ? 2 * upto : upto;
+
+    if (limit < INT64_MAX / 4) {
+        if (want < limit + slack) {
+            want = limit + slack - want > ALLOCATE_MAX ? want + ALLOCATE_MAX : limit + slack;
+        }
+        space = limit + MAP_EXTRA > upto ? limit + MAP_EXTRA : space;
+    }
+    if (!round_up(want > upto ? want : upto, allocate) || !round_up(space, map) ||
+            *map > SIZE_MAX / 2) {
+        return sti_fail_at(err, STELE_ETOOBIG, name, (int64_t)upto, "segment too large");
+    }
+    return STELE_OK;
+}
+
+static stele_code tail_map(stele_stream *s, uint64_t upto, uint64_t len, stele_error *err)
 {
     struct sti_tail *t = &s->tail;
     struct sti_map *map = atomic_load_explicit(&t->seg->map, memory_order_relaxed);
-    uint64_t want = (uint64_t)s->opts.rollover;
     stele_code rc;
 
     if (map != NULL && map->len >= upto && (!t->mapped || t->map_writable)) {
         return STELE_OK;
     }
-    if (want < INT64_MAX / 4 && want + MAP_EXTRA > upto) {
-        want += MAP_EXTRA;
-    } else {
-        want = upto < UINT64_MAX / 2 ? 2 * upto : upto;
-    }
-    if (!round_up(want, &want) || want > SIZE_MAX / 2) {
-        return sti_fail_at(err, STELE_ETOOBIG, t->log.name, (int64_t)t->end, "segment too large");
-    }
-    rc = sti_map_file(&map, &t->log, (size_t)want, t->mapped, false, err);
+    rc = sti_map_file(&map, &t->log, (size_t)len, t->mapped, false, err);
     if (rc != STELE_OK) {
         return rc;
     }
@@ -69,20 +83,11 @@ static stele_code tail_map(stele_stream *s, uint64_t upto, stele_error *err)
     return STELE_OK;
 }
 
-static stele_code allocate(stele_stream *s, uint64_t upto, stele_error *err)
+static stele_code allocate(stele_stream *s, uint64_t upto, uint64_t want, stele_error *err)
 {
     struct sti_tail *t = &s->tail;
-    uint64_t limit = (uint64_t)s->opts.rollover;
-    uint64_t slack = limit / 8 < SLACK_MAX ? limit / 8 + PAGE : SLACK_MAX;
-    uint64_t want = t->allocated;
     stele_code rc;
 
-    if (limit < INT64_MAX / 2 && want < limit + slack) {
-        want = limit + slack - want > ALLOCATE_MAX ? want + ALLOCATE_MAX : limit + slack;
-    }
-    if (!round_up(want > upto ? want : upto, &want) || !round_up(upto, &upto)) {
-        return sti_fail_at(err, STELE_ETOOBIG, t->log.name, (int64_t)t->end, "segment too large");
-    }
     t->changed = true;
     rc = sti_file_allocate(&t->log, t->allocated, want - t->allocated, err);
     if (rc == STELE_ENOSPC && want > upto) {
@@ -98,14 +103,24 @@ static stele_code allocate(stele_stream *s, uint64_t upto, stele_error *err)
 stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err)
 {
     struct sti_tail *t = &s->tail;
+    struct sti_map *map = atomic_load_explicit(&t->seg->map, memory_order_relaxed);
+    uint64_t blocks;
+    uint64_t space;
     uint64_t upto;
+    stele_code rc;
 
+    if (t->map_writable && map->len - t->end >= len && t->allocated - t->end >= len) {
+        return STELE_OK;
+    }
     if (__builtin_add_overflow(t->end, len, &upto) || upto > INT64_MAX) {
         return sti_fail_at(err, STELE_ETOOBIG, t->log.name, (int64_t)t->end, "segment too large");
     }
+    rc = sti_tail_plan(s, t->log.name, t->allocated, upto, &blocks, &space, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
     if (t->reserve && t->allocated < upto) {
-        stele_code rc = allocate(s, upto, err);
-
+        rc = allocate(s, upto, blocks, err);
         if (rc == STELE_ENOTSUP) {
             t->reserve = false;
             t->mapped = false;
@@ -113,7 +128,7 @@ stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err)
             return rc;
         }
     }
-    return tail_map(s, upto, err);
+    return tail_map(s, upto, space, err);
 }
 
 /* ---- Opening and creating. ---- */
@@ -177,7 +192,6 @@ static stele_code create_index(
     return rc;
 }
 
-/* The files of a segment without messages. */
 static stele_code create_files(
         stele_stream *s, int64_t base, stele_stream_version version, stele_error *err)
 {
@@ -198,6 +212,11 @@ static stele_code create_files(
     }
     sti_file_close(&log);
     return rc;
+}
+
+stele_code sti_tail_files(stele_stream *s, int64_t base, stele_error *err)
+{
+    return create_files(s, base, s->opts.new_segments, err);
 }
 
 stele_code sti_tail_segment(
@@ -261,30 +280,23 @@ stele_code sti_tail_sync(stele_stream *s, stele_error *err)
     return STELE_OK;
 }
 
-/* Index and side file can be made again: failing to write them is no failure
- * of the stream, and the next open or reader makes up for it. */
-static stele_code write_index(stele_stream *s, stele_error *err)
+stele_code sti_tail_write_index(stele_stream *s, const struct sti_segment *seg, uint64_t end,
+        uint64_t count, stele_error *err)
 {
-    struct sti_tail *t = &s->tail;
     struct sti_keys keys = {0};
     uint8_t *items;
-    stele_code rc = sti_head_copy(t->seg->head, t->seg->head->written, &items, err);
+    stele_code rc = sti_head_copy(seg->head, count, &items, err);
 
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = sti_index_write(
-            &s->dir, t->seg->base, t->seg->version, s->params, items, t->seg->head->written, err);
-    if (rc == STELE_OK && t->seg->head->written > 0) {
-        rc = sti_keys_build(&keys, t->seg->base, t->end, t->seg->version, s->params, items,
-                t->seg->head->written, err);
-        rc = rc != STELE_OK ? rc : sti_keys_write(&s->dir, t->seg->base, &keys, err);
+    rc = sti_index_write(&s->dir, seg->base, seg->version, s->params, items, count, err);
+    if (rc == STELE_OK && count > 0) {
+        rc = sti_keys_build(&keys, seg->base, end, seg->version, s->params, items, count, err);
+        rc = rc != STELE_OK ? rc : sti_keys_write(&s->dir, seg->base, &keys, err);
         sti_keys_close(&keys);
     }
     sti_free(items);
-    if (rc == STELE_OK) {
-        t->name_pending = true;
-    }
     return rc;
 }
 
@@ -309,7 +321,10 @@ stele_code sti_tail_finish(stele_stream *s, stele_error *err)
                 return rc;
             }
         }
-        if (write_index(s, NULL) != STELE_OK) {
+        /* Index and side file can be made again: failing to write them is no
+         * failure of the stream, and the next open or reader makes up for it. */
+        t->name_pending = true;
+        if (sti_tail_write_index(s, t->seg, t->end, t->seg->head->written, NULL) != STELE_OK) {
             sti_env_log(&s->env, STELE_LOG_WARN,
                     "%s: index of %s not written; it can be made again", s->dir.path, t->log.name);
         }
@@ -374,6 +389,41 @@ out:
     sti_free(segments);
     sti_view_unref(old);
     return rc;
+}
+
+stele_code sti_tail_adopt(
+        stele_stream *s, struct sti_segment *seg, struct sti_prepared *p, stele_error *err)
+{
+    struct sti_tail *t = &s->tail;
+    char name[STI_NAME_SIZE];
+    stele_code rc = sti_segment_add_map(seg, p->map, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    p->map = NULL;
+    rc = create_index(s, seg->base, seg->version, err);
+    sti_name_log(name, seg->base);
+    rc = rc != STELE_OK ? rc : sti_dir_rename(&s->dir, STI_PREPARED_NAME, name, err);
+    if (rc != STELE_OK) {
+        sti_name_index(name, seg->base);
+        (void)sti_dir_unlink(&s->dir, name, NULL, NULL);
+        return rc;
+    }
+    sti_segment_unref(t->seg);
+    sti_file_close(&t->log);
+    t->seg = sti_segment_ref(seg);
+    t->log = p->log;
+    (void)snprintf(t->log.name, sizeof t->log.name, "%s", name);
+    p->log.raw = NULL;
+    t->end = sti_log_start(seg->version);
+    t->allocated = p->allocated;
+    choose_way(s, t);
+    t->map_writable = t->mapped;
+    t->dirty = true;
+    t->changed = true;
+    t->name_pending = true;
+    return STELE_OK;
 }
 
 stele_code sti_tail_roll(stele_stream *s, stele_error *err)

@@ -251,6 +251,13 @@ static int wake_pages(void *from, size_t len, bool writable)
     return rc < 0 ? -errno : 0;
 }
 
+/* The pages of a shared map go back to the cache with what is in them. */
+static int file_let_go(stele_file *file, void *map, size_t len)
+{
+    (void)file;
+    return madvise(map, len, MADV_DONTNEED) == 0 ? 0 : -errno;
+}
+
 static int file_prefault(stele_file *file, void *map, size_t at, size_t len, bool writable)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -293,6 +300,7 @@ static const stele_file_ops file_ops = {
         .sync = file_sync,
         .map = file_map,
         .prefault = file_prefault,
+        .release = file_let_go,
         .unmap = file_unmap,
         .lock = file_lock,
 };

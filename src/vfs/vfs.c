@@ -391,6 +391,13 @@ stele_code sti_file_map(struct sti_file *f, size_t len, bool writable, void **ou
     return STELE_OK;
 }
 
+void sti_file_release(struct sti_file *f, void *map, size_t len)
+{
+    if (f->raw->ops->release != NULL) {
+        (void)f->raw->ops->release(f->raw, map, len);
+    }
+}
+
 void sti_file_prefault(struct sti_file *f, void *map, size_t at, size_t len, bool writable)
 {
     (void)f->raw->ops->prefault(f->raw, map, at, len, writable);

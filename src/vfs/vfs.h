@@ -63,6 +63,7 @@ stele_code sti_file_sync(struct sti_file *f, bool data_only, stele_error *err);
 stele_code sti_file_map(
         struct sti_file *f, size_t len, bool writable, void **out, stele_error *err);
 void sti_file_prefault(struct sti_file *f, void *map, size_t at, size_t len, bool writable);
+void sti_file_release(struct sti_file *f, void *map, size_t len);
 
 /* Unmap through the raw file, which may be closed by now. */
 void sti_raw_unmap(stele_file *raw, void *map, size_t len);

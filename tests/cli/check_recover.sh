@@ -146,6 +146,16 @@ for input in "$STELE_TESTS"/vectors/klevdb/corrupt/v[12]/*/input; do
     rc=$?
     [ $rc -eq 0 ] || [ $rc -eq 3 ] || fail "check"
     jq -es '.[-1].ok == ('$rc' == 0)' .out >/dev/null || fail "check's last line"
+    # Nobody can mend a format that is not known; it is left as it is.
+    case $input in
+    */v2/version_9/*)
+        content case >before
+        stream 3 recover case -J
+        json_error EVERSION
+        content case | cmp -s - before || fail "nothing is changed"
+        continue
+        ;;
+    esac
     stream 0 recover case --key-index --time-index -J
     stream 0 recover case --key-index --time-index -J
     json '.[0].cut_bytes == 0'

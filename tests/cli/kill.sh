@@ -17,7 +17,7 @@ for ((round = 1; round <= rounds; round++)); do
     mkfifo pipe
     (i=0; while printf 'round %d message %d\n' "$round" "$i"; do i=$((i + 1)); done >pipe) 2>/dev/null &
     feeder=$!
-    "$stele" stream publish log -J --ack 7 $sync --rollover 4k <pipe >acks 2>.err &
+    "$stele" stream publish log --ack 7 $sync --rollover 4k <pipe >acks 2>.err &
     writer=$!
     children=("$feeder" "$writer")
     got() { [ -s acks ]; }

@@ -5,6 +5,7 @@
 # the processes that it started. The first thing that is not as expected ends
 # it, and tells what was run.
 set -uo pipefail
+shopt -s lastpipe # stream() at the end of a pipe can end the test
 export LC_ALL=C
 
 stele=${STELE:-${STELE_COMMAND:?set STELE to the command}}

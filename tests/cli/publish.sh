@@ -8,7 +8,7 @@ printf 'one\n\nthree' | stream 0 publish deep/er/log
 quiet
 row published 3
 row "next offset" 3
-printf 'four\n' | stream 0 publish deep/er/log -J
+printf '{"value":"four"}\n' | stream 0 publish deep/er/log -J
 quiet
 is '{"published":1,"next_offset":4}'
 stream 0 publish deep/er/log -J </dev/null
@@ -41,7 +41,7 @@ json_error EINVAL
 
 # The next offset that is expected.
 next=$("$stele" stream next keys)
-printf 'x\ny\n' | stream 0 publish keys --expect "$next" -J
+printf '{}\n{}\n' | stream 0 publish keys --expect "$next" -J
 is "{\"published\":2,\"next_offset\":$((next + 2))}"
 printf 'x\n' | stream 7 publish keys --expect "$next" -J
 silent
@@ -83,19 +83,20 @@ equal "refused" 1000 "$("$stele" stream next new2)"
 
 # Acknowledgements: after every N or more, counted from the start.
 seq 10 | publish acks
-seq 1000 | stream 0 publish acks -J --ack 100
+seq 1000 | jq -c '{value: tostring}' | stream 0 publish acks -J --ack 100
 json 'map(.published) as $p | ($p | length == 11) and $p[-1] == 1000 and
       ([range(1; 10)] | all($p[.] - $p[. - 1] >= 100)) and all(.next_offset == .published + 10)'
 seq 5 | stream 0 publish acks --ack 2 --sync
 equal "acknowledged" "$(printf '2\n4')" "$(grep '^{' .out | jq .published)"
 row published 5
-seq 5 | stream 0 publish acks --ack 6 -J
-json 'length == 1'
+seq 5 | stream 0 publish acks --ack 6
+row published 5
+! grep -q '^{' .out || fail "nothing to acknowledge"
 
 # Many lines, a long one among them.
 { seq 20000; head -c 3000000 /dev/zero | tr '\0' x; echo; seq 20000; } >many
-stream 0 publish many.log -J <many
-is '{"published":40001,"next_offset":40001}'
+stream 0 publish many.log <many
+row "next offset" 40001
 "$stele" stream consume many.log | cmp - many || fail "what goes in comes out"
 
 # A slow writer's lines can be read at once.

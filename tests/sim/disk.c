@@ -80,7 +80,7 @@ struct sim_disk {
     uint32_t dir_count;
     uint32_t inode_count;
     uint32_t name_count;
-    uint32_t mapped; /* inodes mapped for writing */
+    uint32_t mapped; /* inodes with a shadow */
     size_t effect_count;
     size_t effect_room;
     uint64_t op;
@@ -93,6 +93,7 @@ struct sim_disk {
     uint64_t fault_seen;
     uint64_t fault_hits;
     bool off;
+    uint8_t *padded; /* one sector */
 };
 
 static const stele_file_ops file_ops;
@@ -104,6 +105,56 @@ static _Noreturn void die(const char *what)
     (void)fprintf(stderr, "sim disk: %s\n", what);
     abort();
 }
+
+/* ---- Bytes that others may be storing to. ---- */
+
+/* A thread may store through a map while another reads or writes the file: what
+ * the kernel does then is not seen by the thread sanitizer, nor is this. */
+#if defined(__SANITIZE_THREAD__)
+#define SHARED_BYTES 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SHARED_BYTES 1
+#endif
+#endif
+
+#ifdef SHARED_BYTES
+__attribute__((no_sanitize("thread"))) static void copy_shared(
+        uint8_t *to, const uint8_t *from, size_t len)
+{
+    volatile uint8_t *out = to;
+    const volatile uint8_t *in = from;
+
+    for (size_t i = 0; i < len; i++) {
+        out[i] = in[i];
+    }
+}
+
+__attribute__((no_sanitize("thread"))) static bool equal_shared(
+        const uint8_t *a, const uint8_t *b, size_t len)
+{
+    const volatile uint8_t *x = a;
+    const volatile uint8_t *y = b;
+    size_t i = 0;
+
+    while (i < len && x[i] == y[i]) {
+        i++;
+    }
+    return i == len;
+}
+#else
+static void copy_shared(uint8_t *to, const uint8_t *from, size_t len)
+{
+    if (len > 0) {
+        memcpy(to, from, len);
+    }
+}
+
+static bool equal_shared(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    return len == 0 || memcmp(a, b, len) == 0;
+}
+#endif
 
 /* ---- Effects. ---- */
 
@@ -292,18 +343,35 @@ static bool fits(const struct sim_disk *d, const struct inode *n, uint64_t at, u
     return (d->used + more) * ss <= d->options.capacity;
 }
 
+/* Record a sector as it is in d->padded. */
+static void record_sector(struct sim_disk *d, struct inode *n, uint64_t sector)
+{
+    struct sim_effect *e = add_effect(d, SIM_WRITE, n->number, &n->pending);
+
+    if (e != NULL) {
+        e->sector = (uint32_t)sector;
+        e->image = sim_sector_new(d->padded, d->options.sector_size);
+    }
+}
+
+/* The part of a sector that is inside the file, and zeros. */
+static void read_sector(struct sim_disk *d, const struct inode *n, uint64_t sector)
+{
+    uint32_t ss = d->options.sector_size;
+    uint64_t at = sector * ss;
+    uint64_t len = n->size - at < ss ? n->size - at : ss;
+
+    memset(d->padded + len, 0, (size_t)(ss - len));
+    copy_shared(d->padded, n->cache + at, (size_t)len);
+}
+
 static void record_sectors(struct sim_disk *d, struct inode *n, uint64_t at, uint64_t len)
 {
     uint32_t ss = d->options.sector_size;
 
-    if (d->options.no_trace || len == 0) {
-        return;
-    }
-    for (uint64_t s = at / ss; s * ss < at + len; s++) {
-        struct sim_effect *e = add_effect(d, SIM_WRITE, n->number, &n->pending);
-
-        e->sector = (uint32_t)s;
-        e->image = sim_sector_new(n->cache + s * ss, ss);
+    for (uint64_t s = at / ss; !d->options.no_trace && s * ss < at + len; s++) {
+        read_sector(d, n, s);
+        record_sector(d, n, s);
     }
 }
 
@@ -351,35 +419,31 @@ static void find_stores(struct sim_disk *d, struct inode *n)
     uint32_t ss = d->options.sector_size;
     bool first = true;
 
-    if (memcmp(n->cache, n->shadow, (size_t)n->size) == 0) {
+    if (equal_shared(n->cache, n->shadow, (size_t)n->size)) {
         return;
     }
     for (uint64_t at = 0; at < n->size; at += ss) {
         uint64_t len = n->size - at < ss ? n->size - at : ss;
-        uint8_t *padded;
 
-        if (memcmp(n->cache + at, n->shadow + at, (size_t)len) == 0) {
+        if (equal_shared(n->cache + at, n->shadow + at, (size_t)len)) {
             continue;
-        }
-        if (first) {
-            d->op++;
-            first = false;
         }
         if (!fits(d, n, at, len)) {
             die("a store through a map needs a block, and the disk is full (SIGBUS)");
         }
+        d->op += first ? 1U : 0U;
+        first = false;
         own(d, n, at, len, true);
-        memcpy(n->shadow + at, n->cache + at, (size_t)len);
-        if (d->options.no_trace) {
-            continue;
-        }
-        padded = sim_alloc(ss);
-        memcpy(padded, n->cache + at, (size_t)len);
-        struct sim_effect *e = add_effect(d, SIM_WRITE, n->number, &n->pending);
-        e->sector = (uint32_t)(at / ss);
-        e->image = sim_sector_new(padded, ss);
-        free(padded);
+        read_sector(d, n, at / ss);
+        memcpy(n->shadow + at, d->padded, (size_t)len);
+        record_sector(d, n, at / ss);
     }
+}
+
+/* Nobody asks which stores there were if nothing is recorded nor counted. */
+static bool tracks_stores(const struct sim_disk *d)
+{
+    return !d->options.no_trace || d->options.capacity != 0;
 }
 
 static void settle(struct sim_disk *d)
@@ -388,7 +452,7 @@ static void settle(struct sim_disk *d)
         return;
     }
     for (uint32_t i = 0; i < d->inode_count; i++) {
-        if (d->inodes[i]->writable_maps > 0) {
+        if (d->inodes[i]->shadow != NULL) {
             find_stores(d, d->inodes[i]);
         }
     }
@@ -592,7 +656,7 @@ static int64_t file_pread(stele_file *f, void *out, size_t len, uint64_t at)
     if (half && len > 1) {
         len /= 2;
     }
-    memcpy(out, n->cache + at, len);
+    copy_shared(out, n->cache + at, len);
     return end(d, (int64_t)len);
 }
 
@@ -601,9 +665,7 @@ static void copy_slices(uint8_t *to, const stele_slice *slices, size_t total)
     for (; total > 0; slices++) {
         size_t len = slices->len < total ? slices->len : total;
 
-        if (len > 0) {
-            memcpy(to, slices->data, len);
-        }
+        copy_shared(to, slices->data, len);
         to += len;
         total -= len;
     }
@@ -662,7 +724,7 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
     unprotect(n, last);
     copy_slices(n->cache + at, slices, (size_t)len);
     if (n->shadow != NULL) {
-        memcpy(n->shadow + at, n->cache + at, (size_t)len);
+        copy_slices(n->shadow + at, slices, (size_t)len);
     }
     record_sectors(d, n, at, len);
     if (n->reserved && n->writable_maps == 0) {
@@ -900,7 +962,7 @@ static int file_map(stele_file *f, size_t len, bool writable, void **out)
     }
     n->maps = sim_realloc(n->maps, (n->map_count + 1) * sizeof *n->maps);
     n->maps[n->map_count++] = (struct map){h, len, writable};
-    if (writable && n->writable_maps++ == 0) {
+    if (writable && n->writable_maps++ == 0 && tracks_stores(d)) {
         d->mapped++;
         n->shadow_room = (n->size + 4095) / 4096 * 4096;
         n->shadow = sim_alloc((size_t)n->shadow_room);
@@ -944,7 +1006,9 @@ static int file_unmap(stele_file *f, void *map, size_t len)
         return (int)end(d, -EINVAL);
     }
     if (n->maps[i].writable && --n->writable_maps == 0) {
-        drop_shadow(d, n);
+        if (n->shadow != NULL) {
+            drop_shadow(d, n);
+        }
         protect(n);
     }
     n->maps[i] = n->maps[--n->map_count];
@@ -1045,8 +1109,9 @@ static struct inode *add_inode(struct sim_disk *d)
     struct inode *n = sim_alloc(sizeof *n);
 
     if ((d->inode_count & (d->inode_count - 1)) == 0) {
-        d->inodes = sim_realloc(
-                d->inodes, (d->inode_count == 0 ? 1 : d->inode_count * 2) * sizeof *d->inodes);
+        size_t room = d->inode_count == 0 ? 1 : (size_t)d->inode_count * 2;
+
+        d->inodes = sim_realloc(d->inodes, room * sizeof(struct inode *));
     }
     n->number = d->inode_count;
     d->inodes[d->inode_count++] = n;
@@ -1180,6 +1245,7 @@ static int dir_rename(stele_dir *dir, const char *from, const char *to)
     struct sim_disk *d = h->disk;
     struct name *source;
     struct name *target;
+    uint32_t file = 0;
     int rc = check_name(from);
 
     rc = rc != 0 ? rc : check_name(to);
@@ -1188,23 +1254,24 @@ static int dir_rename(stele_dir *dir, const char *from, const char *to)
     }
     begin(d);
     rc = judge(d, SIM_CALL_RENAME, NULL);
-    if (rc == 0 && find_name(d, h->index, from) == NULL) {
+    source = find_name(d, h->index, from);
+    target = find_name(d, h->index, to);
+    if (rc == 0 && source == NULL) {
         rc = -ENOENT;
     }
     if (rc == 0 && is_subdir(d, h->index, to)) {
         rc = -EISDIR;
     }
-    if (rc != 0 || strcmp(from, to) == 0) {
+    if (rc != 0 || source == target) {
         return (int)end(d, rc);
     }
     d->op++;
-    target = find_name(d, h->index, to);
+    file = source->inode->number;
+    (void)snprintf(source->text, sizeof source->text, "%s", to);
     if (target != NULL) {
         remove_name(d, target);
     }
-    source = find_name(d, h->index, from);
-    (void)snprintf(source->text, sizeof source->text, "%s", to);
-    add_name_effect(d, SIM_RENAME, h->index, source->inode->number, to, from);
+    add_name_effect(d, SIM_RENAME, h->index, file, to, from);
     return (int)end(d, 0);
 }
 
@@ -1466,6 +1533,7 @@ struct sim_disk *sim_disk_new(const struct sim_disk_options *options)
     if (d->options.file_max == 0) {
         d->options.file_max = FILE_MAX_DEFAULT;
     }
+    d->padded = sim_alloc(d->options.sector_size);
     if (d->options.sector_size % 32 != 0 || pthread_mutex_init(&d->lock, NULL) != 0) {
         die("bad options");
     }
@@ -1514,6 +1582,7 @@ void sim_disk_free(struct sim_disk *d)
     for (uint32_t i = 0; i < d->object_count; i++) {
         free(d->objects[i]);
     }
+    free(d->padded);
     free(d->objects);
     free(d->inodes);
     free(d->effects);

@@ -8,6 +8,7 @@
 #include "sim/crash.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const unsigned CREATE = STELE_OPEN_WRITE | STELE_OPEN_CREATE;
+enum {
+    CREATE = STELE_OPEN_WRITE | STELE_OPEN_CREATE
+};
 
 struct fixture {
     struct sim_disk *disk;
@@ -529,6 +532,64 @@ static void an_image_starts_another_disk(void **state)
     finish(&x);
 }
 
+/* ---- Threads. ---- */
+
+enum {
+    THREAD_ROUNDS = 300
+};
+
+struct threads {
+    stele_file *file;
+    uint8_t *map;
+};
+
+static void *store(void *arg)
+{
+    struct threads *t = arg;
+
+    for (unsigned i = 0; i < THREAD_ROUNDS; i++) {
+        memset(t->map + i % 8 * 512, (int)(1 + i % 255), 512);
+    }
+    return NULL;
+}
+
+static void *call(void *arg)
+{
+    struct threads *t = arg;
+    uint8_t bytes[4096];
+
+    for (unsigned i = 0; i < THREAD_ROUNDS; i++) {
+        (void)t->file->ops->pread(t->file, bytes, sizeof bytes, 0);
+        (void)put(t->file, "abc", 3, 5000 + i);
+        (void)t->file->ops->sync(t->file, true);
+    }
+    return NULL;
+}
+
+static void threads_may_share_a_file(void **state)
+{
+    struct fixture x = start(NULL);
+    struct threads t = {open_file(&x, "f"), NULL};
+    pthread_t threads[3];
+    void *map = NULL;
+
+    (void)state;
+    assert_int_equal(t.file->ops->allocate(t.file, 0, 8192), 0);
+    assert_int_equal(t.file->ops->map(t.file, 8192, true, &map), 0);
+    t.map = map;
+    assert_int_equal(pthread_create(&threads[0], NULL, store, &t), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, call, &t), 0);
+    assert_int_equal(pthread_create(&threads[2], NULL, call, &t), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    sync_all(&x, t.file);
+    assert_int_equal(t.map[512 * 3], 1 + (THREAD_ROUNDS - 1 - (THREAD_ROUNDS - 1 - 3) % 8) % 255);
+    assert_int_equal(t.file->ops->unmap(t.file, map, 8192), 0);
+    assert_int_equal(t.file->ops->close(t.file), 0);
+    finish(&x);
+}
+
 /* ---- The cursor against a plain way to build the same states. ---- */
 
 enum {
@@ -711,6 +772,7 @@ int main(void)
             cmocka_unit_test(faults_hit_the_call_that_was_named),
             cmocka_unit_test(a_disk_can_be_full),
             cmocka_unit_test(an_image_starts_another_disk),
+            cmocka_unit_test(threads_may_share_a_file),
             cmocka_unit_test(the_cursor_agrees_with_a_model),
     };
 

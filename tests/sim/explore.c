@@ -3,38 +3,13 @@
 
 #include "sim/crash.h"
 #include "sim/runner.h"
+#include "sim/subsets.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Which subsets of n optional effects are tried, in this order. */
-enum phase {
-    PHASE_ALL_SUBSETS, /* if n is small; then nothing else */
-    PHASE_NONE,
-    PHASE_ALL,
-    PHASE_ALONE,
-    PHASE_MISSING,
-    PHASE_PREFIX,
-    PHASE_SUFFIX,
-    PHASE_GROUP_ALONE, /* a file's, or all names, sizes, sectors */
-    PHASE_GROUP_MISSING,
-    PHASE_RANDOM,
-    PHASE_END
-};
-
-struct picker {
-    const struct sim_cursor *cursor;
-    size_t n;
-    enum phase phase;
-    uint64_t i;
-    uint64_t random;
-    uint32_t random_count;
-    uint32_t *groups; /* files that occur */
-    size_t group_count;
-};
 
 struct seen {
     uint64_t *slots;
@@ -67,169 +42,47 @@ struct explorer {
     const char *replay_nested; /* with verbose: where in the recovery, or NULL */
 };
 
-/* ---- Subsets. ---- */
-
-enum {
-    GROUP_NAMES = 0,
-    GROUP_SIZES = 1,
-    GROUP_WRITES = 2,
-    GROUP_FILES = 3
-};
-
-static bool in_group(const struct picker *p, size_t i, uint64_t group)
-{
-    const struct sim_effect *e = sim_cursor_optional(p->cursor, i);
-
-    switch (group) {
-    case GROUP_NAMES:
-        return e->type != SIM_WRITE && e->type != SIM_SIZE;
-    case GROUP_SIZES:
-        return e->type == SIM_SIZE;
-    case GROUP_WRITES:
-        return e->type == SIM_WRITE;
-    default:
-        return e->file == p->groups[group - GROUP_FILES];
-    }
-}
-
-static void picker_start(struct picker *p, const struct sim_cursor *cursor, size_t n,
-        uint32_t exhaustive_max, uint32_t random_count, uint64_t seed)
-{
-    memset(p, 0, sizeof *p);
-    p->cursor = cursor;
-    p->n = n;
-    p->random = seed;
-    p->random_count = random_count;
-    p->phase = n <= exhaustive_max ? PHASE_ALL_SUBSETS : PHASE_NONE;
-    if (p->phase == PHASE_ALL_SUBSETS) {
-        return;
-    }
-    p->groups = sim_alloc(n * sizeof *p->groups);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t file = sim_cursor_optional(cursor, i)->file;
-        size_t g = 0;
-
-        while (g < p->group_count && p->groups[g] != file) {
-            g++;
-        }
-        if (g == p->group_count) {
-            p->groups[p->group_count++] = file;
-        }
-    }
-}
-
-static uint64_t phase_length(const struct picker *p)
-{
-    switch (p->phase) {
-    case PHASE_ALL_SUBSETS:
-        return (uint64_t)1 << p->n;
-    case PHASE_NONE:
-    case PHASE_ALL:
-        return 1;
-    case PHASE_ALONE:
-    case PHASE_MISSING:
-    case PHASE_PREFIX:
-    case PHASE_SUFFIX:
-        return p->n;
-    case PHASE_GROUP_ALONE:
-    case PHASE_GROUP_MISSING:
-        return p->group_count + GROUP_FILES;
-    case PHASE_RANDOM:
-        return p->random_count;
-    case PHASE_END:
-        break;
-    }
-    return 0;
-}
-
-/* All masks of n bits in an order that begins with none and all, and then
- * jumps about: each even one is followed by its complement. */
-static uint8_t mask_bit(uint64_t i, size_t n, size_t j)
-{
-    uint64_t mask = (i / 2) * 0x9e3779b1U;
-
-    mask = n > 0 ? mask & (((uint64_t)1 << (n - 1)) - 1) : 0;
-    return (uint8_t)(((i % 2 == 0 ? mask : ~mask) >> j) & 1);
-}
-
-static uint8_t pick(const struct picker *p, size_t j, unsigned density)
-{
-    switch (p->phase) {
-    case PHASE_ALL_SUBSETS:
-        return mask_bit(p->i, p->n, j);
-    case PHASE_ALL:
-        return 1;
-    case PHASE_ALONE:
-        return j == p->i;
-    case PHASE_MISSING:
-        return j != p->i;
-    case PHASE_PREFIX:
-        return j < p->i;
-    case PHASE_SUFFIX:
-        return j >= p->i;
-    case PHASE_GROUP_ALONE:
-        return in_group(p, j, p->i);
-    case PHASE_GROUP_MISSING:
-        return !in_group(p, j, p->i);
-    case PHASE_RANDOM:
-        return (sim_mix(p->random + j + 1) >> 8 & 7) < density;
-    case PHASE_NONE:
-    case PHASE_END:
-        break;
-    }
-    return 0;
-}
-
-/* Fill in the next subset; false when all were tried. */
-static bool picker_next(struct picker *p, uint8_t *keep)
-{
-    unsigned density;
-
-    while (p->phase != PHASE_END && p->i >= phase_length(p)) {
-        p->i = 0;
-        p->phase = p->phase == PHASE_ALL_SUBSETS ? PHASE_END : p->phase + 1;
-    }
-    if (p->phase == PHASE_END) {
-        free(p->groups);
-        p->groups = NULL;
-        return false;
-    }
-    p->random = sim_mix(p->random + 0x9e3779b97f4a7c15ULL);
-    density = 1 + (unsigned)(p->random % 7);
-    for (size_t j = 0; j < p->n; j++) {
-        keep[j] = pick(p, j, density);
-    }
-    p->i++;
-    return true;
-}
-
 /* ---- States that were seen. ---- */
 
+/* Where a key is, or would be put. */
+static uint64_t *seen_slot(const struct seen *s, uint64_t key)
+{
+    size_t at = (size_t)key & (s->room - 1);
+
+    while (s->slots[at] != 0 && s->slots[at] != key) {
+        at = (at + 1) & (s->room - 1);
+    }
+    return &s->slots[at];
+}
+
+static void seen_grow(struct seen *s)
+{
+    struct seen grown = {NULL, s->room == 0 ? 1024 : s->room * 2, s->count};
+
+    grown.slots = sim_alloc(grown.room * sizeof *grown.slots);
+    for (size_t i = 0; i < s->room; i++) {
+        if (s->slots[i] != 0) {
+            *seen_slot(&grown, s->slots[i]) = s->slots[i];
+        }
+    }
+    free(s->slots);
+    *s = grown;
+}
+
+/* True if it is new. */
 static bool seen_add(struct seen *s, uint64_t key)
 {
-    size_t at;
+    uint64_t *slot;
 
     key = key == 0 ? 1 : key;
     if (s->count * 2 >= s->room) {
-        struct seen grown = {NULL, s->room == 0 ? 1024 : s->room * 2, 0};
-
-        grown.slots = sim_alloc(grown.room * sizeof *grown.slots);
-        for (size_t i = 0; i < s->room; i++) {
-            if (s->slots[i] != 0) {
-                (void)seen_add(&grown, s->slots[i]);
-            }
-        }
-        free(s->slots);
-        *s = grown;
+        seen_grow(s);
     }
-    at = (size_t)key & (s->room - 1);
-    while (s->slots[at] != 0) {
-        if (s->slots[at] == key) {
-            return false;
-        }
-        at = (at + 1) & (s->room - 1);
+    slot = seen_slot(s, key);
+    if (*slot == key) {
+        return false;
     }
-    s->slots[at] = key;
+    *slot = key;
     s->count++;
     return true;
 }
@@ -435,11 +288,11 @@ static void nested_op(struct explorer *x, struct nested *in, uint64_t op, uint64
     size_t n = sim_cursor_seek(in->cursor, op);
     uint64_t note_hash = in->note_hashes[sim_notes_at(&in->notes, 0, op)];
     uint8_t *keep = sim_alloc(n + 1);
-    struct picker picker;
+    struct sim_picker picker;
 
-    picker_start(&picker, in->cursor, n, x->options->exhaustive_max, x->options->random_count,
+    sim_picker_start(&picker, in->cursor, n, x->options->exhaustive_max, x->options->random_count,
             sim_mix(x->options->seed + op));
-    while (!x->stop && share > 0 && in->left > 0 && picker_next(&picker, keep)) {
+    while (!x->stop && share > 0 && in->left > 0 && sim_picker_next(&picker, keep)) {
         uint64_t key = sim_mix(sim_cursor_choose(in->cursor, keep) + note_hash);
 
         x->report->generated++;
@@ -452,7 +305,7 @@ static void nested_op(struct explorer *x, struct nested *in, uint64_t op, uint64
             open_nested(x, in, &spot);
         }
     }
-    free(picker.groups);
+    sim_picker_end(&picker);
     free(keep);
 }
 
@@ -518,19 +371,25 @@ static void open_spot(struct explorer *x, struct sim_cursor *c, const struct spo
     sim_image_unref(image);
 }
 
+/* A state is its files and what was noted by then. */
+static uint64_t state_key(const struct explorer *x, uint64_t image_hash, uint64_t op)
+{
+    size_t count = sim_notes_at(&x->notes, sim_world_setup_notes(x->world), op);
+
+    return sim_mix(image_hash + x->note_hashes[count]);
+}
+
 static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
 {
     const struct sim_explore_options *o = x->options;
     size_t n = sim_cursor_seek(c, op);
-    size_t setup = sim_world_setup_notes(x->world);
-    uint64_t note_hash = x->note_hashes[sim_notes_at(&x->notes, setup, op)];
     uint64_t left = o->states_per_op == 0 ? UINT64_MAX : o->states_per_op / x->workers + 1;
     uint8_t *keep = sim_alloc(n + 1);
-    struct picker picker;
+    struct sim_picker picker;
 
-    picker_start(&picker, c, n, o->exhaustive_max, o->random_count, sim_mix(o->seed + op));
-    while (!x->stop && left > 0 && picker_next(&picker, keep)) {
-        uint64_t key = sim_mix(sim_cursor_choose(c, keep) + note_hash);
+    sim_picker_start(&picker, c, n, o->exhaustive_max, o->random_count, sim_mix(o->seed + op));
+    while (!x->stop && left > 0 && sim_picker_next(&picker, keep)) {
+        uint64_t key = state_key(x, sim_cursor_choose(c, keep), op);
 
         if (key % x->workers != x->worker) {
             continue;
@@ -547,11 +406,11 @@ static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
     if (left == 0) {
         x->report->capped = true;
     }
-    free(picker.groups);
+    sim_picker_end(&picker);
     free(keep);
 }
 
-/* ---- The whole. ---- */
+/* ---- One run. ---- */
 
 static void explore_all(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
         struct sim_report *report)
@@ -599,6 +458,123 @@ static void replay(void *arg, unsigned worker, unsigned workers, struct sim_crum
     free(x.seen.slots);
     sim_cursor_free(c);
 }
+
+/* ---- Many seeds. ---- */
+
+struct seeds {
+    const struct sim_workload *workload;
+    const struct sim_explore_options *options;
+    uint64_t count;
+    uint32_t samples;
+    double deadline;
+};
+
+/* Crash a run at a few random places, with random subsets. */
+static void sample_run(struct explorer *x, uint32_t samples)
+{
+    struct sim_cursor *c = sim_cursor_new(x->world->disk);
+    uint64_t ops = sim_disk_ops(x->world->disk);
+    uint64_t random = sim_mix(x->options->seed);
+
+    /* Going up, since a cursor does that best. */
+    for (uint64_t op = 0; op <= ops && !x->stop; op++) {
+        size_t n = sim_cursor_seek(c, op);
+        uint8_t *keep;
+        struct spot spot;
+
+        random = sim_mix(random + op + 1);
+        if (random % (ops + 1) >= samples) {
+            continue;
+        }
+        keep = sim_alloc(n + 1);
+        sim_random_subset(keep, n, random);
+        spot = (struct spot){op, keep, n};
+        x->report->generated++;
+        if (seen_add(&x->seen, state_key(x, sim_cursor_choose(c, keep), op))) {
+            x->report->distinct++;
+            open_spot(x, c, &spot);
+        }
+        free(keep);
+    }
+    sim_cursor_free(c);
+}
+
+static void sample_seed(
+        const struct seeds *s, uint64_t seed, struct sim_crumb *crumb, struct sim_report *report)
+{
+    struct sim_explore_options o = *s->options;
+    struct explorer x = {.workload = s->workload,
+            .options = &o,
+            .report = report,
+            .crumb = crumb,
+            .workers = 1,
+            .deadline = s->deadline};
+    const struct spot first = {0, NULL, 0};
+    int rc;
+
+    o.seed = seed;
+    x.disk = sim_disk_options_of(s->workload, o.sector_size, o.ordered);
+    write_crumb(&x, &first, NULL);
+    x.world = sim_world_ready(s->workload, seed, &x.disk, report);
+    if (x.world == NULL) {
+        return;
+    }
+    report->runs++;
+    rc = s->workload->run(s->workload->arg, x.world);
+    if (rc != 0 || sim_disk_open_count(x.world->disk) != 0) {
+        sim_violation(report, crumb->line, "without a crash: run returned %d (%s)", rc,
+                sim_world_why(x.world));
+    } else {
+        (void)sim_disk_settle(x.world->disk);
+        x.notes = sim_world_notes(x.world);
+        x.note_hashes = hash_notes(&x.notes, 0);
+        sample_run(&x, s->samples);
+        report->ops += sim_disk_ops(x.world->disk);
+        free(x.note_hashes);
+    }
+    free(x.seen.slots);
+    sim_world_free(x.world);
+}
+
+static void sample_seeds(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+        struct sim_report *report)
+{
+    const struct seeds *s = arg;
+
+    for (uint64_t i = worker; i < s->count && report->violations == 0 && !report->capped;
+            i += workers) {
+        sample_seed(s, s->options->seed + i, crumb, report);
+    }
+}
+
+bool sim_explore_seeds(const struct sim_workload *workload,
+        const struct sim_explore_options *options, uint64_t count, uint32_t samples,
+        struct sim_report *report)
+{
+    struct sim_explore_options o = *options;
+    struct seeds s = {workload, &o, count, samples, 0};
+    struct sim_job job = {&s, sample_seeds};
+    double began = sim_seconds();
+    char what[80];
+    bool other;
+
+    if (sim_replay(workload->name, "", &o.seed, &o.sector_size, o.ordered, &other) != NULL ||
+            other) {
+        return sim_explore(workload, options, report);
+    }
+    memset(report, 0, sizeof *report);
+    s.deadline = o.seconds_max > 0 ? began + o.seconds_max : 0;
+    sim_run_job(&job, o.workers, report);
+    report->seconds = sim_seconds() - began;
+    (void)snprintf(what, sizeof what, "%" PRIu64 " seeds from %" PRIu64 ", %u-byte sectors, %s",
+            report->runs, o.seed, o.sector_size, o.ordered ? "ordered" : "strict");
+    if (!o.quiet) {
+        sim_print_report(workload->name, what, report);
+    }
+    return report->violations == 0;
+}
+
+/* ---- The whole. ---- */
 
 void sim_explore_options_init(struct sim_explore_options *options)
 {

@@ -49,12 +49,17 @@
  *
  * check() gets a world of its own whose disk is the state after the crash, with
  * no faults, and has to return 0. (Only the recovery loop of loops.h calls it
- * with faults, and then takes an error, but no wrong answer.) If it goes on writing after
- * recovery it makes notes as run() does: recovery and what follows up to
- * sim_note_recovered() is crashed at each operation too, and check() called on
- * that with the notes of both. Keep scenarios short: 5 to 50 operations, each
- * thing once, small segments. It is the number of changes that are not synced
- * at one time that makes states: up to 10, all subsets are tried.
+ * with faults, and then takes an error, but no wrong answer.) What it changes is
+ * not kept. Recovery, and what check() does up to sim_note_recovered(), is
+ * crashed at each of its operations too, and check() called on that. So if
+ * it goes on writing, as it should, to see that recovery left something
+ * that works, it makes notes as run() does, also behind sim_note_recovered():
+ * they are added to those of the run where it is crashed or disturbed.
+ *
+ * Keep scenarios short: 5 to 50 operations, each thing once, small segments.
+ * It is the number of changes that are not synced at one time that makes
+ * states: up to 10, all subsets are tried. Longer ones go to
+ * sim_explore_seeds().
  *
  * A failure prints one line, STELE_SIM=…: the same program with it in the
  * environment runs that state alone, telling which effects were kept.
@@ -125,6 +130,13 @@ void sim_explore_options_init(struct sim_explore_options *options);
 /* Explore, print one line of figures and the first failure; true if there was
  * no violation. */
 bool sim_explore(const struct sim_workload *workload, const struct sim_explore_options *options,
+        struct sim_report *report);
+
+/* The same for long runs: of each of `count` seeds from that of the options
+ * on, about `samples` random places with a random subset each. run() should
+ * draw what it does with sim_world_below(). */
+bool sim_explore_seeds(const struct sim_workload *workload,
+        const struct sim_explore_options *options, uint64_t count, uint32_t samples,
         struct sim_report *report);
 
 #endif /* SIM_EXPLORE_H */

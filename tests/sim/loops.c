@@ -33,6 +33,7 @@ static const struct fault_kind fault_kinds[] = {
         {"sync-once", SIM_CALLS_SYNC, EIO, false, false},
         {"sync-once-reverts", SIM_CALLS_SYNC, EIO, false, true},
         {"sync-from", SIM_CALLS_SYNC, EIO, true, false},
+        {"alloc-once", 0, ENOMEM, false, false}, /* in recovery only */
 };
 
 enum {
@@ -92,6 +93,16 @@ static STELE_PRINTF(3, 4) void mark(
     (void)vsnprintf(crumb->line + len, sizeof crumb->line - (size_t)len, format, ap);
     va_end(ap);
     __atomic_add_fetch(&crumb->steps, 1, __ATOMIC_RELAXED);
+}
+
+/* Whether the iteration that was marked is the one to be repeated. */
+static bool is_replayed(const struct loop *l, const struct sim_crumb *crumb)
+{
+    size_t len = strlen(crumb->line);
+    size_t tail = strlen(l->replayed);
+
+    return tail < len && crumb->line[len - tail - 1] == ':' &&
+           strcmp(crumb->line + len - tail, l->replayed) == 0;
 }
 
 /* ---- After a run under a fault. ---- */
@@ -215,6 +226,9 @@ static void fault_work(void *arg, unsigned worker, unsigned workers, struct sim_
     for (int k = 0; k < FAULT_KINDS && report->violations == 0; k++) {
         size_t len = strlen(fault_kinds[k].name);
 
+        if (fault_kinds[k].calls == 0) {
+            continue; /* the allocation loop does that */
+        }
         if (l->replayed == NULL) {
             fault_kind_work(l, &fault_kinds[k], worker * stride, workers * stride, crumb, report);
         } else if (strncmp(l->replayed, fault_kinds[k].name, len) == 0 && l->replayed[len] == ':') {
@@ -235,7 +249,7 @@ static bool run_loop(struct loop *l, const char *kind, const char *what,
     struct sim_loop_options o = *given;
     struct sim_job job = {l, work};
     double began = sim_seconds();
-    char text[64];
+    char text[96];
     bool other;
 
     memset(report, 0, sizeof *report);
@@ -362,6 +376,22 @@ static void free_notes(struct sim_notes *notes)
     free((void *)(uintptr_t)notes->list);
 }
 
+/* Takes the image. One that is there already is not tried twice. */
+static void add_place(struct loop *l, struct sim_image *image, uint64_t op,
+        const struct sim_notes *notes, size_t note_count)
+{
+    for (uint32_t i = 0; i < l->image_count; i++) {
+        if (l->images[i]->hash == image->hash && l->image_notes[i].count == note_count) {
+            sim_image_unref(image);
+            return;
+        }
+    }
+    l->images[l->image_count] = image;
+    l->image_ops[l->image_count] = op;
+    l->image_notes[l->image_count] = copy_notes(notes, note_count, NULL);
+    l->image_count++;
+}
+
 /* Crash states of a run at a few places, with all and with nothing. */
 static bool prepare_recovery(struct loop *l, struct sim_report *report)
 {
@@ -390,13 +420,10 @@ static bool prepare_recovery(struct loop *l, struct sim_report *report)
 
         memset(keep, i % 2 == 0 ? 1 : 0, n);
         (void)sim_cursor_choose(c, keep);
-        l->images[i] = sim_cursor_image(c);
-        l->image_ops[i] = op;
-        l->image_notes[i] =
-                copy_notes(&notes, sim_notes_at(&notes, sim_world_setup_notes(w), op), NULL);
+        add_place(l, sim_cursor_image(c), op, &notes,
+                sim_notes_at(&notes, sim_world_setup_notes(w), op));
         free(keep);
     }
-    l->image_count = RECOVERY_PLACES * 2;
     sim_cursor_free(c);
     sim_world_free(w);
     return true;
@@ -410,6 +437,7 @@ static bool recovery_run(const struct loop *l, const struct fault_kind *kind, ui
     const struct sim_notes *before = &l->image_notes[place];
     struct sim_world *w;
     struct sim_notes notes;
+    struct countdown countdown = {n, false};
     char why[256] = "";
     bool more;
     int rc;
@@ -417,8 +445,12 @@ static bool recovery_run(const struct loop *l, const struct fault_kind *kind, ui
     options.sync_failure_reverts = kind->reverts;
     w = sim_world_new(l->options->seed, l->images[place], &options);
     sim_disk_set_fault(w->disk, &fault);
+    if (kind->calls == 0) {
+        sti_alloc_set_hook(fails_once, &countdown);
+    }
     rc = l->workload->check(l->workload->arg, w, l->image_ops[place], before, why, sizeof why);
-    more = sim_disk_fault_hits(w->disk) > 0;
+    sti_alloc_set_hook(NULL, NULL);
+    more = sim_disk_fault_hits(w->disk) > 0 || countdown.hit;
     sim_disk_set_fault(w->disk, NULL);
     report->hits += more ? 1U : 0U;
     more = more || n < sim_disk_calls(w->disk, kind->calls);
@@ -445,7 +477,7 @@ static void recovery_work(void *arg, unsigned worker, unsigned workers, struct s
 
         for (uint64_t n = 0; more && report->violations == 0; n += l->options->stride) {
             mark(l, crumb, "recovery:%u:%s:%" PRIu64, place, kind->name, n);
-            if (l->replayed != NULL && strstr(crumb->line, l->replayed) == NULL) {
+            if (l->replayed != NULL && !is_replayed(l, crumb)) {
                 more = n < 10000;
                 continue;
             }
@@ -458,8 +490,8 @@ bool sim_recovery_fault_loop(const struct sim_workload *workload,
         const struct sim_loop_options *options, struct sim_report *report)
 {
     struct loop l = {.workload = workload, .options = options};
-    bool good = run_loop(&l, "recovery:", "every n-th call of recovery fails", recovery_work,
-            prepare_recovery, report);
+    bool good = run_loop(&l, "recovery:", "every n-th call and allocation of recovery fails",
+            recovery_work, prepare_recovery, report);
 
     for (uint32_t i = 0; i < l.image_count; i++) {
         sim_image_unref(l.images[i]);
@@ -555,10 +587,7 @@ static void damage_byte(const struct loop *l, uint32_t entry, uint64_t at, bool 
             mark(l, crumb, "bit:%s:%" PRIu64 ":%u", name, at, bit);
         }
         if (l->replayed != NULL) {
-            size_t len = strlen(crumb->line);
-            size_t tail = strlen(l->replayed);
-
-            wanted = tail <= len && strcmp(crumb->line + len - tail, l->replayed) == 0;
+            wanted = is_replayed(l, crumb);
         }
         if (!wanted) {
             continue;

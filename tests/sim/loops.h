@@ -13,9 +13,10 @@
  * that is not there. (a) is not crashed again: what a failed sync left in the
  * cache alone is lost then by nobody's fault.
  *
- * The recovery loop does that to check() itself, on the files that the whole
- * run left: under a fault it may say what it likes, but without it, on the
- * disk as the failed one left it, it must be content.
+ * The recovery loop does that to check() itself, allocations included, on crash
+ * states of a few places of the run. Under the fault check() may return an
+ * error, but no wrong answer; then, without it and on the disk as it was left,
+ * it must be content.
  *
  * The allocation loop makes the n-th allocation fail, once, then the check as
  * above.

@@ -55,8 +55,8 @@ void sim_violation(struct sim_report *report, const char *line, const char *form
 
 static void add_report(struct sim_report *sum, const struct sim_report *part)
 {
-    sum->ops = part->ops > sum->ops ? part->ops : sum->ops;
-    sum->effects = part->effects > sum->effects ? part->effects : sum->effects;
+    sum->ops += part->ops;
+    sum->effects += part->effects;
     sum->generated += part->generated;
     sum->distinct += part->distinct;
     sum->opened += part->opened;

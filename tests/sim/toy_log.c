@@ -206,7 +206,7 @@ static int start(struct toy_log *t)
 stele_code toy_open(struct toy_log **out, const stele_env *env, enum toy_bug bug)
 {
     struct toy_log *t = sti_calloc(1, sizeof *t);
-    int rc;
+    stele_code code;
 
     if (t == NULL) {
         return STELE_ENOMEM;
@@ -218,13 +218,13 @@ stele_code toy_open(struct toy_log **out, const stele_env *env, enum toy_bug bug
         toy_close(t);
         return STELE_ENOMEM;
     }
-    rc = start(t);
-    if (rc != 0) {
+    code = code_of(start(t));
+    if (code != STELE_OK) {
         if (bug == TOY_LEAK) {
             t->file = NULL;
         }
         toy_close(t);
-        return code_of(rc);
+        return code;
     }
     *out = t;
     return STELE_OK;
@@ -327,7 +327,7 @@ enum {
 static int run(void *arg, struct sim_world *w)
 {
     const enum toy_bug *bug = arg;
-    struct toy_log *t;
+    struct toy_log *t = NULL;
     stele_code first_error = toy_open(&t, &w->env, *bug);
 
     if (first_error != STELE_OK) {
@@ -401,7 +401,7 @@ static int check(void *arg, struct sim_world *w, uint64_t at_op, const struct si
         char *why, size_t why_len)
 {
     const enum toy_bug *bug = arg;
-    struct toy_log *t;
+    struct toy_log *t = NULL;
     stele_code rc = toy_open(&t, &w->env, *bug);
     int result;
 
@@ -432,7 +432,7 @@ static enum sim_probe probe(
         void *arg, struct sim_world *w, const struct sim_notes *notes, char *why, size_t why_len)
 {
     const enum toy_bug *bug = arg;
-    struct toy_log *t;
+    struct toy_log *t = NULL;
     enum sim_probe answer = SIM_PROBE_RIGHT;
 
     if (toy_open(&t, &w->env, *bug) != STELE_OK) {
@@ -454,12 +454,12 @@ struct sim_workload toy_workload(enum toy_bug *bug)
 {
     struct sim_workload workload = {
             .name = toy_bug_name(*bug),
-            .arg = bug,
             .disk = {.file_max = FILE_MAX * 2},
             .run = run,
             .check = check,
             .probe = probe,
     };
 
+    workload.arg = bug;
     return workload;
 }

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const unsigned CREATE = STELE_OPEN_WRITE | STELE_OPEN_CREATE;
+enum {
+    CREATE = STELE_OPEN_WRITE | STELE_OPEN_CREATE
+};
 
 static stele_dir *open_dir(const stele_vfs *v, const char *path, unsigned flags)
 {
@@ -322,8 +324,8 @@ static void lists(const stele_vfs *v, const char *path)
     d = open_dir(v, sub, STELE_OPEN_CREATE);
     assert_int_equal(d->ops->list(d, note_name, &l), 0);
     assert_int_equal(l.count, 0);
-    for (char c = '0'; c < '4'; c++) {
-        char name[3] = {'l', c, '\0'};
+    for (int i = 0; i < 4; i++) {
+        char name[3] = {'l', (char)('0' + i), '\0'};
 
         assert_int_equal(try_open(d, name, CREATE), 0);
     }

@@ -2,6 +2,8 @@
 #include "unit/stream_above/full_disk.h"
 #include "unit/stream_above/streams.h"
 
+#include <pthread.h>
+
 enum {
     ROLLOVER = 600
 };
@@ -325,6 +327,110 @@ static void dropped_segments_make_room_for_the_rest(void **state)
     fixture_close(f);
 }
 
+/* What is reported is what is gone, wherever memory ran out. */
+static stele_code delete_newest(struct fixture *f, struct fail_nth *fail)
+{
+    stele_deleted deleted = {.count = 0, .offsets = new_set()};
+    stele_offsets *set = new_set();
+    stele_code rc;
+    stele_error err;
+
+    for (int64_t i = (int64_t)f->count - 40; i < (int64_t)f->count; i++) {
+        if (i % 5 != 0) {
+            CHECK_OK(stele_offsets_add(set, i, &err), &err);
+        }
+    }
+    sti_alloc_set_hook(fail_nth_hook, fail);
+    rc = stele_stream_delete_multi(f->s, set, NULL, &deleted, &err);
+    sti_alloc_set_hook(NULL, NULL);
+    assert_int_equal(stele_offsets_count(deleted.offsets), deleted.count);
+    assert_true(rc != STELE_OK || deleted.count == 32);
+    for (int64_t at = stele_offsets_next(deleted.offsets, 0); at >= 0;
+            at = stele_offsets_next(deleted.offsets, at + 1)) {
+        f->model[at].there = false;
+    }
+    check_model(f);
+    stele_offsets_free(deleted.offsets);
+    stele_offsets_free(set);
+    return rc;
+}
+
+static void survives_failing_allocations(void **state)
+{
+    struct fixture *f = fixture_open(ROLLOVER, STELE_STREAM_V2, NULL);
+    struct fail_nth fail = {.nth = 0};
+
+    (void)state;
+    for (;; fail.nth++) {
+        stele_code rc;
+
+        publish_many(f, 40, 7);
+        fail.count = 0;
+        rc = delete_newest(f, &fail);
+        if (fail.count <= fail.nth) {
+            CHECK_CODE(rc, STELE_OK);
+            break;
+        }
+        if (rc != STELE_OK) {
+            CHECK_CODE(rc, STELE_ENOMEM);
+        }
+    }
+    assert_true(fail.nth > 20);
+    fixture_close(f);
+}
+
+struct deleter {
+    pthread_t thread;
+    stele_stream *s;
+    stele_offsets *set;
+    int64_t count;
+    stele_code rc;
+};
+
+static void *run_deleter(void *arg)
+{
+    struct deleter *d = arg;
+    stele_deleted deleted = {.count = 0};
+
+    d->rc = stele_stream_delete_multi(d->s, d->set, NULL, &deleted, NULL);
+    d->count = deleted.count;
+    return NULL;
+}
+
+/* One thread deletes every second message, the other those and others. While
+ * it waits for the first to finish a segment, that makes the segment begin
+ * later than the lowest offset that it is about to ask for. */
+static void two_threads_delete_at_once(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct fixture *f = fixture_open(ROLLOVER, STELE_STREAM_V2, NULL);
+        struct deleter deleters[2];
+
+        publish_many(f, 200, 7);
+        for (int64_t d = 0; d < 2; d++) {
+            deleters[d] = (struct deleter){.s = f->s, .set = new_set()};
+            for (int64_t i = 0; i < 200; i += 2 - d) {
+                if (i % 7 != 3) {
+                    ask(f, deleters[d].set, i);
+                }
+            }
+        }
+        for (int d = 0; d < 2; d++) {
+            assert_int_equal(
+                    pthread_create(&deleters[d].thread, NULL, run_deleter, &deleters[d]), 0);
+        }
+        for (int d = 0; d < 2; d++) {
+            assert_int_equal(pthread_join(deleters[d].thread, NULL), 0);
+            CHECK_CODE(deleters[d].rc, STELE_OK);
+            stele_offsets_free(deleters[d].set);
+        }
+        assert_int_equal(deleters[0].count + deleters[1].count, 200 - model_there(f));
+        check_model(f);
+        fixture_close(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +442,8 @@ int main(void)
             cmocka_unit_test(waits_and_can_be_canceled),
             cmocka_unit_test(of_nothing_is_fine),
             cmocka_unit_test(full_disk_drops_whole_segments),
+            cmocka_unit_test(survives_failing_allocations),
+            cmocka_unit_test(two_threads_delete_at_once),
             cmocka_unit_test(dropped_segments_make_room_for_the_rest),
     };
 

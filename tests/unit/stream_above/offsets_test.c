@@ -159,6 +159,37 @@ static void merges_two_sets(void **state)
     free(m);
 }
 
+static void merges_a_range(void **state)
+{
+    uint64_t random = 9;
+    stele_offsets *from;
+    stele_error err;
+
+    (void)state;
+    CHECK_OK(stele_offsets_new(&from, &err), &err);
+    for (int64_t i = 0; i < 20000; i += 1 + (int64_t)(draw(&random) % 5)) {
+        CHECK_OK(stele_offsets_add(from, i, &err), &err);
+    }
+    for (int round = 0; round < 50; round++) {
+        int64_t first = (int64_t)(draw(&random) % 21000) - 500;
+        int64_t last = first + (int64_t)(draw(&random) % 9000) - 100;
+        stele_offsets *set;
+        uint64_t count = 0;
+
+        CHECK_OK(stele_offsets_new(&set, &err), &err);
+        CHECK_OK(sti_offsets_merge_range(set, from, first, last, &err), &err);
+        for (int64_t i = 0; i < 20000; i++) {
+            bool expected = i >= first && i <= last && stele_offsets_has(from, i);
+
+            assert_int_equal(stele_offsets_has(set, i), expected);
+            count += expected;
+        }
+        assert_int_equal(stele_offsets_count(set), count);
+        stele_offsets_free(set);
+    }
+    stele_offsets_free(from);
+}
+
 static void refuses_negative_offsets(void **state)
 {
     stele_offsets *set;
@@ -258,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(agrees_with_the_model),
             cmocka_unit_test(merges_two_sets),
+            cmocka_unit_test(merges_a_range),
             cmocka_unit_test(refuses_negative_offsets),
             cmocka_unit_test(a_million_neighbours_are_small),
             cmocka_unit_test(survives_failing_allocations),

@@ -307,7 +307,7 @@ static void damage_is_named_by_its_offset(void **state)
     typed_open(&f, stele_codec_string_opt(), stele_codec_varint());
     publish_number(&f, "a", 5);
     publish_raw(&f, "\"a\"", "\x80");
-    publish_raw(&f, "no JSON", "\x02");
+    publish_raw(&f, "bad JSON", "\x02");
     CHECK_OK(stele_typed_get(f.t, 0, f.ms, &err), &err);
     CHECK_CODE(stele_typed_consume(f.t, 0, 10, f.ms, &next, &err), STELE_ECORRUPT);
     CHECK_MESSAGE(&err, "message at offset 1: value: varint: ends after 1 bytes");

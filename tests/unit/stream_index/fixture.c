@@ -35,7 +35,7 @@ void fx_log_make(struct fx_log *log, stele_stream_version version, int64_t base,
     for (int i = 0; i < count; i++) {
         size_t key_len = key_lengths[i % 6];
         size_t value_len = value_lengths[i % 7];
-        int64_t time = 1700000000000000 + 1000 * i - (i % 5 == 3 ? 4500 : 0);
+        int64_t time = 1700000000000000 + 1000 * (int64_t)i - (i % 5 == 3 ? 4500 : 0);
 
         for (size_t j = 0; j < sizeof bytes; j++) {
             bytes[j] = (uint8_t)(j * 37 + (size_t)i * 11 + 1);

@@ -61,7 +61,7 @@ static void test_round_trips(void **state)
     for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)(i * 31 + 5);
     }
-    for (size_t i = 0; i < 2U * 7 * 7; i++) {
+    for (size_t i = 0; i < (size_t)2 * 7 * 7; i++) {
         stele_bytes key = stele_bytes_of(bytes, lengths[i / 2 % 7]);
         stele_bytes value = stele_bytes_of(bytes + 300, lengths[i / 14]);
 

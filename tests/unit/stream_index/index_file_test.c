@@ -392,7 +392,8 @@ static void test_stale(void **state)
         for (size_t i = 1; i < 20; i++) {
             memcpy(many + skip + 32 * i, f.bytes + f.len - 32, 32);
         }
-        assert_int_equal(judge(many, skip + 32 * 20, log.bytes, log.len, 5, both), STI_INDEX_UNFIT);
+        assert_int_equal(
+                judge(many, skip + (size_t)32 * 20, log.bytes, log.len, 5, both), STI_INDEX_UNFIT);
         free(many);
         assert_int_equal(judge(f.bytes, f.len, log.bytes, log.len, 6, both),
                 v == 0 ? STI_INDEX_UNFIT : STI_INDEX_FITS);
@@ -459,7 +460,7 @@ static void test_times(void **state)
     assert_false(sti_index_equal(late.data, late.count, &early, both));
     sti_put_be64(late.data + 16, (uint64_t)before);
     assert_true(sti_index_equal(late.data, late.count, &early, both));
-    sti_put_be64(late.data + 32 * 20 + 16, 1700000000000000 + 1000000);
+    sti_put_be64(late.data + (size_t)32 * 20 + 16, 1700000000000000 + 1000000);
     assert_false(sti_index_equal(late.data, late.count, &early, both));
     sti_items_free(&early);
     sti_items_free(&late);
@@ -518,8 +519,8 @@ static void test_build_over_damage(void **state)
         assert_int_equal(items.damage, log.at[4]);
         assert_int_equal(items.end, log.len);
         assert_int_equal(items.last, log.offset[29]);
-        assert_int_equal(sti_item_position(items.data + 32 * 3), log.at[3]);
-        assert_int_equal(sti_item_position(items.data + 32 * 4), log.at[5]);
+        assert_int_equal(sti_item_position(items.data + (size_t)32 * 3), log.at[3]);
+        assert_int_equal(sti_item_position(items.data + (size_t)32 * 4), log.at[5]);
         sti_items_free(&items);
 
         /* A torn end. */

@@ -247,38 +247,159 @@ static void test_chain_rule(void **state)
     }
 }
 
-/* A value that holds the bytes of a message, in a message that is damaged, is
- * not taken for one in version 1, since no chain leads from it to the end. */
-static void test_message_in_a_value(void **state)
+/* A damaged message whose value holds whole messages with offsets that fit:
+ * none of them is taken for one of the log, wherever the damage is. */
+static void check_value(stele_stream_version version, size_t messages, size_t behind)
 {
-    uint8_t inner[28 + 5];
-    uint8_t value[16 + sizeof inner + 16];
-    uint8_t log[3 * 28 + sizeof value + 2];
-    size_t at = 0;
-    size_t second;
+    size_t inner_size = sti_message_size(version, 0, 5);
+    uint8_t value[200];
+    uint8_t log[400];
+    size_t value_len = messages * inner_size + behind;
+    size_t start = (size_t)sti_log_start(version);
+    size_t outer = sti_message_size(version, 0, value_len);
     struct sti_scan scan;
     stele_message m;
     size_t size;
+    size_t len;
+
+    memset(value, 'x', sizeof value);
+    for (size_t i = 0; i < messages; i++) {
+        sti_message_put(value + i * inner_size, version, 50 + (int64_t)i, 9, stele_nil(),
+                stele_str("inner"));
+    }
+    sti_log_header_put(log);
+    sti_message_put(log + start, version, 50, 1, stele_nil(), stele_bytes_of(value, value_len));
+    len = start + outer;
+    sti_message_put(log + len, version, 51, 2, stele_nil(), stele_str("a"));
+    len += sti_message_size(version, 0, 1);
+    /* The header but for the lengths, and the trailer; in the value it would
+     * be another value. */
+    for (size_t at = version == STELE_STREAM_V1 ? 24 : 0; at < outer; at++) {
+        size_t lengths = version == STELE_STREAM_V1 ? 16 : 20;
+
+        if ((at >= lengths && at < lengths + 8) || (at >= 28 && at < 28 + value_len)) {
+            continue;
+        }
+        log[start + at] ^= 0x40;
+        sti_scan_begin(&scan, log, len, version == STELE_STREAM_V1 ? STI_LOG_V1 : STI_LOG_V2, 50,
+                INT64_MAX);
+        expect_stop(&scan, STI_MESSAGE_DAMAGED);
+        assert_true(sti_scan_resync(&scan));
+        assert_int_equal(scan.at, start + outer);
+        assert_int_equal(sti_scan_next(&scan, &m, &size), STI_MESSAGE_WHOLE);
+        assert_int_equal(m.offset, 51);
+        expect_stop(&scan, STI_MESSAGE_END);
+        log[start + at] ^= 0x40;
+    }
+    /* The same as the last message of the log: nothing follows it. */
+    log[start + (version == STELE_STREAM_V1 ? 24 : 0)] ^= 1;
+    memset(log + start + outer, 0, sizeof log - start - outer);
+    sti_scan_begin(&scan, log, sizeof log, version == STELE_STREAM_V1 ? STI_LOG_V1 : STI_LOG_V2, 50,
+            INT64_MAX);
+    expect_stop(&scan, STI_MESSAGE_DAMAGED);
+    assert_false(sti_scan_resync(&scan));
+}
+
+static void test_messages_in_a_value(void **state)
+{
+    (void)state;
+    for (size_t messages = 1; messages <= 4; messages++) {
+        for (size_t behind = 1; behind < 20; behind++) {
+            check_value(STELE_STREAM_V1, messages, behind);
+        }
+        for (size_t behind = 0; behind < 20; behind++) {
+            check_value(STELE_STREAM_V2, messages, behind);
+        }
+    }
+}
+
+/* Messages of one size, a power of two: a flipped bit in a length makes one
+ * end where another does. No whole message behind it is lost. */
+static void test_wrong_length_fits(void **state)
+{
+    enum {
+        SIZE = 64,
+        MESSAGES = 40
+    };
 
     (void)state;
-    sti_message_put(inner, STELE_STREAM_V1, 51, 9, stele_nil(), stele_str("inner"));
-    memset(value, 'x', sizeof value);
-    memcpy(value + 16, inner, sizeof inner);
-    sti_message_put(log, STELE_STREAM_V1, 50, 1, stele_nil(), stele_bytes_of(value, sizeof value));
-    at = sti_message_size(STELE_STREAM_V1, 0, sizeof value);
-    second = at;
-    sti_message_put(log + at, STELE_STREAM_V1, 52, 2, stele_nil(), stele_str("a"));
-    at += 29;
-    sti_message_put(log + at, STELE_STREAM_V1, 53, 3, stele_nil(), stele_str("b"));
-    at += 29;
-    assert_int_equal(at, sizeof log);
-    log[30] ^= 1;
-    sti_scan_begin(&scan, log, sizeof log, STI_LOG_V1, 50, INT64_MAX);
-    expect_stop(&scan, STI_MESSAGE_DAMAGED);
-    assert_true(sti_scan_resync(&scan));
-    assert_int_equal(scan.at, second);
-    assert_int_equal(sti_scan_next(&scan, &m, &size), STI_MESSAGE_WHOLE);
-    assert_int_equal(m.offset, 52);
+    for (size_t v = 0; v < 2; v++) {
+        size_t start = (size_t)sti_log_start(versions[v]);
+        uint8_t log[8 + SIZE * MESSAGES];
+        uint8_t value[SIZE];
+        size_t overhead = sti_message_size(versions[v], 0, 0);
+        size_t lengths = versions[v] == STELE_STREAM_V1 ? 16 : 20;
+
+        memset(value, 'v', sizeof value);
+        sti_log_header_put(log);
+        for (size_t i = 0; i < MESSAGES; i++) {
+            sti_message_put(log + start + i * SIZE, versions[v], 7 + (int64_t)i, 1, stele_nil(),
+                    stele_bytes_of(value, SIZE - overhead));
+        }
+        for (size_t bit = 0; bit < 64; bit++) {
+            struct sti_scan scan;
+
+            log[start + lengths + bit / 8] ^= (uint8_t)(1U << bit % 8);
+            sti_scan_begin(&scan, log, start + (size_t)SIZE * MESSAGES,
+                    v == 0 ? STI_LOG_V1 : STI_LOG_V2, 7, INT64_MAX);
+            assert_true(sti_scan_resync(&scan));
+            assert_int_equal(scan.at, start + SIZE);
+            log[start + lengths + bit / 8] ^= (uint8_t)(1U << bit % 8);
+        }
+    }
+}
+
+/* Bytes made so that each of very many would-be messages leads far: what a
+ * scan reads stays within a multiple of the file, and what the damaged
+ * message's own lengths lead to is still found. */
+static void test_bounded_work(void **state)
+{
+    enum {
+        FAKES = 3000
+    };
+
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        size_t start = (size_t)sti_log_start(versions[v]);
+        size_t fake = sti_message_size(versions[v], 0, 0);
+        size_t value_len = FAKES * fake + 3;
+        size_t outer = sti_message_size(versions[v], 0, value_len);
+        size_t body = start + 28;
+        size_t len = start + outer + sti_message_size(versions[v], 0, 4);
+        uint8_t *log = calloc(1, len);
+        struct sti_scan scan;
+
+        assert_non_null(log);
+        sti_log_header_put(log);
+        for (int shape = 0; shape < 2; shape++) {
+            uint8_t *value = calloc(1, value_len);
+
+            assert_non_null(value);
+            sti_message_put(
+                    log + start, versions[v], 0, 1, stele_nil(), stele_bytes_of(value, value_len));
+            for (size_t i = 0; i < FAKES; i++) {
+                size_t rest = (FAKES - 1 - i) * fake;
+
+                /* A chain that breaks at its end; or each one as long as all
+                 * that follow, to the same end, with a wrong checksum. */
+                sti_message_put(log + body + i * fake, versions[v], 1 + (int64_t)i, 1, stele_nil(),
+                        stele_nil());
+                if (shape == 1) {
+                    sti_put_be32(log + body + i * fake + (v == 0 ? 20 : 24), (uint32_t)rest);
+                }
+            }
+            sti_message_put(
+                    log + start + outer, versions[v], 5000, 1, stele_nil(), stele_str("real"));
+            log[start + (v == 0 ? 24 : 0)] ^= 1;
+            sti_scan_begin(&scan, log, len, v == 0 ? STI_LOG_V1 : STI_LOG_V2, 0, INT64_MAX);
+            expect_stop(&scan, STI_MESSAGE_DAMAGED);
+            assert_true(sti_scan_resync(&scan));
+            assert_int_equal(scan.at, start + outer);
+            assert_true(scan.work < 70 * len);
+            free(value);
+        }
+        free(log);
+    }
 }
 
 /* The highest offset that a damaged message shows is kept, so that it is not
@@ -352,7 +473,9 @@ int main(void)
             cmocka_unit_test(test_zeros_inside),
             cmocka_unit_test(test_offsets),
             cmocka_unit_test(test_chain_rule),
-            cmocka_unit_test(test_message_in_a_value),
+            cmocka_unit_test(test_messages_in_a_value),
+            cmocka_unit_test(test_wrong_length_fits),
+            cmocka_unit_test(test_bounded_work),
             cmocka_unit_test(test_seen),
             cmocka_unit_test(test_noise),
     };
