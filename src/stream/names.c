@@ -80,12 +80,20 @@ static enum sti_name_kind parse_suffix(const char *s)
     return STI_NAME_OTHER;
 }
 
+static bool is_prepared(const char *name)
+{
+    const char *rest;
+
+    return starts(name, "next.", &rest) && rest[0] >= '0' && rest[0] <= '9' &&
+           strcmp(rest + 1, ".log.prepared") == 0;
+}
+
 enum sti_name_kind sti_name_parse(const char *name, int64_t *base)
 {
     if (strlen(name) > DIGITS && parse_base(name, base)) {
         return parse_suffix(name + DIGITS);
     }
-    if (strcmp(name, STI_PREPARED_NAME) == 0 || strcmp(name, STI_TAIL_NAME ".tmp") == 0) {
+    if (is_prepared(name) || strcmp(name, STI_TAIL_NAME ".tmp") == 0) {
         *base = -1;
         return STI_NAME_LEFTOVER;
     }
@@ -116,6 +124,11 @@ void sti_name_rewrite(char out[STI_NAME_SIZE], int64_t base, const char *kind, u
     }
     tail[8] = '\0';
     (void)snprintf(out, STI_NAME_SIZE, "%020" PRId64 ".%s.rewrite.%s", base, kind, tail);
+}
+
+void sti_name_prepared(char out[STI_NAME_SIZE], unsigned number)
+{
+    (void)snprintf(out, STI_NAME_SIZE, "next.%u.log.prepared", number % STI_PREPARED_NAMES);
 }
 
 void sti_name_recover(char out[STI_NAME_SIZE], int64_t base)

@@ -8,7 +8,7 @@
  *     %020d.log.quarantine.%d          bytes that were cut from it at that position
  *     .lock                            flock(2); holds the writer's pid
  *     .tail                            which segments may be unsynced (ours, see tail.h)
- *     next.log.prepared                a segment file made ahead of need (ours)
+ *     next.%d.log.prepared             a segment file made ahead of need (ours)
  *
  * and what a crash can leave behind, to be removed at open:
  *
@@ -22,10 +22,11 @@
 
 #include <stele/error.h>
 
-#define STI_NAME_SIZE     64
-#define STI_LOCK_NAME     ".lock"
-#define STI_TAIL_NAME     ".tail"
-#define STI_PREPARED_NAME "next.log.prepared"
+#define STI_NAME_SIZE      64
+#define STI_LOCK_NAME      ".lock"
+#define STI_TAIL_NAME      ".tail"
+#define STI_PREPARED_MAX   4  /* files ahead */
+#define STI_PREPARED_NAMES 10 /* digits */
 
 enum sti_name_kind {
     STI_NAME_OTHER,
@@ -44,6 +45,8 @@ void sti_name_index(char out[STI_NAME_SIZE], int64_t base);
 void sti_name_keys(char out[STI_NAME_SIZE], int64_t base);
 /* kind: "log" or "index"; `random` makes the last eight characters. */
 void sti_name_rewrite(char out[STI_NAME_SIZE], int64_t base, const char *kind, uint64_t random);
+/* Numbers are used in turn: a file that was taken may still have its name. */
+void sti_name_prepared(char out[STI_NAME_SIZE], unsigned number);
 void sti_name_recover(char out[STI_NAME_SIZE], int64_t base);
 void sti_name_migrate(char out[STI_NAME_SIZE], int64_t base);
 void sti_name_quarantine(char out[STI_NAME_SIZE], int64_t base, uint64_t position);

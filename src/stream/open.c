@@ -377,7 +377,7 @@ static stele_code prepare(stele_stream *s, const char *dir, stele_error *err)
 stele_code stele_stream_open(
         stele_stream **out, const char *dir, const stele_stream_options *opts, stele_error *err)
 {
-    stele_stream *s;
+    stele_stream *s = NULL;
     stele_code rc;
 
     if (out == NULL || dir == NULL) {

@@ -152,7 +152,7 @@ static stele_code append(
 {
     struct sti_tail *t = &s->tail;
     stele_time now = 0;
-    size_t total;
+    size_t total = 0;
     stele_code rc;
 
     if (is_full(s)) {

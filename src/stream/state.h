@@ -216,7 +216,6 @@ struct sti_prepared {
     struct sti_file log;
     struct sti_map *map;
     uint64_t allocated;
-    stele_stream_version version;
 };
 
 /* Sealing and preparing segments beside the writer (work.c). */
@@ -229,13 +228,15 @@ struct sti_work {
     struct sti_mutex lock;
     struct sti_cond cond;
     struct sti_thread thread;
-    bool started;                 /* lock: there is a thread */
-    bool stop;                    /* lock */
-    bool busy;                    /* lock: something was taken from the queue and is not done */
-    bool want_prepared;           /* lock */
-    bool has_prepared;            /* lock */
-    struct sti_prepared prepared; /* lock */
-    struct sti_sealing *first;    /* lock: the queue */
+    bool started;             /* lock: there is a thread */
+    bool stop;                /* lock */
+    bool busy;                /* lock: something was taken from the queue and is not done */
+    bool preparing;           /* lock: there has been a rollover; files are made ahead */
+    unsigned prepared_first;  /* lock: a ring of files that are ready */
+    unsigned prepared_number; /* lock: of the next file made */
+    unsigned prepared_count;  /* lock */
+    struct sti_prepared prepared[STI_PREPARED_MAX]; /* lock */
+    struct sti_sealing *first;                      /* lock: the queue */
     struct sti_sealing *last;
     bool paused;              /* lock: no new segment for now: a deletion is at work */
     _Atomic uint64_t waiting; /* bytes of logs in the queue */

@@ -404,7 +404,7 @@ stele_code sti_tail_adopt(
     p->map = NULL;
     rc = create_index(s, seg->base, seg->version, err);
     sti_name_log(name, seg->base);
-    rc = rc != STELE_OK ? rc : sti_dir_rename(&s->dir, STI_PREPARED_NAME, name, err);
+    rc = rc != STELE_OK ? rc : sti_dir_rename(&s->dir, p->log.name, name, err);
     if (rc != STELE_OK) {
         sti_name_index(name, seg->base);
         (void)sti_dir_unlink(&s->dir, name, NULL, NULL);

@@ -41,33 +41,40 @@ static void prefault(struct sti_prepared *p)
     }
 }
 
-/* Make the next file; what fails here fails again, and is reported, when the
- * file is made in its turn. */
-static bool prepare(stele_stream *s, struct sti_prepared *p)
+static stele_code make_file(stele_stream *s, struct sti_prepared *p, const char *name)
 {
     uint8_t header[STI_LOG_HEADER_SIZE];
-    uint64_t blocks;
-    uint64_t space;
-    stele_code rc = sti_dir_unlink(&s->dir, STI_PREPARED_NAME, NULL, NULL);
+    uint64_t blocks = 0;
+    uint64_t space = 0;
+    stele_code rc = sti_dir_unlink(&s->dir, name, NULL, NULL);
 
-    p->version = s->opts.new_segments;
-    if (rc != STELE_OK || p->version == STELE_STREAM_V1 || s->opts.no_map) {
-        return false;
-    }
-    rc = sti_tail_plan(s, STI_PREPARED_NAME, 0, STI_LOG_HEADER_SIZE, &blocks, &space, NULL);
     rc = rc != STELE_OK ? rc
-                        : sti_file_open(&p->log, &s->dir, STI_PREPARED_NAME,
+                        : sti_tail_plan(s, name, 0, STI_LOG_HEADER_SIZE, &blocks, &space, NULL);
+    rc = rc != STELE_OK ? rc
+                        : sti_file_open(&p->log, &s->dir, name,
                                   STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, NULL);
     rc = rc != STELE_OK ? rc : sti_file_allocate(&p->log, 0, blocks, NULL);
     sti_log_header_put(header);
     rc = rc != STELE_OK ? rc : sti_file_write(&p->log, 0, header, sizeof header, NULL);
     rc = rc != STELE_OK ? rc : sti_map_file(&p->map, &p->log, (size_t)space, true, false, NULL);
-    if (rc != STELE_OK) {
+    if (rc == STELE_OK) {
+        p->allocated = blocks;
+    }
+    return rc;
+}
+
+/* Make a file ahead; what fails here fails again, and is reported, when the
+ * file is made in its turn. */
+static bool prepare(stele_stream *s, struct sti_prepared *p, unsigned number)
+{
+    char name[STI_NAME_SIZE];
+
+    sti_name_prepared(name, number);
+    if (make_file(s, p, name) != STELE_OK) {
         drop_prepared(p);
-        (void)sti_dir_unlink(&s->dir, STI_PREPARED_NAME, NULL, NULL);
+        (void)sti_dir_unlink(&s->dir, name, NULL, NULL);
         return false;
     }
-    p->allocated = blocks;
     prefault(p);
     return true;
 }
@@ -160,18 +167,22 @@ static bool step(stele_stream *s) STI_REQUIRES(s->work.lock)
     struct sti_work *w = &s->work;
     struct sti_sealing *item = w->first;
 
-    if (w->want_prepared && !w->has_prepared && !w->stop) {
+    /* Files first: a publisher that finds none makes one itself, and waits for
+     * every page of it. */
+    if (w->preparing && w->prepared_count < STI_PREPARED_MAX && !w->stop && !w->paused) {
         struct sti_prepared p = {0};
+        unsigned number = w->prepared_number++;
         bool made;
 
-        w->want_prepared = false;
         w->busy = true;
         sti_mutex_unlock(&s->work.lock);
-        made = prepare(s, &p);
+        made = prepare(s, &p, number);
         sti_mutex_lock(&s->work.lock);
         w->busy = false;
-        w->has_prepared = made;
-        w->prepared = p;
+        w->preparing = made;
+        if (made) {
+            w->prepared[(w->prepared_first + w->prepared_count++) % STI_PREPARED_MAX] = p;
+        }
         sti_cond_broadcast(&w->cond);
         return true;
     }
@@ -236,10 +247,12 @@ void sti_work_destroy(stele_stream *s)
         w->first = item->next;
         free_sealing(item);
     }
-    if (w->has_prepared) {
-        drop_prepared(&w->prepared);
-        w->has_prepared = false;
-        (void)sti_dir_unlink(&s->dir, STI_PREPARED_NAME, NULL, NULL);
+    for (; w->prepared_count > 0; w->prepared_count--) {
+        struct sti_prepared *p = &w->prepared[w->prepared_first];
+
+        (void)sti_dir_unlink(&s->dir, p->log.name, NULL, NULL);
+        drop_prepared(p);
+        w->prepared_first = (w->prepared_first + 1) % STI_PREPARED_MAX;
     }
     sti_cond_destroy(&w->cond);
     sti_mutex_destroy(&s->work.lock);
@@ -377,12 +390,13 @@ static bool take_prepared(stele_stream *s, struct sti_prepared *out)
     bool has;
 
     sti_mutex_lock(&s->work.lock);
-    has = w->has_prepared;
+    has = w->prepared_count > 0;
     if (has) {
-        *out = w->prepared;
-        w->has_prepared = false;
+        *out = w->prepared[w->prepared_first];
+        w->prepared_first = (w->prepared_first + 1) % STI_PREPARED_MAX;
+        w->prepared_count--;
     }
-    w->want_prepared = true;
+    w->preparing = s->tail.mapped;
     sti_cond_broadcast(&w->cond);
     sti_mutex_unlock(&s->work.lock);
     return has;
