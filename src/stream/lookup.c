@@ -321,8 +321,9 @@ struct by_time {
     stele_messages *out;
 };
 
-/* The last segment whose first time is not after the one asked for holds the
- * message, or ends before it: then it is the first of the next. */
+/* The last segment whose first time is before the one asked for holds the
+ * message, or ends before it: then it is the first of the next. (A first time
+ * equal to it may be the last of the segment before, carried on.) */
 static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
         struct sti_segment **unfit, stele_error *err)
 {
@@ -337,8 +338,8 @@ static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
     if (rc != STELE_OK) {
         return rc;
     }
-    if (head_count == 0 || sti_item_time(sti_segment_item(seg, item_size, 0)) > g->time) {
-        while (i > 0 && times[i - 1] > g->time) {
+    if (head_count == 0 || sti_item_time(sti_segment_item(seg, item_size, 0)) >= g->time) {
+        while (i > 0 && times[i - 1] >= g->time) {
             i--;
         }
         i = i > 0 ? i - 1 : 0;

@@ -17,7 +17,8 @@ enum {
     V1_OVERHEAD = 28,
     V2_OVERHEAD = 36,
     INDEX_HEADER = 8,
-    LOG_HEADER = 8
+    TIME_STEP = 20, /* more than there are attempts */
+    TIME_DIP = 50
 };
 
 #define TIME_START ((stele_time)1700000000000000)
@@ -50,9 +51,9 @@ static size_t value_len(int64_t offset, uint64_t value)
 }
 
 /* Times rise, but for some that are earlier than the message before. */
-static stele_time time_of(int64_t offset)
+static stele_time time_of(int64_t offset, unsigned attempt)
 {
-    return TIME_START + offset * 10 - (offset % 5 == 3 ? 25 : 0);
+    return TIME_START + offset * TIME_STEP - (offset % 5 == 3 ? TIME_DIP : 0) + attempt;
 }
 
 void model_make(struct model_message *out, uint64_t value)
@@ -72,7 +73,7 @@ void model_make(struct model_message *out, uint64_t value)
         memset(out->value + len - len / 3, 0, len / 3);
     }
     out->message.offset = offset;
-    out->message.time = time_of(offset);
+    out->message.time = time_of(offset, value % MODEL_ATTEMPTS);
     out->message.key = offset % 7 == 6 ? stele_nil() : stele_str(out->key);
     out->message.value = len == 0 ? stele_nil() : stele_bytes_of(out->value, len);
 }
@@ -450,7 +451,7 @@ static int check_time(struct query *q, stele_time t)
     }
     for (; early < late; early++) {
         for (; tried <= offset_at(q->scan, early); tried++) {
-            stele_time own = q->m->offsets[tried].tried != 0 ? time_of(tried) : INT64_MIN;
+            stele_time own = q->m->offsets[tried].tried != 0 ? time_of(tried, MODEL_ATTEMPTS) : INT64_MIN;
 
             highest = own > highest ? own : highest;
         }
@@ -483,7 +484,7 @@ static int check_times(struct query *q)
         return rc == STELE_ENOINDEX ? 0 : model_wrong(q->why, "by time works without an index");
     }
     for (int64_t i = 0; i <= q->scan->next && result == 0; i++) {
-        result = check_time(q, TIME_START + i * 10 - (i % 2 == 0 ? 0 : 5));
+        result = check_time(q, TIME_START + i * TIME_STEP - (i % 2 == 0 ? 0 : TIME_STEP / 2));
     }
     return result;
 }
@@ -624,13 +625,30 @@ int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
     return highest;
 }
 
-/* A file of `a` that `b` has not, or not so; NULL for none. */
+uint64_t model_fingerprint(const struct sim_image *image, const char *dir)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        const struct sim_entry *e = &image->entries[i];
+
+        if (entry_in(image, i, dir) && strcmp(e->name, STI_LOCK_NAME) != 0) {
+            sum += sim_mix(sim_hash_name(e->name) + sim_mix(e->content->hash));
+        }
+    }
+    return sum;
+}
+
+/* A file of `a` that `b` has not, or not so; NULL for none. Side files may be missing: they are
+ * made when they are first needed. */
 static const char *first_missing(
-        const struct sim_image *a, const struct sim_image *b, const char *dir)
+        const struct sim_image *a, const struct sim_image *b, const char *dir, bool keys)
 {
     for (uint32_t i = 0; i < a->entry_count; i++) {
         const struct sim_entry *e = &a->entries[i];
-        bool same = !entry_in(a, i, dir) || strcmp(e->name, STI_LOCK_NAME) == 0;
+        int64_t base;
+        bool same = !entry_in(a, i, dir) || strcmp(e->name, STI_LOCK_NAME) == 0 ||
+                    (!keys && sti_name_parse(e->name, &base) == STI_NAME_KEYS);
 
         for (uint32_t j = 0; j < b->entry_count && !same; j++) {
             same = entry_in(b, j, dir) && strcmp(e->name, b->entries[j].name) == 0 &&
@@ -647,9 +665,9 @@ static const char *first_missing(
 int model_check_same(const struct sim_image *before, const struct sim_image *after,
         const char *dir, const char *who, const struct model_why *why)
 {
-    const char *name = first_missing(before, after, dir);
+    const char *name = first_missing(before, after, dir, true);
 
-    name = name != NULL ? name : first_missing(after, before, dir);
+    name = name != NULL ? name : first_missing(after, before, dir, false);
     return name == NULL ? 0 : model_wrong(why, "%s changed %s", who, name);
 }
 
@@ -661,7 +679,7 @@ int model_check_names(const struct sim_image *image, const char *dir, bool close
         int64_t base;
         enum sti_name_kind kind = sti_name_parse(name, &base);
         bool own = strcmp(name, STI_LOCK_NAME) == 0 || strcmp(name, STI_TAIL_NAME) == 0 ||
-                   (!closed && strcmp(name, STI_PREPARED_NAME) == 0);
+                   (!closed && strstr(name, ".prepared") != NULL);
 
         if (entry_in(image, i, dir) && !own && kind != STI_NAME_LOG && kind != STI_NAME_INDEX &&
                 kind != STI_NAME_KEYS && kind != STI_NAME_QUARANTINE) {

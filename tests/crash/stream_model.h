@@ -136,6 +136,9 @@ bool model_scans_equal(const struct model_scan *a, const struct model_scan *b);
 int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
         const struct model_config *config, const struct model *m);
 
+/* Of the names and contents of a directory, the lock file left out. */
+uint64_t model_fingerprint(const struct sim_image *image, const char *dir);
+
 /* The files of a directory, the lock file left out, are byte for byte as before. */
 int model_check_same(const struct sim_image *before, const struct sim_image *after,
         const char *dir, const char *who, const struct model_why *why);
