@@ -218,6 +218,7 @@ static stele_code check_index(struct check *c, const struct reading *r)
     struct sti_index_params header = r->files.params;
     const struct sti_loaded *f = &r->files;
     bool v1 = r->salvage.version == STELE_STREAM_V1;
+    struct sti_index_params detected;
     enum sti_index_kind kind;
     char name[STI_NAME_SIZE];
 
@@ -226,9 +227,15 @@ static stele_code check_index(struct check *c, const struct reading *r)
         return STELE_OK;
     }
     kind = sti_index_kind_of(f->index, f->index_len, f->base, &header);
-    if (c->tool.strict && !params_equal(f->params, c->guess.params)) {
+    if (c->tool.strict && kind == STI_INDEX_V1 &&
+            sti_index_detect(&c->tool.dir, f->base, &detected) &&
+            sti_index_item_size(detected) != f->index_len) {
+        header = detected;
+    }
+    if ((kind == STI_INDEX_V2 || kind == STI_INDEX_V1) && !params_equal(header, f->params)) {
         fault(c, name, kind == STI_INDEX_V2 ? 7 : 0, STELE_EMISMATCH,
-                "made with other index options than were given");
+                "made with other index options than %s",
+                c->tool.strict ? "were given" : "the other segments");
         return STELE_OK;
     }
     if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
@@ -350,7 +357,7 @@ static stele_code check_segment(struct check *c, int64_t base, int64_t limit)
         reading_free(&before);
         before = now;
         memset(&now, 0, sizeof now);
-        rc = sti_sleep_ms(PAUSE_MS, NULL, c->err);
+        rc = has_writer(c) ? sti_sleep_ms(PAUSE_MS, NULL, c->err) : STELE_OK;
         if (rc != STELE_OK) {
             break;
         }

@@ -390,9 +390,6 @@ static stele_code place_head(struct rewrite *r, struct sti_segment **unfit, stel
     sti_mutex_lock(&s->write_lock);
     sti_tail_hold(s);
     rc = sti_stream_writable(s, err);
-    if (rc == STELE_OK && s->tail.seg != r->seg) {
-        rc = STELE_END; /* It was sealed meanwhile. */
-    }
     /* With auto_sync, what is written and not synced yet is not to be seen, nor deleted. */
     if (rc == STELE_OK && sti_segment_count(r->seg) != r->seg->head->written) {
         rc = sti_tail_sync(s, err);
@@ -431,12 +428,21 @@ static void rewrite_end(struct rewrite *r, stele_code rc)
     sti_segment_unref(r->seg);
 }
 
+static bool is_tail(stele_stream *s, const struct sti_segment *seg)
+{
+    bool tail;
+
+    sti_mutex_lock(&s->write_lock);
+    tail = s->tail.seg == seg;
+    sti_mutex_unlock(&s->write_lock);
+    return tail;
+}
+
 static stele_code rewrite(stele_stream *s, struct sti_segment *seg, const stele_offsets *offsets,
         stele_deleted *deleted, struct sti_segment **unfit, stele_error *err)
 {
     struct rewrite r = {.s = s, .offsets = offsets, .seg = sti_segment_ref(seg)};
     stele_deleted own = {0};
-    bool head = seg->head != NULL;
     stele_code rc;
 
     r.deleted = deleted != NULL ? deleted : &own;
@@ -450,7 +456,9 @@ static stele_code rewrite(stele_stream *s, struct sti_segment *seg, const stele_
     rc = sti_segment_load(s, seg, err);
     r.version = s->opts.keep_rewrite_version ? seg->version : s->opts.new_segments;
     rc = rc != STELE_OK ? rc : copy(&r, sti_segment_count(seg), unfit, err);
-    if (rc == STELE_OK && head) {
+    /* No rollover comes between: those who need one wait (sti_work_pause()). A
+     * segment before the tail's is sealed, even if its index is in memory yet. */
+    if (rc == STELE_OK && is_tail(s, seg)) {
         rc = place_head(&r, unfit, err);
     } else if (rc == STELE_OK && r.gone > 0) {
         rc = place_sealed(&r, err);

@@ -47,33 +47,59 @@ void sti_tool_close(struct sti_tool *tool)
     sti_dir_close(&tool->dir);
 }
 
+/* What a segment's index tells of its parameters. *certain is false for an
+ * index of version 1 with one item: a longer item that was cut looks like it. */
+static stele_code params_of(struct sti_dir *dir, int64_t base, struct sti_index_params *params,
+        bool *found, bool *certain, stele_error *err)
+{
+    char name[STI_NAME_SIZE];
+    stele_file_stat st;
+    stele_code rc;
+
+    *found = sti_index_detect(dir, base, params);
+    *certain = false;
+    if (!*found) {
+        return STELE_OK;
+    }
+    sti_name_index(name, base);
+    rc = sti_dir_stat(dir, name, &st, err);
+    *certain = rc == STELE_OK && st.size != sti_index_item_size(*params);
+    return rc == STELE_ENOTFOUND ? STELE_OK : rc;
+}
+
 stele_code sti_params_guess_of(struct sti_params_guess *out, struct sti_dir *dir,
         const struct sti_bases *bases, const stele_stream_options *opts, bool strict,
         stele_error *err)
 {
     struct sti_index_params given = {.times = opts->time_index, .keys = opts->key_index};
-    struct sti_index_params found = given;
-    bool known = strict || given.times || given.keys;
+    struct sti_params_guess guess = {.params = given, .known = strict || given.times || given.keys};
+    size_t size = 0;
 
-    /* The newest settles what is not known: it is what a writer goes on with. */
     for (size_t i = 0; i < bases->count; i++) {
         struct sti_index_params params;
-        char name[STI_NAME_SIZE];
+        bool found;
+        bool certain;
+        stele_code rc = params_of(dir, bases->bases[i], &params, &found, &certain, err);
 
-        if (!sti_index_detect(dir, bases->bases[i], &params)) {
-            continue;
+        if (rc != STELE_OK) {
+            return rc;
         }
-        if (strict && (params.times != given.times || params.keys != given.keys)) {
+        if (strict && certain && (params.times != given.times || params.keys != given.keys)) {
+            char name[STI_NAME_SIZE];
+
             sti_name_index(name, bases->bases[i]);
             return sti_fail_at(err, STELE_EMISMATCH, name, -1,
                     "the index holds %s and %s, the options say otherwise",
                     params.times ? "times" : "no times", params.keys ? "keys" : "no keys");
         }
-        found = params;
-        known = true;
+        /* All segments have the same; damage only ever makes items look shorter. */
+        if (found && !strict && sti_index_item_size(params) >= size) {
+            size = sti_index_item_size(params);
+            guess.params = params;
+            guess.known = true;
+        }
     }
-    out->params = found;
-    out->known = known;
+    *out = guess;
     return STELE_OK;
 }
 
@@ -97,9 +123,6 @@ stele_code sti_loaded_read(struct sti_loaded *out, struct sti_dir *dir, int64_t 
     }
     files.params = guess->params;
     files.params_known = guess->known;
-    if (sti_index_detect(dir, base, &files.params)) {
-        files.params_known = true;
-    }
     *out = files;
     return STELE_OK;
 }

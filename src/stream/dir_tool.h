@@ -33,14 +33,14 @@ static inline int64_t sti_bases_limit(const struct sti_bases *bases, size_t i)
     return i + 1 < bases->count ? bases->bases[i + 1] : INT64_MAX;
 }
 
-/* The index parameters of a segment whose own files do not tell. */
+/* The index parameters of a stream: all its segments have the same. */
 struct sti_params_guess {
     struct sti_index_params params;
     bool known;
 };
 
-/* From the options, or from the other segments' files. STELE_EMISMATCH if
- * `strict` options differ from what a file tells. */
+/* From the files, and where they do not tell, from the options. With `strict`
+ * from the options: STELE_EMISMATCH if they differ from what a file tells. */
 stele_code sti_params_guess_of(struct sti_params_guess *out, struct sti_dir *dir,
         const struct sti_bases *bases, const stele_stream_options *opts, bool strict,
         stele_error *err);

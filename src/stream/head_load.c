@@ -370,7 +370,7 @@ static stele_code take_over(struct head_load *h, struct sti_segment **newest, st
 }
 
 stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
-        struct sti_segment **seg, int64_t *sealed, stele_error *err)
+        struct sti_segment **seg, int64_t *sealed, int64_t *next, stele_error *err)
 {
     struct head_load h = {.s = s, .floor = floor, .time = INT64_MIN};
     struct sti_segment *newest = NULL;
@@ -404,6 +404,6 @@ stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
         h.seg = newest;
     }
     *seg = h.seg;
-    atomic_store(&s->next, s->mode == STI_MODE_WRITER ? s->tail.next : h.floor);
+    *next = s->mode == STI_MODE_WRITER ? s->tail.next : h.floor;
     return STELE_OK;
 }

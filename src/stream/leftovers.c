@@ -160,7 +160,7 @@ static uint64_t count_sane(const struct items *items, int64_t base, bool v1)
         if (offset <= last || offset - last > OFFSET_STEP_MAX || position > POSITION_MAX) {
             break;
         }
-        if (i == 0 ? v1 && (offset != base || position != 0) : position <= place) {
+        if (i == 0 ? v1 && (offset != base || position != 0) : position < place + STI_V1_OVERHEAD) {
             break;
         }
         last = offset;
@@ -169,36 +169,41 @@ static uint64_t count_sane(const struct items *items, int64_t base, bool v1)
     return i;
 }
 
-static int64_t highest_of(struct items items, const uint8_t *data, uint64_t len, int64_t base,
-        size_t item_size, bool v1)
+/* How many items of that size are sane, and the last one's offset. */
+static uint64_t sane_items(const uint8_t *data, uint64_t len, int64_t base, size_t item_size,
+        bool v1, int64_t *highest)
 {
-    uint64_t sane;
+    struct items items = {.data = data, .count = len / item_size, .item_size = item_size};
+    uint64_t sane = count_sane(&items, base, v1);
 
-    items.data = data;
-    items.item_size = item_size;
-    items.count = len / item_size;
-    sane = count_sane(&items, base, v1);
-    return sane == 0 ? -1 : sti_item_offset(data + (sane - 1) * item_size);
+    if (sane > 0) {
+        *highest = sti_item_offset(data + (sane - 1) * item_size);
+    }
+    return sane;
 }
 
 int64_t sti_index_highest(const uint8_t *index, uint64_t len, int64_t base)
 {
     struct sti_index_params params = {0};
     enum sti_index_kind kind = sti_index_kind_of(index, len, base, &params);
-    struct items items = {0};
+    uint64_t covered = 0;
     int64_t highest = -1;
 
     if (kind == STI_INDEX_V2) {
-        return highest_of(items, index + STI_INDEX_HEADER_SIZE, len - STI_INDEX_HEADER_SIZE, base,
-                sti_index_item_size(params), false);
+        (void)sane_items(index + STI_INDEX_HEADER_SIZE, len - STI_INDEX_HEADER_SIZE, base,
+                sti_index_item_size(params), false, &highest);
+        return highest;
     }
-    /* Version 1 does not tell its parameters. With the wrong ones the chain
-     * of items breaks soon, since times and hashes are no places. */
+    /* Version 1 does not tell its parameters. With the wrong ones the chain of
+     * items breaks sooner, since times and hashes are no places: the size
+     * counts whose items go furthest. */
     for (size_t size = ITEM_MIN; kind == STI_INDEX_V1 && size <= STI_INDEX_ITEM_MAX;
             size += ITEM_STEP) {
-        int64_t found = highest_of(items, index, len, base, size, true);
+        int64_t found = -1;
+        uint64_t sane = sane_items(index, len, base, size, true, &found);
 
-        if (found > highest) {
+        if (sane * size > covered) {
+            covered = sane * size;
             highest = found;
         }
     }

@@ -105,7 +105,6 @@ static stele_code consume_by_key(stele_stream *s, struct sti_view *view, void *a
     struct by_key *k = arg;
     size_t item_size = sti_index_item_size(s->params);
     int64_t from = k->c.offset == STELE_OFFSET_OLDEST ? 0 : k->c.offset;
-    int64_t next = atomic_load_explicit(&s->next, memory_order_acquire);
 
     sti_messages_reset(k->c.out);
     for (size_t i = sti_view_find(view, from); i < view->count; i++) {
@@ -126,7 +125,7 @@ static stele_code consume_by_key(stele_stream *s, struct sti_view *view, void *a
             return rc;
         }
     }
-    return sti_consume_at_end(&k->c, next, err);
+    return sti_consume_at_end(s, view, &k->c);
 }
 
 stele_code stele_stream_consume_by_key(stele_stream *s, stele_bytes key, int64_t offset,
@@ -145,12 +144,7 @@ stele_code stele_stream_consume_by_key(stele_stream *s, stele_bytes key, int64_t
         return rc;
     }
     k.mask = sti_keys_mask(k.hash);
-    if (offset == STELE_OFFSET_NEWEST) {
-        sti_messages_reset(out);
-        k.c.next = atomic_load_explicit(&s->next, memory_order_acquire);
-    } else {
-        rc = sti_read_run(s, consume_by_key, &k, err);
-    }
+    rc = sti_consume_run(s, consume_by_key, &k, &k.c, err);
     sti_messages_trim(out);
     if (rc == STELE_OK && next_offset != NULL) {
         *next_offset = k.c.next;
@@ -262,31 +256,64 @@ stele_code stele_stream_offset_by_key(
 
 /* ---- The first message from a time on. ---- */
 
-/* The first index times of the sealed segments, made once a view. Segments
- * that cannot be read stand out of the way: INT64_MAX. */
-static stele_code first_times(
+/* For each segment but the last the latest index time of it and all before, made
+ * once a view. It never falls, also where an index was made again and starts
+ * from its own messages. A segment that cannot be read may reach as far as the
+ * next one begins, or, at the end, anywhere: INT64_MAX. */
+static stele_code read_last_times(
+        stele_stream *s, const struct sti_view *view, int64_t *times, stele_error *err)
+{
+    size_t item_size = sti_index_item_size(s->params);
+    int64_t top = INT64_MIN;
+    size_t known = 0;
+
+    for (size_t i = 0; i + 1 < view->count; i++) {
+        struct sti_segment *seg = view->segments[i];
+        stele_code rc = sti_segment_load(s, seg, err);
+        uint64_t count;
+
+        times[i] = INT64_MAX;
+        if (rc == STELE_ECORRUPT || rc == STELE_EVERSION) {
+            continue;
+        }
+        if (rc != STELE_OK) {
+            return rc;
+        }
+        count = sti_segment_count(seg);
+        if (count > 0) {
+            int64_t first = sti_item_time(sti_segment_item(seg, item_size, 0));
+            int64_t last = sti_item_time(sti_segment_item(seg, item_size, count - 1));
+
+            for (; known < i; known++) {
+                times[known] = top > first ? top : first;
+            }
+            top = known > 0 && times[known - 1] > top ? times[known - 1] : top;
+            top = last > top ? last : top;
+        } else if (known < i) {
+            continue;
+        }
+        times[i] = top;
+        known = i + 1;
+    }
+    return STELE_OK;
+}
+
+static stele_code last_times(
         stele_stream *s, struct sti_view *view, int64_t **out, stele_error *err)
 {
     int64_t *times = atomic_load_explicit(&view->times, memory_order_acquire);
-    size_t item_size = sti_index_item_size(s->params);
     int64_t *none = NULL;
+    stele_code rc;
 
     if (times == NULL) {
         times = sti_calloc(view->count, sizeof *times);
         if (times == NULL) {
             return sti_fail_memory(err, view->count * sizeof *times);
         }
-        for (size_t i = 0; i + 1 < view->count; i++) {
-            struct sti_segment *seg = view->segments[i];
-            stele_code rc = sti_segment_load(s, seg, err);
-
-            if (rc != STELE_OK) {
-                sti_free(times);
-                return rc;
-            }
-            times[i] = sti_segment_count(seg) > 0
-                               ? sti_item_time(sti_segment_item(seg, item_size, 0))
-                               : INT64_MAX;
+        rc = read_last_times(s, view, times, err);
+        if (rc != STELE_OK) {
+            sti_free(times);
+            return rc;
         }
         if (!atomic_compare_exchange_strong(&view->times, &none, times)) {
             sti_free(times);
@@ -295,6 +322,30 @@ static stele_code first_times(
     }
     *out = times;
     return STELE_OK;
+}
+
+/* The first segment that may hold the time; the head if no other does. */
+static size_t find_time(
+        const struct sti_view *view, const int64_t *times, size_t item_size, int64_t time)
+{
+    const struct sti_segment *head = view->segments[view->count - 1];
+    size_t low = 0;
+    size_t high = view->count - 1;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (times[middle] < time) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low + 1 < view->count && times[low] == INT64_MAX && sti_segment_count(head) > 0 &&
+            sti_item_time(sti_segment_item(head, item_size, 0)) < time) {
+        return view->count - 1;
+    }
+    return low;
 }
 
 /* The first item with this time or a later one, else the count. */
@@ -321,39 +372,29 @@ struct by_time {
     stele_messages *out;
 };
 
-/* The last segment whose first time is before the one asked for holds the
- * message, or ends before it: then it is the first of the next. (A first time
- * equal to it may be the last of the segment before, carried on.) */
 static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
         struct sti_segment **unfit, stele_error *err)
 {
     struct by_time *g = arg;
     size_t item_size = sti_index_item_size(s->params);
-    struct sti_segment *seg = view->segments[view->count - 1];
-    uint64_t head_count = sti_segment_count(seg);
-    size_t i = view->count - 1;
-    int64_t *times = NULL;
-    stele_code rc = first_times(s, view, &times, err);
+    int64_t *times;
+    stele_code rc = last_times(s, view, &times, err);
 
     if (rc != STELE_OK) {
         return rc;
     }
-    if (head_count == 0 || sti_item_time(sti_segment_item(seg, item_size, 0)) >= g->time) {
-        while (i > 0 && times[i - 1] >= g->time) {
-            i--;
-        }
-        i = i > 0 ? i - 1 : 0;
-    }
-    for (; i < view->count; i++) {
+    for (size_t i = find_time(view, times, item_size, g->time); i < view->count; i++) {
+        struct sti_segment *seg = view->segments[i];
+        uint64_t count;
         uint64_t ordinal;
 
-        seg = view->segments[i];
         rc = sti_segment_load(s, seg, err);
         if (rc != STELE_OK) {
             return rc;
         }
-        ordinal = lower_time(seg, item_size, sti_segment_count(seg), g->time);
-        if (ordinal < sti_segment_count(seg)) {
+        count = sti_segment_count(seg);
+        ordinal = lower_time(seg, item_size, count, g->time);
+        if (ordinal < count) {
             return sti_read_one(s, seg, ordinal, g->out, unfit, err);
         }
     }

@@ -190,7 +190,7 @@ static stele_code publish(stele_stream *s, int64_t expected, const stele_message
 
     sti_work_throttle(s);
     sti_mutex_lock(&s->write_lock);
-    while (count > 0 && s->work.way != STI_WORK_INLINE && is_full(s) && !sti_work_may_roll(s)) {
+    while (count > 0 && is_full(s) && !sti_work_may_roll(s)) {
         sti_mutex_unlock(&s->write_lock);
         sti_work_wait_to_roll(s);
         sti_mutex_lock(&s->write_lock);

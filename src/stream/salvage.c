@@ -180,6 +180,13 @@ static bool fits(const struct work *w, int64_t offset)
     return offset > w->scan.last && offset < w->scan.limit;
 }
 
+/* Further apart than this are neighbours only where deletions took millions of
+ * messages out of one segment; a flipped bit is likelier. */
+static bool is_far(const struct work *w, int64_t offset)
+{
+    return offset - w->scan.last > (int64_t)1 << 24;
+}
+
 /* The offset that a message of version 1 has in truth, or -1 if nothing
  * proves one. Its checksum holds. */
 static int64_t true_offset(struct work *w, uint64_t at, size_t size, const stele_message *message)
@@ -204,7 +211,8 @@ static int64_t true_offset(struct work *w, uint64_t at, size_t size, const stele
         other = sti_item_offset(item);
     }
     if (other >= 0 && fits(w, other) && (other < next || next <= w->scan.last) &&
-            (!own_fits || (w->current && other == w->scan.last + 1))) {
+            (!own_fits || (w->current && other == w->scan.last + 1) ||
+                    (w->current && is_far(w, own) && !is_far(w, other)))) {
         return other;
     }
     return own_fits ? own : -1;
@@ -257,7 +265,17 @@ static void note_offset(struct work *w, uint64_t at)
  * a torn one behind them were given. */
 static void note_tail(struct work *w, uint64_t at, uint64_t end)
 {
+    stele_message first;
+    size_t first_size;
+
     note_offset(w, at);
+    /* What has the form of a message up to the end was one, whatever its
+     * offset: at least the next one was given. */
+    if (sti_message_peek(w->scan.data + at, w->scan.len - at, w->scan.version, &first,
+                &first_size) == STI_MESSAGE_WHOLE &&
+            at + first_size == end && w->out->seen <= w->scan.last && fits(w, w->scan.last + 1)) {
+        w->out->seen = w->scan.last + 1;
+    }
     while (at < end) {
         stele_message message;
         size_t size;

@@ -167,8 +167,7 @@ struct sti_view {
     atomic_uint refs;
     size_t count; /* at least one: the last is the head */
     struct sti_segment **segments;
-    int64_t *_Atomic
-            times; /* first index time of each segment but the last; made when first asked */
+    int64_t *_Atomic times; /* latest index time up to each segment but the last; made when asked */
     int64_t bases[];
 };
 
@@ -356,6 +355,11 @@ void sti_tail_drop(stele_stream *s);
 /* work.c. Rolling over without waiting for a sync: under write_lock. */
 stele_code sti_work_init(stele_stream *s, stele_error *err);
 void sti_work_destroy(stele_stream *s);
+/* For tests, right after open: what the thread would do is done when somebody
+ * waits for it, or sti_work_once() is called (false: there was nothing). A run
+ * then depends on its input alone. */
+void sti_work_defer(stele_stream *s);
+bool sti_work_once(stele_stream *s);
 stele_code sti_work_roll(stele_stream *s, stele_error *err);
 /* Wait while too much is not sealed. Before write_lock is taken. */
 void sti_work_throttle(stele_stream *s);
@@ -385,9 +389,10 @@ stele_code sti_tail_adopt(
 
 /* head_load.c: read the newest segment, and cut what is torn. The next offset
  * will not be below `floor`. A writer's tail is open after it. *sealed is the
- * base of a segment that has become the one before the head, else -1. */
+ * base of a segment that has become the one before the head, else -1; *next
+ * is the offset of the next message. */
 stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
-        struct sti_segment **seg, int64_t *sealed, stele_error *err);
+        struct sti_segment **seg, int64_t *sealed, int64_t *next, stele_error *err);
 
 /* Which segments there are, and what a crash left beside them. */
 struct sti_found {

@@ -146,8 +146,8 @@ static void seal(stele_stream *s, struct sti_sealing *item)
     if (sti_tail_write_index(s, item->seg, item->end, item->count, NULL) != STELE_OK) {
         sti_env_log(&s->env, STELE_LOG_WARN, "%s: index of %s not written; it can be made again",
                 s->dir.path, item->log.name);
-        return;
     }
+    /* For want of memory the index in memory stays, which is as good. */
     (void)replace(s, item->seg, NULL);
 }
 
@@ -256,6 +256,23 @@ void sti_work_destroy(stele_stream *s)
     }
     sti_cond_destroy(&w->cond);
     sti_mutex_destroy(&s->work.lock);
+}
+
+void sti_work_defer(stele_stream *s)
+{
+    if (s->work.way == STI_WORK_THREAD) {
+        s->work.way = STI_WORK_DEFERRED;
+    }
+}
+
+bool sti_work_once(stele_stream *s)
+{
+    bool done;
+
+    sti_mutex_lock(&s->work.lock);
+    done = step(s);
+    sti_mutex_unlock(&s->work.lock);
+    return done;
 }
 
 void sti_work_throttle(stele_stream *s)

@@ -26,7 +26,9 @@ is "{\"segments\":$segments,\"migrated\":0}"
 stream 0 migrate log --to v1
 row segments "$segments"
 row migrated "$segments"
-content log | cmp -s - before || fail "there and back gives the same files"
+rm -f log/*.keys # these are made again when they are needed
+grep -v '\.keys$' before >files
+content log | cmp -s - files || fail "there and back gives the same files"
 stream 0 get log --key k3 -J
 json '.[0].offset == 297'
 tail -n 100 messages | publish log -J --rollover 3000 --format v2
@@ -57,13 +59,11 @@ stream 0 backup log deep/er/copy -J
 json '.[0].messages == 450'
 "$stele" stream consume log -J >dump
 "$stele" stream consume deep/er/copy -J | cmp -s - dump || fail "brought up to date"
-stream 8 backup log . -J
+seq 10 | publish other
+content other >before
+stream 8 backup log other -J
 json_error EEXIST
-[ -f dump ] || fail "what was there is still there"
-mkdir other
-echo hello >other/file
-stream 8 backup log other
-equal "untouched" hello "$(cat other/file)"
+content other | cmp -s - before || fail "another stream is left as it was"
 stream 1 backup nowhere copy2
 [ ! -e copy2 ] || fail "nothing is made for nothing"
 stream 2 backup log

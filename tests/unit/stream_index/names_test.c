@@ -29,7 +29,7 @@ static const struct {
         {"00000000000000000042.index.tmp", STI_NAME_LEFTOVER, 42},
         {"00000000000000000042.keys.tmp", STI_NAME_LEFTOVER, 42},
         {"00000000000000000042.log.quarantine.17.tmp", STI_NAME_LEFTOVER, 42},
-        {STI_PREPARED_NAME, STI_NAME_LEFTOVER, -1},
+        {"next.0.log.prepared", STI_NAME_LEFTOVER, -1},
         {STI_TAIL_NAME ".tmp", STI_NAME_LEFTOVER, -1},
 };
 
@@ -79,7 +79,7 @@ static const char *const others[] = {
         ZEROS ".index.recover",
         ZEROS ".log.migrate.1",
         ZEROS ".tmp",
-        STI_PREPARED_NAME ".1",
+        "next.0.log.prepared.1",
         "next.log",
 };
 
