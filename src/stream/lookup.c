@@ -377,7 +377,7 @@ static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
 {
     struct by_time *g = arg;
     size_t item_size = sti_index_item_size(s->params);
-    int64_t *times;
+    int64_t *times = NULL;
     stele_code rc = last_times(s, view, &times, err);
 
     if (rc != STELE_OK) {

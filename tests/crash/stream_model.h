@@ -22,7 +22,7 @@
 #define MODEL_TARGET "/backup"
 
 enum {
-    MODEL_OFFSETS = 256,   /* a workload's offsets are below */
+    MODEL_OFFSETS = 128,   /* a workload's offsets are below */
     MODEL_ATTEMPTS = 16,   /* and it tries each less often */
     MODEL_VALUE_MAX = 1024 /* bytes */
 };
