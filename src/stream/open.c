@@ -8,6 +8,7 @@
  * are first read.
  */
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "stream/bases.h"
 #include "stream/index_file.h"
@@ -393,6 +394,7 @@ stele_code stele_stream_open(
     if (rc != STELE_OK) {
         return sti_wrap(err, rc, "open stream %s", dir);
     }
+    sti_assert(s != NULL);
     rc = open_dir(s, dir, err);
     rc = rc != STELE_OK ? rc : prepare(s, dir, err);
     if (rc != STELE_OK) {
