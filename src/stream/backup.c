@@ -270,7 +270,7 @@ static stele_code put_index(struct backup *b, size_t i, stele_stream_version ver
     if (start > 0) {
         sti_index_header_put(bytes, b->source->params);
     }
-    if (items_len > 0) {
+    if (items != NULL && items_len > 0) {
         memcpy(bytes + start, items, items_len);
     }
     sti_name_recover(temporary, b->source->segments[i].base);
