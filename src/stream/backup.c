@@ -220,7 +220,8 @@ static stele_code same_file(
     *same = false;
     if (rc == STELE_OK && st.size == len) {
         rc = sti_stream_read_file(&b->dir, name, &old, &old_len, b->err);
-        *same = rc == STELE_OK && old_len == len && (len == 0 || memcmp(old, data, len) == 0);
+        *same = rc == STELE_OK && old_len == len &&
+                (len == 0 || (data != NULL && memcmp(old, data, len) == 0));
     }
     sti_free(old);
     return rc == STELE_ENOTFOUND ? STELE_OK : rc;

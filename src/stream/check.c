@@ -324,7 +324,10 @@ static stele_code read_segment(struct check *c, struct reading *r, int64_t base,
 
 static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-    return (a == NULL) == (b == NULL) && a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return a_len == b_len && memcmp(a, b, a_len) == 0;
 }
 
 static bool same_reading(const struct reading *a, const struct reading *b)
