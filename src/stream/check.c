@@ -214,42 +214,40 @@ static stele_code check_items(struct check *c, const struct reading *r, const ch
     return STELE_OK;
 }
 
-/* An index with the right parameters, judged by how it begins. */
-static stele_code check_kind(
+/* Whether the index was made with other parameters than the stream's. An
+ * index of version 1 tells them by its items, unless it is one item long. */
+static bool has_other_options(struct check *c, const struct sti_loaded *f, enum sti_index_kind kind,
+        struct sti_index_params header)
+{
+    struct sti_index_params detected;
+
+    if (kind == STI_INDEX_V2) {
+        return !params_equal(header, f->params);
+    }
+    return kind == STI_INDEX_V1 && c->tool.strict &&
+           sti_index_detect(&c->tool.dir, f->base, &detected) &&
+           sti_index_item_size(detected) != f->index_len && !params_equal(detected, f->params);
+}
+
+/* The index of a log that holds no message. */
+static void check_index_of_none(
         struct check *c, const struct reading *r, const char *name, enum sti_index_kind kind)
 {
-    const struct sti_loaded *f = &r->files;
-    bool v1 = r->salvage.version == STELE_STREAM_V1;
-
-    if (kind == STI_INDEX_VERSION) {
-        fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
-    } else if (r->salvage.messages == 0 && kind == STI_INDEX_EMPTY) {
-        return STELE_OK;
-    } else if (r->salvage.messages == 0 && (kind == STI_INDEX_V1 || kind == STI_INDEX_V2)) {
-        int64_t highest = sti_index_highest(f->index, f->index_len, f->base);
-
+    if (kind == STI_INDEX_V1 || kind == STI_INDEX_V2) {
         fault(c, name, -1, STELE_ECORRUPT,
-                "items up to offset %" PRId64 ", and the log holds no messages", highest);
-    } else if (f->index_len == 0 || kind == STI_INDEX_EMPTY) {
-        if (!has_writer(c)) {
-            fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
-        }
-    } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
+                "items up to offset %" PRId64 ", and the log holds no messages",
+                sti_index_highest(r->files.index, r->files.index_len, r->files.base));
+    } else if (kind != STI_INDEX_EMPTY) {
         fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
-    } else if (v1) {
-        return check_items(c, r, name, f->index, f->index_len);
-    } else {
-        return check_items(
-                c, r, name, f->index + STI_INDEX_HEADER_SIZE, f->index_len - STI_INDEX_HEADER_SIZE);
     }
-    return STELE_OK;
 }
 
 static stele_code check_index(struct check *c, const struct reading *r)
 {
     struct sti_index_params header = r->files.params;
     const struct sti_loaded *f = &r->files;
-    struct sti_index_params detected;
+    bool v1 = r->salvage.version == STELE_STREAM_V1;
+    size_t start = v1 ? 0 : STI_INDEX_HEADER_SIZE;
     enum sti_index_kind kind;
     char name[STI_NAME_SIZE];
 
@@ -258,21 +256,26 @@ static stele_code check_index(struct check *c, const struct reading *r)
         return STELE_OK;
     }
     kind = sti_index_kind_of(f->index, f->index_len, f->base, &header);
-    if (c->tool.strict && kind == STI_INDEX_V1 &&
-            sti_index_detect(&c->tool.dir, f->base, &detected) &&
-            sti_index_item_size(detected) != f->index_len) {
-        header = detected;
-    }
-    if ((kind == STI_INDEX_V2 || kind == STI_INDEX_V1) && !params_equal(header, f->params)) {
+    if (has_other_options(c, f, kind, header)) {
         fault(c, name, kind == STI_INDEX_V2 ? 7 : 0, STELE_EMISMATCH,
                 "made with other index options than %s",
                 c->tool.strict ? "were given" : "the other segments");
-        return STELE_OK;
-    }
-    if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
+    } else if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
         return STELE_OK; /* made again at open */
+    } else if (kind == STI_INDEX_VERSION) {
+        fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
+    } else if (r->salvage.messages == 0) {
+        check_index_of_none(c, r, name, kind);
+    } else if (kind == STI_INDEX_EMPTY) {
+        if (!has_writer(c)) {
+            fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
+        }
+    } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
+        fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
+    } else {
+        return check_items(c, r, name, f->index + start, f->index_len - start);
     }
-    return check_kind(c, r, name, kind);
+    return STELE_OK;
 }
 
 /* A side file that is not of this log and index is stale, which is harmless.
