@@ -415,6 +415,8 @@ static stele_code place_head(struct rewrite *r, struct sti_segment **unfit, stel
         rc = r->out.raw != NULL && !r->last_gone ? replace_head(r, err) : leave_head(r, err);
         if (rc == STELE_OK) {
             atomic_store(&s->durable, s->tail.next);
+            /* The head begins elsewhere, and all before it was sealed when this began. */
+            atomic_store(&s->work.sealed, s->tail.seg->base);
         }
     }
     sti_tail_release(s);
@@ -471,6 +473,9 @@ static stele_code rewrite(stele_stream *s, struct sti_segment *seg, const stele_
      * segment before the tail's is sealed, even if its index is in memory yet. */
     if (rc == STELE_OK && is_tail(s, seg)) {
         rc = place_head(&r, unfit, err);
+    } else if (rc == STELE_OK && seg->head != NULL && s->work.way == STI_WORK_INLINE) {
+        /* Publishers seal by themselves, and this one was: what was copied may not be all. */
+        rc = STELE_END;
     } else if (rc == STELE_OK && r.gone > 0) {
         rc = place_sealed(&r, err);
     }
