@@ -473,9 +473,6 @@ static stele_code rewrite(stele_stream *s, struct sti_segment *seg, const stele_
      * segment before the tail's is sealed, even if its index is in memory yet. */
     if (rc == STELE_OK && is_tail(s, seg)) {
         rc = place_head(&r, unfit, err);
-    } else if (rc == STELE_OK && seg->head != NULL && s->work.way == STI_WORK_INLINE) {
-        /* Publishers seal by themselves, and this one was: what was copied may not be all. */
-        rc = STELE_END;
     } else if (rc == STELE_OK && r.gone > 0) {
         rc = place_sealed(&r, err);
     }
