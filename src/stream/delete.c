@@ -375,7 +375,7 @@ static stele_code leave_head(struct rewrite *r, stele_error *err)
 
     rc = rc != STELE_OK ? rc : sti_tail_segment(s, s->tail.next, &seg, err);
     rc = rc != STELE_OK ? rc : sti_tail_view(s, sealed, seg, &view, err);
-    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, err);
+    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     if (rc == STELE_OK && !STI_MUTANT(NEW_HEAD_NOT_DURABLE)) {
         rc = sti_tail_sync(s, err);
     }

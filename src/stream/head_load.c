@@ -306,7 +306,7 @@ static stele_code move_on(struct head_load *h, struct sti_segment **newest, stel
     char name[STI_NAME_SIZE];
     stele_code rc = sti_tail_segment(s, h->floor, &seg, err);
 
-    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, err);
+    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
     if (rc != STELE_OK) {
         sti_segment_unref(seg);

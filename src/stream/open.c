@@ -272,7 +272,7 @@ stele_code sti_stream_build(
     } else {
         rc = sti_tail_segment(s, floor, &head, err);
         if (rc == STELE_OK && s->mode == STI_MODE_WRITER) {
-            rc = sti_tail_create(s, head, err);
+            rc = sti_tail_create(s, head, true, err);
             /* The stream itself is durable when open returns. */
             rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
         }
