@@ -419,6 +419,8 @@ static stele_code place_head(struct rewrite *r, struct sti_segment **unfit, stel
         rc = r->out.raw != NULL && !r->last_gone ? replace_head(r, err) : leave_head(r, err);
         if (rc == STELE_OK) {
             atomic_store(&s->durable, s->tail.next);
+            /* The head begins elsewhere, and all before it was sealed when this began. */
+            atomic_store(&s->work.sealed, s->tail.seg->base);
         }
     }
     sti_tail_release(s);

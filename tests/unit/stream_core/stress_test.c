@@ -342,7 +342,7 @@ static void *run_reader(void *arg)
     return NULL;
 }
 
-static void get_by_key(struct member *r, stele_messages *ms, int64_t newest[WRITERS][KEYS])
+static void get_by_key(struct member *r, stele_messages *ms)
 {
     struct stress *st = r->st;
     unsigned writer = 1 + (unsigned)(draw(r) % (WRITERS - 1));
@@ -366,16 +366,12 @@ static void get_by_key(struct member *r, stele_messages *ms, int64_t newest[WRIT
     if (got_writer != writer || number % KEYS != k) {
         complain(st, "get by key %s: %" PRIu32 " of writer %u", t.key, number, got_writer);
     }
-    /* Older than before: only if the newer one was deleted, which trims and
-     * compactions do not do, but the deleter does. */
-    newest[writer][k] = number;
 }
 
 static void *run_finder(void *arg)
 {
     struct member *r = arg;
     struct stress *st = r->st;
-    int64_t newest[WRITERS][KEYS] = {{0}};
     stele_messages *ms = NULL;
     stele_error err;
 
@@ -388,7 +384,7 @@ static void *run_finder(void *arg)
         uint32_t number;
         stele_code rc;
 
-        get_by_key(r, ms, newest);
+        get_by_key(r, ms);
         rc = stele_stream_get_by_time(st->s, time, ms, &err);
         if (rc == STELE_OK) {
             (void)judge(st, stele_messages_at(ms, 0), &writer, &number);
