@@ -62,7 +62,12 @@ static stele_code open_log(struct head_load *h, stele_error *err)
     }
     h->size = st.size;
     h->seg->file_id = st.id;
-    return sti_map_file(&h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
+    rc = sti_map_file(
+            &h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
+    if (rc == STELE_OK) {
+        h->size = h->map->len;
+    }
+    return rc;
 }
 
 static stele_code judge_kind(struct head_load *h, enum sti_log_kind *kind, stele_error *err)

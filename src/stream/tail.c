@@ -467,4 +467,5 @@ void sti_tail_drop(stele_stream *s)
     sti_free(s->tail.buffer);
     s->tail.seg = NULL;
     s->tail.buffer = NULL;
+    s->tail.buffer_len = 0;
 }
