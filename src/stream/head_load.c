@@ -62,8 +62,7 @@ static stele_code open_log(struct head_load *h, stele_error *err)
     }
     h->size = st.size;
     h->seg->file_id = st.id;
-    rc = sti_map_file(
-            &h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
+    rc = sti_map_file(&h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
     if (rc == STELE_OK) {
         h->size = h->map->len;
     }
