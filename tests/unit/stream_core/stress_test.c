@@ -239,14 +239,18 @@ static void follow_on(struct stress *st, struct follow *f, const stele_message *
     if (!judge(st, m, &writer, &number)) {
         return;
     }
+    if (!whole) {
+        f->next[0] = -1; /* until the first writer's next one */
+    }
     if (m->offset <= f->offset) {
         complain(st, "offset %" PRId64 " after %" PRId64, m->offset, f->offset);
     }
-    if (number < f->next[writer] ||
-            (writer == 0 && whole && f->next[0] >= 0 && number != f->next[0])) {
+    if (number < f->next[writer] || (writer == 0 && f->next[0] >= 0 && number != f->next[0])) {
         complain(st,
-                "%s: offset %" PRId64 ": %" PRIu32 " of writer %u where %" PRId64 " was expected",
-                f->who, m->offset, number, writer, f->next[writer]);
+                "%s: offset %" PRId64 ": %" PRIu32 " of writer %u where %" PRId64
+                " was expected, after offset %" PRId64 "; trimmed up to %" PRId64,
+                f->who, m->offset, number, writer, f->next[writer], f->offset,
+                atomic_load(&st->floor));
     }
     f->offset = m->offset;
     f->next[writer] = (int64_t)number + 1;
