@@ -6,7 +6,8 @@
  * is being written, a log that was replaced when its index was not yet. A
  * segment with faults is therefore read again, and its faults count once two
  * readings in a row gave the same bytes. What only a writer that lives
- * leaves for long (an index behind its log, an old log beside the new one)
+ * leaves for long (an index behind its log, which it writes when the segment
+ * is sealed, in its own time; an old log beside the new one)
  * counts if there is none: then, and only then, its lock is tried.
  */
 #include <stele/stream.h>
@@ -204,7 +205,7 @@ static stele_code check_items(struct check *c, const struct reading *r, const ch
                 "items for offsets %" PRId64 " to %" PRId64 ", which the log does not hold",
                 sti_item_offset(items + wrong * item_size),
                 sti_item_offset(items + (count - 1) * item_size));
-    } else if (wrong < built.count && !(r->limit == INT64_MAX && has_writer(c))) {
+    } else if (wrong < built.count && !has_writer(c)) {
         fault(c, name, (int64_t)(start + wrong * item_size), STELE_ECORRUPT,
                 "ends before the item of offset %" PRId64,
                 sti_item_offset(built.data + wrong * item_size));
@@ -213,11 +214,41 @@ static stele_code check_items(struct check *c, const struct reading *r, const ch
     return STELE_OK;
 }
 
+/* An index with the right parameters, judged by how it begins. */
+static stele_code check_kind(
+        struct check *c, const struct reading *r, const char *name, enum sti_index_kind kind)
+{
+    const struct sti_loaded *f = &r->files;
+    bool v1 = r->salvage.version == STELE_STREAM_V1;
+
+    if (kind == STI_INDEX_VERSION) {
+        fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
+    } else if (r->salvage.messages == 0 && kind == STI_INDEX_EMPTY) {
+        return STELE_OK;
+    } else if (r->salvage.messages == 0 && (kind == STI_INDEX_V1 || kind == STI_INDEX_V2)) {
+        int64_t highest = sti_index_highest(f->index, f->index_len, f->base);
+
+        fault(c, name, -1, STELE_ECORRUPT,
+                "items up to offset %" PRId64 ", and the log holds no messages", highest);
+    } else if (f->index_len == 0 || kind == STI_INDEX_EMPTY) {
+        if (!has_writer(c)) {
+            fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
+        }
+    } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
+        fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
+    } else if (v1) {
+        return check_items(c, r, name, f->index, f->index_len);
+    } else {
+        return check_items(
+                c, r, name, f->index + STI_INDEX_HEADER_SIZE, f->index_len - STI_INDEX_HEADER_SIZE);
+    }
+    return STELE_OK;
+}
+
 static stele_code check_index(struct check *c, const struct reading *r)
 {
     struct sti_index_params header = r->files.params;
     const struct sti_loaded *f = &r->files;
-    bool v1 = r->salvage.version == STELE_STREAM_V1;
     struct sti_index_params detected;
     enum sti_index_kind kind;
     char name[STI_NAME_SIZE];
@@ -241,28 +272,7 @@ static stele_code check_index(struct check *c, const struct reading *r)
     if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
         return STELE_OK; /* made again at open */
     }
-    if (kind == STI_INDEX_VERSION) {
-        fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
-    } else if (r->salvage.messages == 0 && kind == STI_INDEX_EMPTY) {
-        return STELE_OK;
-    } else if (r->salvage.messages == 0 && (kind == STI_INDEX_V1 || kind == STI_INDEX_V2)) {
-        int64_t highest = sti_index_highest(f->index, f->index_len, f->base);
-
-        fault(c, name, -1, STELE_ECORRUPT,
-                "items up to offset %" PRId64 ", and the log holds no messages", highest);
-    } else if (f->index_len == 0 || kind == STI_INDEX_EMPTY) {
-        if (!(r->limit == INT64_MAX && has_writer(c))) {
-            fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
-        }
-    } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
-        fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
-    } else if (v1) {
-        return check_items(c, r, name, f->index, f->index_len);
-    } else {
-        return check_items(
-                c, r, name, f->index + STI_INDEX_HEADER_SIZE, f->index_len - STI_INDEX_HEADER_SIZE);
-    }
-    return STELE_OK;
+    return check_kind(c, r, name, kind);
 }
 
 /* A side file that is not of this log and index is stale, which is harmless.
@@ -311,7 +321,10 @@ static stele_code read_segment(struct check *c, struct reading *r, int64_t base,
 
 static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-    return (a == NULL) == (b == NULL) && a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return a_len == b_len && memcmp(a, b, a_len) == 0;
 }
 
 static bool same_reading(const struct reading *a, const struct reading *b)

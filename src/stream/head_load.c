@@ -13,12 +13,13 @@
  * Offsets that were given once are not given again, even if their messages
  * are gone: the highest that stands in a damaged header or in the index file
  * counts. Then a new segment, which has the next offset in its name, comes
- * first, durably, and the cut after it.
+ * first, durably, and the cut after it; the marker (marker.h) tells of a crash between.
  */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/mutant.h"
 #include "stream/index_file.h"
+#include "stream/marker.h"
 #include "stream/quarantine.h"
 #include "stream/state.h"
 
@@ -164,6 +165,16 @@ static void compare_index(struct head_load *h, const uint8_t *items, uint64_t co
     }
 }
 
+/* A side file that does not vouch for the index would make readers distrust it. */
+static bool keys_agree(const struct head_load *h, const uint8_t *index, size_t len)
+{
+    struct sti_keys keys = {0};
+    stele_code rc = sti_keys_open(&keys, &h->s->dir, h->seg->base, h->end, index, len, NULL);
+
+    sti_keys_close(&keys);
+    return rc == STELE_OK || rc == STELE_ENOTFOUND;
+}
+
 /* The index file says which options the stream was made with, which offsets
  * were given, and whether it can stay as it is. */
 static stele_code look_at_index(struct head_load *h, stele_error *err)
@@ -199,8 +210,9 @@ static stele_code look_at_index(struct head_load *h, stele_error *err)
         rc = sti_fail_at(err, STELE_EMISMATCH, name, -1, "made with other index options");
     } else if (verdict == STI_INDEX_FITS) {
         compare_index(h, items, count);
-        h->index_right =
-                h->index_right && (kind == STI_INDEX_V1) == (h->seg->version == STELE_STREAM_V1);
+        h->index_right = h->index_right &&
+                         (kind == STI_INDEX_V1) == (h->seg->version == STELE_STREAM_V1) &&
+                         keys_agree(h, data, len);
     } else if ((kind == STI_INDEX_V1 || kind == STI_INDEX_V2) && len > start) {
         int64_t seen = seen_in_index(h, data + start, (len - start) / item_size, item_size);
 
@@ -233,17 +245,17 @@ static stele_code scan_log(struct head_load *h, stele_error *err)
     }
     sti_scan_begin(&scan, h->map->data, h->size, kind, h->seg->base, INT64_MAX);
     if (!h->has_header) {
-        scan.at = 0;
         h->end = 0;
         h->next = h->seg->base;
     } else {
         rc = read_messages(h, &scan, err);
     }
-    if (rc == STELE_OK && scan.seen >= h->floor) {
-        h->floor = scan.seen + 1;
-    }
     if (rc == STELE_OK) {
+        int64_t seen;
+
         h->rest = measure_rest(h);
+        seen = h->rest > 0 ? sti_scan_highest(&scan) : scan.seen;
+        h->floor = seen >= h->floor ? seen + 1 : h->floor;
         rc = look_at_index(h, err);
     }
     if (rc == STELE_OK && h->next > h->floor) {
@@ -306,7 +318,10 @@ static stele_code move_on(struct head_load *h, struct sti_segment **newest, stel
     char name[STI_NAME_SIZE];
     stele_code rc = sti_tail_segment(s, h->floor, &seg, err);
 
-    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, err);
+    /* Until the cut is done, the old segment is one before the newest, and torn: this says
+     * whose doing that is. */
+    rc = rc != STELE_OK ? rc : sti_marker_write(&s->dir, h->seg->base, err);
+    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
     if (rc != STELE_OK) {
         sti_segment_unref(seg);
@@ -355,7 +370,7 @@ static stele_code take_over(struct head_load *h, struct sti_segment **newest, st
 }
 
 stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
-        struct sti_segment **seg, int64_t *sealed, stele_error *err)
+        struct sti_segment **seg, int64_t *sealed, int64_t *next, stele_error *err)
 {
     struct head_load h = {.s = s, .floor = floor, .time = INT64_MIN};
     struct sti_segment *newest = NULL;
@@ -389,6 +404,6 @@ stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
         h.seg = newest;
     }
     *seg = h.seg;
-    atomic_store(&s->next, s->mode == STI_MODE_WRITER ? s->tail.next : h.floor);
+    *next = s->mode == STI_MODE_WRITER ? s->tail.next : h.floor;
     return STELE_OK;
 }

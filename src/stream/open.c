@@ -8,6 +8,7 @@
  * are first read.
  */
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "stream/bases.h"
 #include "stream/index_file.h"
@@ -262,22 +263,28 @@ stele_code sti_stream_build(
 {
     struct sti_segment *head = NULL;
     int64_t sealed = -1;
+    int64_t next = floor;
     stele_code rc;
 
     s->on_disk = list->count > 0;
     if (list->count > 0) {
-        rc = sti_stream_load_head(s, list->bases[list->count - 1], floor, &head, &sealed, err);
+        rc = sti_stream_load_head(
+                s, list->bases[list->count - 1], floor, &head, &sealed, &next, err);
     } else {
         rc = sti_tail_segment(s, floor, &head, err);
         if (rc == STELE_OK && s->mode == STI_MODE_WRITER) {
-            rc = sti_tail_create(s, head, err);
+            rc = sti_tail_create(s, head, true, err);
             /* The stream itself is durable when open returns. */
             rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
         }
-        atomic_store(&s->next, floor);
     }
     rc = rc != STELE_OK ? rc : make_view(s, list, head, sealed, err);
     sti_segment_unref(head);
+    /* After the view, for readers of a live handle; and what was seen once is
+     * not to be seen again under another offset. */
+    if (rc == STELE_OK && next > atomic_load(&s->next)) {
+        atomic_store_explicit(&s->next, next, memory_order_release);
+    }
     return rc;
 }
 
@@ -387,6 +394,7 @@ stele_code stele_stream_open(
     if (rc != STELE_OK) {
         return sti_wrap(err, rc, "open stream %s", dir);
     }
+    sti_assert(s != NULL);
     rc = open_dir(s, dir, err);
     rc = rc != STELE_OK ? rc : prepare(s, dir, err);
     if (rc != STELE_OK) {

@@ -546,6 +546,7 @@ stele_code sti_stream_reindex(stele_stream *s, struct sti_segment *seg, stele_er
     if (rc != STELE_OK) {
         return rc;
     }
+    sti_assert(fresh != NULL);
     fresh->rebuilt = true;
     fresh->file_id = seg->file_id;
     sti_mutex_lock(&s->write_lock);
