@@ -241,12 +241,14 @@ static void deleting_free(struct stream_run *r, struct deleting *d)
 static stele_code delete_once(struct stream_run *r, int64_t from, int64_t to, int64_t step)
 {
     struct deleting d;
+    int64_t next = 0;
     stele_code rc = deleting_new(&d);
 
     if (rc != STELE_OK) {
         return rc;
     }
-    for (int64_t i = from; i <= to && rc == STELE_OK; i += step) {
+    rc = stele_stream_next_offset(r->s, &next, &r->err);
+    for (int64_t i = from; i <= to && i < next && rc == STELE_OK; i += step) {
         rc = stele_offsets_add(d.asked, i, NULL);
     }
     note_offsets(r, SIM_INTENT, d.asked);
