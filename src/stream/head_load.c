@@ -63,7 +63,11 @@ static stele_code open_log(struct head_load *h, stele_error *err)
     }
     h->size = st.size;
     h->seg->file_id = st.id;
-    return sti_map_file(&h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
+    rc = sti_map_file(&h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
+    if (rc == STELE_OK) {
+        h->size = h->map->len;
+    }
+    return rc;
 }
 
 static stele_code judge_kind(struct head_load *h, enum sti_log_kind *kind, stele_error *err)
@@ -328,7 +332,7 @@ static stele_code move_on(struct head_load *h, struct sti_segment **newest, stel
     /* Until the cut is done, the old segment is one before the newest, and torn: this says
      * whose doing that is. */
     rc = rc != STELE_OK ? rc : sti_marker_write(&s->dir, h->seg->base, err);
-    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, err);
+    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
     if (rc != STELE_OK) {
         sti_segment_unref(seg);

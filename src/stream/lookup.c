@@ -245,7 +245,7 @@ stele_code stele_stream_offset_by_key(
         return sti_fail(err, STELE_EINVAL, "no place for the offset");
     }
     rc = stele_stream_get_by_key(s, key, &ms, err);
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && ms.count == 1) {
         *offset = ms.items[0].offset;
     }
     stele_messages_clear(&ms);
@@ -429,7 +429,7 @@ stele_code stele_stream_offset_by_time(
         return sti_fail(err, STELE_EINVAL, "no place for the offset");
     }
     rc = stele_stream_get_by_time(s, start, &ms, err);
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && ms.count == 1) {
         *offset = ms.items[0].offset;
         if (time != NULL) {
             *time = ms.items[0].time;

@@ -134,6 +134,7 @@ static stele_code add_piece(struct work *w, struct sti_piece piece)
         out->pieces = grown;
         out->capacity = capacity;
     }
+    sti_assert(out->pieces != NULL);
     out->pieces[out->count++] = piece;
     return STELE_OK;
 }

@@ -42,6 +42,7 @@ stele_code sti_map_file(struct sti_map **out, struct sti_file *f, size_t len, bo
         bool into_memory, stele_error *err)
 {
     void *data = NULL;
+    size_t got = 0;
     stele_code rc;
 
     if (into_memory || len == 0) {
@@ -50,8 +51,10 @@ stele_code sti_map_file(struct sti_map **out, struct sti_file *f, size_t len, bo
         if (memory == NULL) {
             return sti_fail_memory(err, len);
         }
-        rc = sti_file_read(f, 0, memory, len, err);
-        rc = rc != STELE_OK ? rc : sti_map_memory(out, memory, len, err);
+        /* The file may have been cut since its size was asked for: beside a
+         * writer in another process. */
+        rc = sti_file_read_some(f, 0, memory, len, &got, err);
+        rc = rc != STELE_OK ? rc : sti_map_memory(out, memory, got, err);
         if (rc != STELE_OK) {
             sti_free(memory);
         }

@@ -335,7 +335,8 @@ stele_code sti_tail_files(stele_stream *s, int64_t base, stele_error *err);
 /* A head without messages, in memory; then its files, and the tail moves there. */
 stele_code sti_tail_segment(
         stele_stream *s, int64_t base, struct sti_segment **out, stele_error *err);
-stele_code sti_tail_create(stele_stream *s, struct sti_segment *seg, stele_error *err);
+stele_code sti_tail_create(
+        stele_stream *s, struct sti_segment *seg, bool with_index, stele_error *err);
 stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err);
 stele_code sti_tail_roll(stele_stream *s, stele_error *err);
 stele_code sti_tail_sync(stele_stream *s, stele_error *err);
@@ -401,8 +402,8 @@ struct sti_found {
     struct sti_bases bases;
 };
 
-stele_code sti_stream_look(stele_stream *s, struct sti_found *found, bool stats, stele_error *err);
-void sti_found_free(struct sti_found *found); /* and back to zeros */
+stele_code sti_stream_look(stele_stream *s, struct sti_found *f, bool stats, stele_error *err);
+void sti_found_free(struct sti_found *f); /* and back to zeros */
 
 /* Load the newest segment, and put the view in force. */
 stele_code sti_stream_build(

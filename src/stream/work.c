@@ -454,7 +454,7 @@ static stele_code move_tail(
         rc = sti_tail_adopt(s, seg, &p, err);
         drop_prepared(&p);
     } else {
-        rc = sti_tail_create(s, seg, err);
+        rc = sti_tail_create(s, seg, false, err);
     }
     if (rc != STELE_OK) {
         t->log = item->log;

@@ -70,8 +70,7 @@ static int scan_and_judge(struct check *c, stele_stream *s, struct model_scan *s
     int result = model_read(s, &c->model, scan, &c->why);
 
     result = result != 0 ? result : model_check_kept(&c->model, scan, &c->why);
-    return result != 0 ? result
-                       : model_check_queries(s, c->config, &c->model, scan, &c->why);
+    return result != 0 ? result : model_check_queries(s, c->config, &c->model, scan, &c->why);
 }
 
 /* ---- Readers. ---- */
@@ -97,8 +96,9 @@ static int look(struct check *c, bool live, struct model_scan *scan, bool *looke
     options.live = live;
     rc = stele_stream_open(&s, MODEL_DIR, &options, &err);
     if (rc != STELE_OK) {
-        return not_there(c, rc) ? 0
-                                : model_failed(&c->why, live ? "open live" : "open to read", rc, &err);
+        return not_there(c, rc)
+                       ? 0
+                       : model_failed(&c->why, live ? "open live" : "open to read", rc, &err);
     }
     *looked = true;
     return close_after(c, s, scan_and_judge(c, s, scan));
@@ -170,8 +170,8 @@ static int publish_more(struct check *c, stele_stream *s)
         return model_failed(&c->why, "sync after a crash", rc, &err);
     }
     if (durable != offset + 1) {
-        return model_wrong(&c->why, "sync makes %" PRId64 " durable, not %" PRId64, durable,
-                offset + 1);
+        return model_wrong(
+                &c->why, "sync makes %" PRId64 " durable, not %" PRId64, durable, offset + 1);
     }
     note(c, SIM_ACK, MODEL_DURABLE, (uint64_t)durable);
     return 0;
@@ -213,9 +213,8 @@ static int judge_writer(struct check *c, stele_stream *s, const struct model_sca
         return result;
     }
     if (c->scan.next <= c->highest) {
-        return model_wrong(&c->why,
-                "the next offset is %" PRId64 ", and the files showed %" PRId64, c->scan.next,
-                c->highest);
+        return model_wrong(&c->why, "the next offset is %" PRId64 ", and the files showed %" PRId64,
+                c->scan.next, c->highest);
     }
     if (seen != NULL && !model_scans_equal(seen, &c->scan)) {
         return model_wrong(&c->why, "a reader saw other messages than the writer finds");

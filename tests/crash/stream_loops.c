@@ -15,9 +15,9 @@
 #include <stdlib.h>
 
 enum {
-    QUICK_STEP = 5,         /* each n-th workload */
-    QUICK_STRIDE = 3,       /* each n-th call */
-    QUICK_RECOVERY = 29     /* of recovery, which is run from many places */
+    QUICK_STEP = 5,     /* each n-th workload */
+    QUICK_STRIDE = 3,   /* each n-th call */
+    QUICK_RECOVERY = 29 /* of recovery, which is run from many places */
 };
 
 struct totals {

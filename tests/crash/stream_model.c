@@ -37,7 +37,7 @@ void model_options(
     options->new_segments = config->version;
     options->keep_rewrite_version = config->keep_version;
     options->eager_migrate = config->eager_migrate;
-    options->no_background = true;
+    options->no_background = !config->deferred;
 }
 
 /* ---- Messages. ---- */
@@ -206,8 +206,8 @@ static int take_messages(const stele_messages *ms, const struct model *m, struct
     return 0;
 }
 
-int model_read(stele_stream *s, const struct model *m, struct model_scan *out,
-        const struct model_why *why)
+int model_read(
+        stele_stream *s, const struct model *m, struct model_scan *out, const struct model_why *why)
 {
     int64_t at = STELE_OFFSET_OLDEST;
     stele_messages *ms;
@@ -340,9 +340,9 @@ static int check_get(struct query *q)
 
     for (int64_t offset = 0; offset <= scan->next; offset++) {
         bool there = i < scan->count && offset_at(scan, i) == offset;
-        stele_code expected = there                                      ? STELE_OK
+        stele_code expected = there                                    ? STELE_OK
                               : offset < scan->next && scan->count > 0 ? STELE_ENOTFOUND
-                                                                         : STELE_EOFFSET;
+                                                                       : STELE_EOFFSET;
 
         rc = stele_stream_get(q->s, offset, q->ms, &q->err);
         if (scan->count == 0 && rc == STELE_ENOTFOUND) {
@@ -361,8 +361,8 @@ static int check_get(struct query *q)
         return result;
     }
     rc = stele_stream_get(q->s, STELE_OFFSET_NEWEST, q->ms, &q->err);
-    return expect_message(q, "get", STELE_OFFSET_NEWEST, rc, scan->count > 0 ? STELE_OK : empty,
-            scan->count - 1);
+    return expect_message(
+            q, "get", STELE_OFFSET_NEWEST, rc, scan->count > 0 ? STELE_OK : empty, scan->count - 1);
 }
 
 /* Whether the i-th message has the k-th key. */
@@ -378,8 +378,7 @@ static int check_consume_key(struct query *q, stele_bytes key, int k)
 
     for (;;) {
         int64_t next;
-        stele_code rc =
-                stele_stream_consume_by_key(q->s, key, at, CHUNK, q->ms, &next, &q->err);
+        stele_code rc = stele_stream_consume_by_key(q->s, key, at, CHUNK, q->ms, &next, &q->err);
 
         if (rc != STELE_OK) {
             return model_failed(q->why, "consume by key", rc, &q->err);
@@ -451,7 +450,8 @@ static int check_time(struct query *q, stele_time t)
     }
     for (; early < late; early++) {
         for (; tried <= offset_at(q->scan, early); tried++) {
-            stele_time own = q->m->offsets[tried].tried != 0 ? time_of(tried, MODEL_ATTEMPTS) : INT64_MIN;
+            stele_time own =
+                    q->m->offsets[tried].tried != 0 ? time_of(tried, MODEL_ATTEMPTS) : INT64_MIN;
 
             highest = own > highest ? own : highest;
         }
@@ -534,8 +534,8 @@ static bool entry_in(const struct sim_image *image, uint32_t i, const char *dir)
 }
 
 /* Whether a whole message of this offset starts here, in either version. */
-static bool message_here(const uint8_t *at, size_t left, bool v1, const struct model *m,
-        int64_t offset)
+static bool message_here(
+        const uint8_t *at, size_t left, bool v1, const struct model *m, int64_t offset)
 {
     const uint8_t *header = v1 ? at : at + 4;
     size_t overhead = v1 ? V1_OVERHEAD : V2_OVERHEAD;
@@ -580,8 +580,8 @@ static int64_t highest_in_log(const uint8_t *bytes, size_t size, const struct mo
 }
 
 /* Items whose offsets rise by one or a few, as after deletions. */
-static int64_t highest_in_index(const uint8_t *bytes, size_t size,
-        const struct model_config *config, const struct model *m)
+static int64_t highest_in_index(
+        const uint8_t *bytes, size_t size, const struct model_config *config, const struct model *m)
 {
     size_t item = 16 + (config->times ? 8U : 0U) + (config->keys ? 8U : 0U);
     size_t at = size > 0 && bytes[0] == 0xff ? INDEX_HEADER : 0;
@@ -612,8 +612,8 @@ int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
         uint8_t *bytes;
         uint64_t size;
 
-        if (!entry_in(image, i, dir) || (kind != STI_NAME_LOG && kind != STI_NAME_INDEX &&
-                                                kind != STI_NAME_QUARANTINE)) {
+        if (!entry_in(image, i, dir) ||
+                (kind != STI_NAME_LOG && kind != STI_NAME_INDEX && kind != STI_NAME_QUARANTINE)) {
             continue;
         }
         bytes = sim_image_read(image, i, &size);
@@ -662,8 +662,8 @@ static const char *first_missing(
     return NULL;
 }
 
-int model_check_same(const struct sim_image *before, const struct sim_image *after,
-        const char *dir, const char *who, const struct model_why *why)
+int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
+        const char *who, const struct model_why *why)
 {
     const char *name = first_missing(before, after, dir, true);
 
@@ -671,8 +671,8 @@ int model_check_same(const struct sim_image *before, const struct sim_image *aft
     return name == NULL ? 0 : model_wrong(why, "%s changed %s", who, name);
 }
 
-int model_check_names(const struct sim_image *image, const char *dir, bool closed,
-        const struct model_why *why)
+int model_check_names(
+        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why)
 {
     for (uint32_t i = 0; i < image->entry_count; i++) {
         const char *name = image->entries[i].name;

@@ -44,6 +44,7 @@ struct model_config {
     bool keys;
     bool auto_sync;
     bool no_map;
+    bool deferred; /* segments are sealed behind the writer, step by step */
     bool keep_version;
     bool eager_migrate;
     bool recover; /* the directory is recovered before it is opened */
@@ -104,7 +105,8 @@ struct model_why {
 
 int model_wrong(const struct model_why *why, const char *format, ...) STELE_PRINTF(2, 3);
 /* Of a call that failed: its code if that is a fault's, else 1. */
-int model_failed(const struct model_why *why, const char *call, stele_code rc, const stele_error *err);
+int model_failed(
+        const struct model_why *why, const char *call, stele_code rc, const stele_error *err);
 
 /* All that a stream holds, read by consume. */
 struct model_scan {
@@ -140,12 +142,12 @@ int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
 uint64_t model_fingerprint(const struct sim_image *image, const char *dir);
 
 /* The files of a directory, the lock file left out, are byte for byte as before. */
-int model_check_same(const struct sim_image *before, const struct sim_image *after,
-        const char *dir, const char *who, const struct model_why *why);
+int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
+        const char *who, const struct model_why *why);
 
 /* Names that a stream may have. `closed`: after a clean close. */
-int model_check_names(const struct sim_image *image, const char *dir, bool closed,
-        const struct model_why *why);
+int model_check_names(
+        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why);
 
 /* Bytes of all logs and indexes. */
 int64_t model_files_size(const struct sim_image *image, const char *dir);

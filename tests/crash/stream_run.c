@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "crash/stream_run.h"
 
+#include "stream/state.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,8 @@ enum {
 
 /* ---- Notes. ---- */
 
-static void note(struct stream_run *r, enum sim_note_kind kind, enum model_note what, uint64_t value)
+static void note(
+        struct stream_run *r, enum sim_note_kind kind, enum model_note what, uint64_t value)
 {
     struct sim_note made = {.kind = kind, .what = what, .value = value};
 
@@ -84,6 +87,8 @@ void run_open(struct stream_run *r)
         rc = stele_stream_open(&r->s, MODEL_DIR, &options, &r->err);
         if (rc != STELE_OK) {
             failed(r, rc);
+        } else {
+            sti_work_defer(r->s);
         }
     }
     if (rc != STELE_OK) {
@@ -98,6 +103,13 @@ static void reopen(struct stream_run *r)
     (void)stele_stream_close(r->s, NULL);
     r->s = NULL;
     run_open(r);
+}
+
+void run_work(struct stream_run *r)
+{
+    if (r->s != NULL && r->config->deferred) {
+        (void)sti_work_once(r->s);
+    }
 }
 
 void run_close(struct stream_run *r)

@@ -17,11 +17,11 @@ struct stream_run {
     struct sim_world *w;
     const struct model_config *config;
     stele_stream *s;
-    struct model model;   /* of the notes that were made */
-    stele_code first;     /* the first error */
-    stele_error err;      /* of the last call */
-    bool over;            /* nothing more can be done */
-    int wrong;            /* SIM_WRONG if an answer was */
+    struct model model; /* of the notes that were made */
+    stele_code first;   /* the first error */
+    stele_error err;    /* of the last call */
+    bool over;          /* nothing more can be done */
+    int wrong;          /* SIM_WRONG if an answer was */
 };
 
 void run_begin(struct stream_run *r, struct sim_world *w, const struct model_config *config);
@@ -32,6 +32,8 @@ void run_open(struct stream_run *r);
 void run_close(struct stream_run *r);
 void run_publish(struct stream_run *r, size_t count);
 void run_sync(struct stream_run *r);
+/* With `deferred`: what the thread beside the writer would do next. */
+void run_work(struct stream_run *r);
 
 /* Delete the offsets from..to, those that are multiples of `step` from `from` on. */
 void run_delete(struct stream_run *r, int64_t from, int64_t to, int64_t step);

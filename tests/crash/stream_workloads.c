@@ -12,7 +12,7 @@ enum {
     ROLLOVER = 300,
     FILE_MAX = 2 << 20,
     DAMAGED = 6, /* in a sealed segment of what is recovered */
-    WORKLOADS_MAX = 128
+    WORKLOADS_MAX = 160
 };
 
 /* ---- Scripts. ---- */
@@ -37,6 +37,37 @@ static void script_rollover(struct stream_run *r)
             run_sync(r);
         }
     }
+}
+
+/* Several segments are begun before the first of them is sealed. */
+static void script_behind(struct stream_run *r)
+{
+    run_open(r);
+    run_publish(r, 4);
+    run_publish(r, 4);
+    run_publish(r, 4);
+    run_work(r);
+    run_work(r);
+    run_publish(r, 4);
+    run_work(r);
+    run_sync(r);
+    run_publish(r, 4);
+    run_publish(r, 1);
+}
+
+/* A deletion has to wait for what is behind. */
+static void script_behind_delete(struct stream_run *r)
+{
+    run_open(r);
+    run_publish(r, 4);
+    run_publish(r, 4);
+    run_publish(r, 2);
+    run_delete(r, 5, 6, 1);
+    run_publish(r, 3);
+    run_publish(r, 1);
+    run_work(r);
+    run_delete(r, 8, 13, 1);
+    run_publish(r, 1);
 }
 
 static void script_reopen(struct stream_run *r)
@@ -255,6 +286,8 @@ struct script {
 static const struct script scripts[] = {
         {.name = "publish", .run = script_publish},
         {.name = "rollover", .run = script_rollover},
+        {.name = "behind", .run = script_behind},
+        {.name = "behind-delete", .run = script_behind_delete},
         {.name = "reopen", .run = script_reopen},
         {.name = "delete-middle", .run = script_delete_middle},
         {.name = "delete-first", .run = script_delete_first},
@@ -281,7 +314,12 @@ struct way {
 
 static const struct way ways[] = {
         {"v2-both-map", {.version = STELE_STREAM_V2, .times = true, .keys = true}},
-        {"v2-both-write", {.version = STELE_STREAM_V2, .times = true, .keys = true, .no_map = true}},
+        {"v2-both-write",
+                {.version = STELE_STREAM_V2, .times = true, .keys = true, .no_map = true}},
+        {"v2-both-behind",
+                {.version = STELE_STREAM_V2, .times = true, .keys = true, .deferred = true}},
+        {"v1-both-behind",
+                {.version = STELE_STREAM_V1, .times = true, .keys = true, .deferred = true}},
         {"v2-none-autosync", {.version = STELE_STREAM_V2, .auto_sync = true}},
         {"v1-both", {.version = STELE_STREAM_V1, .times = true, .keys = true}},
         {"v1-none-autosync", {.version = STELE_STREAM_V1, .auto_sync = true}},
@@ -292,7 +330,7 @@ enum {
     WAYS = sizeof ways / sizeof ways[0]
 };
 
-_Static_assert(SCRIPTS * WAYS <= WORKLOADS_MAX, "the list below");
+_Static_assert(SCRIPTS *WAYS <= WORKLOADS_MAX, "the list below");
 
 /* What a workload's functions get. */
 struct one {
