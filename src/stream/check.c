@@ -30,6 +30,8 @@ enum {
     READINGS_MAX = 100, /* of one segment that changes each time */
     PAUSE_MS = 5,       /* between two readings */
     TEXT_SIZE = 256,
+    KEYS_END = 8, /* a write that came to its end ends with other bytes than zeros, as a rule */
+    SECTOR = 512, /* the least that a disk writes at once */
     KEYS_LOG_SIZE_AT = 16, /* in the side file's header, see keys.h */
     KEYS_INDEX_SIZE_AT = 24
 };
@@ -280,13 +282,30 @@ static stele_code check_index(struct check *c, const struct reading *r)
 
 /* A side file that is not of this log and index is stale, which is harmless.
  * One that says it is, and cannot be, is damaged. */
+/* A side file is not synced, and a crash leaves pages of zeros in it: that is no damage, and
+ * whoever needs the file makes it again. */
+static bool is_unfinished(const uint8_t *data, size_t len)
+{
+    if (len < STI_KEYS_HEADER_SIZE || sti_all_zero(data + len - KEYS_END, KEYS_END)) {
+        return true;
+    }
+    for (size_t at = 0; at < len; at += SECTOR) {
+        size_t left = len - at < SECTOR ? len - at : SECTOR;
+
+        if (sti_all_zero(data + at, left)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_keys(struct check *c, const struct reading *r)
 {
     struct sti_keys keys = {0};
     stele_error why = {0};
     char name[STI_NAME_SIZE];
 
-    if (r->keys == NULL || r->keys_len < STI_KEYS_HEADER_SIZE ||
+    if (r->keys == NULL || is_unfinished(r->keys, r->keys_len) ||
             sti_get_le64(r->keys + KEYS_LOG_SIZE_AT) != r->files.log_len ||
             sti_get_le64(r->keys + KEYS_INDEX_SIZE_AT) != r->files.index_len) {
         return;

@@ -20,6 +20,7 @@
 #include "base/mutant.h"
 #include "stream/index_file.h"
 #include "stream/marker.h"
+#include "stream/put_file.h"
 #include "stream/quarantine.h"
 #include "stream/state.h"
 
@@ -306,11 +307,17 @@ static stele_code cut(struct head_load *h, stele_error *err)
         t->end = sizeof header;
         t->allocated = t->allocated > t->end ? t->allocated : t->end;
     }
-    if (rc == STELE_OK && (h->rest > 0 || h->size > h->end || !h->has_header) &&
-            !STI_MUTANT(CUT_NOT_SYNCED)) {
-        rc = sti_file_sync(&t->log, false, err);
+    if (rc != STELE_OK || STI_MUTANT(CUT_NOT_SYNCED)) {
+        return rc;
     }
-    return rc;
+    if (!h->has_header) {
+        return sti_file_sync(&t->log, false, err);
+    }
+    /* A clean close wrote an index, after a sync that did not fail. */
+    if (!h->index_right && !STI_MUTANT(GARBAGE_TAIL_KEPT)) {
+        return sti_file_renew(&t->log, h->map->data, h->end, err);
+    }
+    return h->size > h->end ? sti_file_sync(&t->log, false, err) : STELE_OK;
 }
 
 /* The next offset is above what the messages tell: a segment with that name

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mutant.h"
 #include "stream/index_file.h"
+#include "stream/put_file.h"
 #include "stream/quarantine.h"
 #include "stream/scan.h"
 
@@ -147,8 +148,7 @@ static stele_code examine(
     }
     scan_suspect(data, len, base, out);
     if (sync && !out->torn) {
-        rc = out->end < len && !out->empty ? sti_file_truncate(&log, out->end, err) : STELE_OK;
-        rc = rc != STELE_OK ? rc : sti_file_sync(&log, false, err);
+        rc = sti_file_renew(&log, data, out->empty ? len : out->end, err);
     }
 
 out:

@@ -250,12 +250,15 @@ static void save_index(struct loading *l, const struct sti_items *built)
 {
     struct sti_segment *seg = l->seg;
 
+    bool written = true;
+
     if (l->s->mode == STI_MODE_WRITER && atomic_load(&l->s->failed) == STELE_OK) {
-        (void)sti_index_write(
-                &l->s->dir, seg->base, seg->version, l->s->params, built->data, built->count, NULL);
+        written = sti_index_write(&l->s->dir, seg->base, seg->version, l->s->params, built->data,
+                          built->count, NULL) == STELE_OK;
     }
     sti_env_log(&l->s->env, STELE_LOG_WARN,
-            "%s: segment %" PRId64 ": index made again from the log", l->s->dir.path, seg->base);
+            "%s: segment %" PRId64 ": index made again from the log%s", l->s->dir.path, seg->base,
+            written ? "" : ", and not written");
 }
 
 static stele_code build_index(struct loading *l, stele_error *err)

@@ -26,8 +26,16 @@ static void note(
     }
 }
 
+/* A directory whose sync failed has lost names for good in this simulation, and no later call
+ * could know: file systems stop writing then, and so does this program. */
+static bool lost_names(const stele_error *err)
+{
+    return strstr(err->message, "cannot sync the directory") != NULL;
+}
+
 static void failed(struct stream_run *r, stele_code rc)
 {
+    r->over = r->over || lost_names(&r->err);
     if (r->first == STELE_OK) {
         r->first = rc;
     }
@@ -76,7 +84,7 @@ void run_open(struct stream_run *r)
 
     model_options(r->config, &r->w->env, &options);
     for (int i = 0; i < TRIES && rc != STELE_OK && !r->over; i++) {
-        rc = stele_stream_open(&r->s, MODEL_DIR, &options, NULL);
+        rc = stele_stream_open(&r->s, MODEL_DIR, &options, &r->err);
         if (rc != STELE_OK) {
             failed(r, rc);
         } else {
@@ -112,8 +120,8 @@ void run_close(struct stream_run *r)
     if (r->s == NULL) {
         return;
     }
-    rc = stele_stream_next_offset(r->s, &next, NULL);
-    rc = rc != STELE_OK ? rc : stele_stream_close(r->s, NULL);
+    rc = stele_stream_next_offset(r->s, &next, &r->err);
+    rc = rc != STELE_OK ? rc : stele_stream_close(r->s, &r->err);
     r->s = NULL;
     if (rc == STELE_OK) {
         note(r, SIM_ACK, MODEL_DURABLE, (uint64_t)next);
@@ -154,7 +162,7 @@ static stele_code publish_once(struct stream_run *r, size_t count)
     if (made == NULL) {
         abort();
     }
-    rc = stele_stream_next_offset(r->s, &next, NULL);
+    rc = stele_stream_next_offset(r->s, &next, &r->err);
     for (size_t i = 0; i < count && rc == STELE_OK; i++) {
         int64_t offset = next + (int64_t)i;
 
@@ -163,7 +171,7 @@ static stele_code publish_once(struct stream_run *r, size_t count)
         model_make(&made[i], values[i]);
         messages[i] = made[i].message;
     }
-    rc = rc != STELE_OK ? rc : stele_stream_publish(r->s, messages, count, &after, NULL);
+    rc = rc != STELE_OK ? rc : stele_stream_publish(r->s, messages, count, &after, &r->err);
     if (rc == STELE_OK && after != next + (int64_t)count) {
         r->wrong = sim_wrong(r->w, "publish gives next offset %lld", (long long)after);
     }
@@ -192,7 +200,7 @@ void run_sync(struct stream_run *r)
 {
     for (int i = 0; !r->over; i++) {
         int64_t durable = 0;
-        stele_code rc = stele_stream_sync(r->s, &durable, NULL);
+        stele_code rc = stele_stream_sync(r->s, &durable, &r->err);
 
         if (rc == STELE_OK) {
             note(r, SIM_ACK, MODEL_DURABLE, (uint64_t)durable);
@@ -245,16 +253,18 @@ static void deleting_free(struct stream_run *r, struct deleting *d)
 static stele_code delete_once(struct stream_run *r, int64_t from, int64_t to, int64_t step)
 {
     struct deleting d;
+    int64_t next = 0;
     stele_code rc = deleting_new(&d);
 
     if (rc != STELE_OK) {
         return rc;
     }
-    for (int64_t i = from; i <= to && rc == STELE_OK; i += step) {
+    rc = stele_stream_next_offset(r->s, &next, &r->err);
+    for (int64_t i = from; i <= to && i < next && rc == STELE_OK; i += step) {
         rc = stele_offsets_add(d.asked, i, NULL);
     }
     note_offsets(r, SIM_INTENT, d.asked);
-    rc = rc != STELE_OK ? rc : stele_stream_delete_multi(r->s, d.asked, NULL, &d.done, NULL);
+    rc = rc != STELE_OK ? rc : stele_stream_delete_multi(r->s, d.asked, NULL, &d.done, &r->err);
     if (rc == STELE_OK) {
         /* Those that were not there any more are gone as well. */
         note_offsets(r, SIM_ACK, d.asked);
@@ -282,10 +292,10 @@ static stele_code trim_once(struct stream_run *r, run_finder find, run_trimmer t
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = find(r->s, limit, NULL, d.asked, NULL);
+    rc = find(r->s, limit, NULL, d.asked, &r->err);
     if (rc == STELE_OK) {
         note_offsets(r, SIM_INTENT, d.asked);
-        rc = trim(r->s, limit, NULL, NULL, &d.done, NULL);
+        rc = trim(r->s, limit, NULL, NULL, &d.done, &r->err);
     }
     if (rc == STELE_OK && stele_offsets_count(d.asked) != stele_offsets_count(d.done.offsets)) {
         r->wrong = sim_wrong(r->w, "trim deletes other messages than were found");
@@ -311,9 +321,9 @@ void run_backup(struct stream_run *r)
 {
     for (int i = 0; !r->over; i++) {
         int64_t next = 0;
-        stele_code rc = stele_stream_next_offset(r->s, &next, NULL);
+        stele_code rc = stele_stream_next_offset(r->s, &next, &r->err);
 
-        rc = rc != STELE_OK ? rc : stele_stream_backup(r->s, MODEL_TARGET, NULL, NULL);
+        rc = rc != STELE_OK ? rc : stele_stream_backup(r->s, MODEL_TARGET, NULL, &r->err);
         if (rc == STELE_OK) {
             note(r, SIM_ACK, MODEL_BACKUP, (uint64_t)next);
             return;
@@ -330,7 +340,7 @@ void run_recover(struct stream_run *r)
 
     model_options(r->config, &r->w->env, &options);
     for (int i = 0; !r->over; i++) {
-        stele_code rc = stele_stream_recover_dir(MODEL_DIR, &options, NULL, NULL, NULL);
+        stele_code rc = stele_stream_recover_dir(MODEL_DIR, &options, NULL, NULL, &r->err);
 
         if (rc == STELE_OK || !again(r, rc, i)) {
             return;
@@ -344,7 +354,7 @@ void run_migrate(struct stream_run *r, stele_stream_version version)
 
     model_options(r->config, &r->w->env, &options);
     for (int i = 0; !r->over; i++) {
-        stele_code rc = stele_stream_migrate_dir(MODEL_DIR, &options, version, NULL, NULL, NULL);
+        stele_code rc = stele_stream_migrate_dir(MODEL_DIR, &options, version, NULL, NULL, &r->err);
 
         if (rc == STELE_OK) {
             note(r, SIM_ACK, MODEL_MIGRATED, (uint64_t)version);

@@ -19,6 +19,7 @@ struct stream_run {
     stele_stream *s;
     struct model model; /* of the notes that were made */
     stele_code first;   /* the first error */
+    stele_error err;    /* of the last call */
     bool over;          /* nothing more can be done */
     int wrong;          /* SIM_WRONG if an answer was */
 };
