@@ -30,6 +30,8 @@ enum {
     READINGS_MAX = 100, /* of one segment that changes each time */
     PAUSE_MS = 5,       /* between two readings */
     TEXT_SIZE = 256,
+    KEYS_END = 8, /* a write that came to its end ends with other bytes than zeros, as a rule */
+    SECTOR = 512, /* the least that a disk writes at once */
     KEYS_LOG_SIZE_AT = 16, /* in the side file's header, see keys.h */
     KEYS_INDEX_SIZE_AT = 24
 };
@@ -214,12 +216,40 @@ static stele_code check_items(struct check *c, const struct reading *r, const ch
     return STELE_OK;
 }
 
+/* Whether the index was made with other parameters than the stream's. An
+ * index of version 1 tells them by its items, unless it is one item long. */
+static bool has_other_options(struct check *c, const struct sti_loaded *f, enum sti_index_kind kind,
+        struct sti_index_params header)
+{
+    struct sti_index_params detected;
+
+    if (kind == STI_INDEX_V2) {
+        return !params_equal(header, f->params);
+    }
+    return kind == STI_INDEX_V1 && c->tool.strict &&
+           sti_index_detect(&c->tool.dir, f->base, &detected) &&
+           sti_index_item_size(detected) != f->index_len && !params_equal(detected, f->params);
+}
+
+/* The index of a log that holds no message. */
+static void check_index_of_none(
+        struct check *c, const struct reading *r, const char *name, enum sti_index_kind kind)
+{
+    if (kind == STI_INDEX_V1 || kind == STI_INDEX_V2) {
+        fault(c, name, -1, STELE_ECORRUPT,
+                "items up to offset %" PRId64 ", and the log holds no messages",
+                sti_index_highest(r->files.index, r->files.index_len, r->files.base));
+    } else if (kind != STI_INDEX_EMPTY) {
+        fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
+    }
+}
+
 static stele_code check_index(struct check *c, const struct reading *r)
 {
     struct sti_index_params header = r->files.params;
     const struct sti_loaded *f = &r->files;
     bool v1 = r->salvage.version == STELE_STREAM_V1;
-    struct sti_index_params detected;
+    size_t start = v1 ? 0 : STI_INDEX_HEADER_SIZE;
     enum sti_index_kind kind;
     char name[STI_NAME_SIZE];
 
@@ -228,53 +258,54 @@ static stele_code check_index(struct check *c, const struct reading *r)
         return STELE_OK;
     }
     kind = sti_index_kind_of(f->index, f->index_len, f->base, &header);
-    if (c->tool.strict && kind == STI_INDEX_V1 &&
-            sti_index_detect(&c->tool.dir, f->base, &detected) &&
-            sti_index_item_size(detected) != f->index_len) {
-        header = detected;
-    }
-    if ((kind == STI_INDEX_V2 || kind == STI_INDEX_V1) && !params_equal(header, f->params)) {
+    if (has_other_options(c, f, kind, header)) {
         fault(c, name, kind == STI_INDEX_V2 ? 7 : 0, STELE_EMISMATCH,
                 "made with other index options than %s",
                 c->tool.strict ? "were given" : "the other segments");
-        return STELE_OK;
-    }
-    if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
+    } else if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
         return STELE_OK; /* made again at open */
-    }
-    if (kind == STI_INDEX_VERSION) {
+    } else if (kind == STI_INDEX_VERSION) {
         fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
-    } else if (r->salvage.messages == 0 && kind == STI_INDEX_EMPTY) {
-        return STELE_OK;
-    } else if (r->salvage.messages == 0 && (kind == STI_INDEX_V1 || kind == STI_INDEX_V2)) {
-        int64_t highest = sti_index_highest(f->index, f->index_len, f->base);
-
-        fault(c, name, -1, STELE_ECORRUPT,
-                "items up to offset %" PRId64 ", and the log holds no messages", highest);
-    } else if (f->index_len == 0 || kind == STI_INDEX_EMPTY) {
+    } else if (r->salvage.messages == 0) {
+        check_index_of_none(c, r, name, kind);
+    } else if (kind == STI_INDEX_EMPTY) {
         if (!has_writer(c)) {
             fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
         }
     } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
         fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
-    } else if (v1) {
-        return check_items(c, r, name, f->index, f->index_len);
     } else {
-        return check_items(
-                c, r, name, f->index + STI_INDEX_HEADER_SIZE, f->index_len - STI_INDEX_HEADER_SIZE);
+        return check_items(c, r, name, f->index + start, f->index_len - start);
     }
     return STELE_OK;
 }
 
 /* A side file that is not of this log and index is stale, which is harmless.
  * One that says it is, and cannot be, is damaged. */
+/* A side file is not synced, and a crash leaves pages of zeros in it: that is no damage, and
+ * whoever needs the file makes it again. */
+static bool is_unfinished(const uint8_t *data, size_t len)
+{
+    if (len < STI_KEYS_HEADER_SIZE || sti_all_zero(data + len - KEYS_END, KEYS_END)) {
+        return true;
+    }
+    for (size_t at = 0; at < len; at += SECTOR) {
+        size_t left = len - at < SECTOR ? len - at : SECTOR;
+
+        if (sti_all_zero(data + at, left)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_keys(struct check *c, const struct reading *r)
 {
     struct sti_keys keys = {0};
     stele_error why = {0};
     char name[STI_NAME_SIZE];
 
-    if (r->keys == NULL || r->keys_len < STI_KEYS_HEADER_SIZE ||
+    if (r->keys == NULL || is_unfinished(r->keys, r->keys_len) ||
             sti_get_le64(r->keys + KEYS_LOG_SIZE_AT) != r->files.log_len ||
             sti_get_le64(r->keys + KEYS_INDEX_SIZE_AT) != r->files.index_len) {
         return;

@@ -375,6 +375,10 @@ static stele_code leave_head(struct rewrite *r, stele_error *err)
 
     rc = rc != STELE_OK ? rc : sti_tail_segment(s, s->tail.next, &seg, err);
     rc = rc != STELE_OK ? rc : sti_tail_view(s, sealed, seg, &view, err);
+    /* A crash may leave the old segment before the new one: it must not be torn then. */
+    if (!STI_MUTANT(OLD_HEAD_NOT_FINISHED)) {
+        rc = rc != STELE_OK ? rc : sti_tail_finish(s, err);
+    }
     rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     if (rc == STELE_OK && !STI_MUTANT(NEW_HEAD_NOT_DURABLE)) {
         rc = sti_tail_sync(s, err);

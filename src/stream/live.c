@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "stream/bases.h"
+#include "stream/marker.h"
 #include "stream/scan.h"
 #include "stream/state.h"
 
@@ -183,6 +184,7 @@ static stele_code refresh(stele_stream *s, struct sti_found *found, stele_error 
 {
     struct sti_segment *head = s->view->segments[s->view->count - 1];
     stele_code rc = sti_stream_look(s, found, true, err);
+    int64_t floor;
 
     if (rc != STELE_OK) {
         return rc;
@@ -190,7 +192,9 @@ static stele_code refresh(stele_stream *s, struct sti_found *found, stele_error 
     if (same(s->view, &found->bases) && head->head->written > 0) {
         return follow(s, head, err);
     }
-    return sti_stream_build(s, &found->bases, found->leftovers.highest + 1, err);
+    floor = found->leftovers.highest + 1;
+    rc = sti_marker_settle(s, &found->bases, &floor, err);
+    return rc != STELE_OK ? rc : sti_stream_build(s, &found->bases, floor, err);
 }
 
 stele_code sti_live_refresh(stele_stream *s, stele_error *err)

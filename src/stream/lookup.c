@@ -245,7 +245,7 @@ stele_code stele_stream_offset_by_key(
         return sti_fail(err, STELE_EINVAL, "no place for the offset");
     }
     rc = stele_stream_get_by_key(s, key, &ms, err);
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && ms.count == 1) {
         *offset = ms.items[0].offset;
     }
     stele_messages_clear(&ms);
@@ -377,7 +377,7 @@ static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
 {
     struct by_time *g = arg;
     size_t item_size = sti_index_item_size(s->params);
-    int64_t *times;
+    int64_t *times = NULL;
     stele_code rc = last_times(s, view, &times, err);
 
     if (rc != STELE_OK) {
@@ -429,7 +429,7 @@ stele_code stele_stream_offset_by_time(
         return sti_fail(err, STELE_EINVAL, "no place for the offset");
     }
     rc = stele_stream_get_by_time(s, start, &ms, err);
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && ms.count == 1) {
         *offset = ms.items[0].offset;
         if (time != NULL) {
             *time = ms.items[0].time;

@@ -104,8 +104,8 @@ stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err)
 {
     struct sti_tail *t = &s->tail;
     struct sti_map *map = atomic_load_explicit(&t->seg->map, memory_order_relaxed);
-    uint64_t blocks;
-    uint64_t space;
+    uint64_t blocks = 0;
+    uint64_t space = 0;
     uint64_t upto;
     stele_code rc;
 
@@ -467,4 +467,5 @@ void sti_tail_drop(stele_stream *s)
     sti_free(s->tail.buffer);
     s->tail.seg = NULL;
     s->tail.buffer = NULL;
+    s->tail.buffer_len = 0;
 }
