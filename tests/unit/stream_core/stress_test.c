@@ -609,8 +609,14 @@ static void *run_backup(void *arg)
         tmpdir_make(&target);
         tmpdir_path(&target, "copy", path);
         for (int i = 0; i < 2 && !atomic_load(&st->stop); i++) {
-            /* The second time it is brought up to date. */
-            if (fine(st, stele_stream_backup(st->s, path, NULL, &err), &err, "back up")) {
+            stele_code rc = stele_stream_backup(st->s, path, NULL, &err);
+
+            /* The second time it is brought up to date, unless all that it has was trimmed since.
+             */
+            if (i > 0 && rc == STELE_EEXIST) {
+                break;
+            }
+            if (fine(st, rc, &err, "back up")) {
                 (void)atomic_fetch_add(&st->backups, 1);
                 check_copy(st, path);
             }
