@@ -42,6 +42,8 @@
 
 #include <stele/stream.h>
 
+#include "base/coding.h"
+
 enum {
     STI_LOG_HEADER_SIZE = 8,
     STI_V1_OVERHEAD = 28,
@@ -97,6 +99,33 @@ enum sti_message_state {
  * or SHORT. Twenty-eight zero bytes (version 1) or 36 (version 2) are END. */
 enum sti_message_state sti_message_peek(const uint8_t *data, size_t len,
         stele_stream_version version, stele_message *out, size_t *size);
+
+/* The same for the message that is there as a rule, without a call for each:
+ * false says nothing, sti_message_peek() has to be asked. */
+static inline bool sti_message_quick(const uint8_t *data, uint64_t len,
+        stele_stream_version version, stele_message *out, size_t *size)
+{
+    size_t overhead = version == STELE_STREAM_V1 ? STI_V1_OVERHEAD : STI_V2_OVERHEAD;
+    const uint8_t *head = version == STELE_STREAM_V1 ? data : data + 4;
+    uint64_t key_len;
+    uint64_t value_len;
+
+    if (len < overhead) {
+        return false;
+    }
+    key_len = sti_get_be32(head + 16);
+    value_len = sti_get_be32(head + 20);
+    if (key_len == 0 || value_len == 0 || key_len + value_len > STELE_MESSAGE_SIZE_MAX ||
+            key_len + value_len > len - overhead) {
+        return false;
+    }
+    out->offset = (int64_t)sti_get_be64(head);
+    out->time = (int64_t)sti_get_be64(head + 8);
+    out->key = stele_bytes_of(data + STI_V1_OVERHEAD, (size_t)key_len);
+    out->value = stele_bytes_of(data + STI_V1_OVERHEAD + key_len, (size_t)value_len);
+    *size = overhead + (size_t)(key_len + value_len);
+    return true;
+}
 
 /* Whether checksum and trailer of a message that sti_message_peek() found
  * whole are right. */

@@ -185,27 +185,73 @@ static stele_code newest_in_sealed(stele_stream *s, struct sti_segment *seg, str
     return rc;
 }
 
+/* The view's filters, or NULL: then they are looked up in the segments. */
+static struct sti_filter *filters_of(struct sti_view *view)
+{
+    struct sti_filter *filters = atomic_load_explicit(&view->filters, memory_order_acquire);
+    struct sti_filter *none = NULL;
+
+    if (filters == NULL) {
+        filters = sti_calloc(view->count, sizeof *filters);
+        if (filters != NULL && !atomic_compare_exchange_strong(&view->filters, &none, filters)) {
+            sti_free(filters);
+            filters = none;
+        }
+    }
+    return filters;
+}
+
+/* Whether the filter is known, and says that its segment does not have the key. */
+static bool rules_out(const struct sti_filter *filter, uint64_t mixed, uint64_t mask)
+{
+    const uint8_t *words = atomic_load_explicit(&filter->words, memory_order_acquire);
+
+    if (words == NULL) {
+        return false;
+    }
+    words += 8 * sti_keys_word(mixed, atomic_load_explicit(&filter->count, memory_order_relaxed));
+    return (sti_get_le64(words) & mask) != mask;
+}
+
+static stele_code newest_in(stele_stream *s, struct sti_segment *seg, struct by_key *k,
+        struct sti_filter *filter, struct sti_segment **unfit, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    if (seg->head != NULL) {
+        return newest_in_head(s, seg, k, unfit, err);
+    }
+    if (!atomic_load_explicit(&seg->keys_loaded, memory_order_acquire)) {
+        rc = sti_segment_load_keys(s, seg, err);
+    }
+    if (rc == STELE_OK && filter != NULL && seg->keys.words != 0) {
+        /* The view keeps the segment, and that its side file. */
+        atomic_store_explicit(&filter->count, seg->keys.words, memory_order_relaxed);
+        atomic_store_explicit(&filter->words, seg->keys.filter, memory_order_release);
+    }
+    if (rc == STELE_OK && sti_keys_maybe(&seg->keys, k->hash, k->mask)) {
+        atomic_store_explicit(&seg->used, true, memory_order_relaxed);
+        rc = newest_in_sealed(s, seg, k, unfit, err);
+    }
+    return rc;
+}
+
 static stele_code get_by_key(stele_stream *s, struct sti_view *view, void *arg,
         struct sti_segment **unfit, stele_error *err)
 {
     struct by_key *k = arg;
+    struct sti_filter *filters = filters_of(view);
+    uint64_t mixed = sti_keys_mix(k->hash);
 
     sti_messages_reset(k->c.out);
     for (size_t i = view->count; i > 0; i--) {
-        struct sti_segment *seg = view->segments[i - 1];
-        stele_code rc = STELE_OK;
+        struct sti_filter *filter = filters == NULL ? NULL : &filters[i - 1];
+        stele_code rc;
 
-        if (seg->head != NULL) {
-            rc = newest_in_head(s, seg, k, unfit, err);
-        } else {
-            if (!atomic_load_explicit(&seg->keys_loaded, memory_order_acquire)) {
-                rc = sti_segment_load_keys(s, seg, err);
-            }
-            if (rc == STELE_OK && sti_keys_maybe(&seg->keys, k->hash, k->mask)) {
-                atomic_store_explicit(&seg->used, true, memory_order_relaxed);
-                rc = newest_in_sealed(s, seg, k, unfit, err);
-            }
+        if (filter != NULL && rules_out(filter, mixed, k->mask)) {
+            continue;
         }
+        rc = newest_in(s, view->segments[i - 1], k, filter, unfit, err);
         if (rc != STELE_OK || k->c.out->count > 0) {
             return rc;
         }
@@ -348,13 +394,10 @@ static size_t find_time(
     return low;
 }
 
-/* The first item with this time or a later one, else the count. */
-static uint64_t lower_time(
-        const struct sti_segment *seg, size_t item_size, uint64_t count, int64_t time)
+/* The first item of [low, high) with this time or a later one, else `high`. */
+static uint64_t halve_time(
+        const struct sti_segment *seg, size_t item_size, uint64_t low, uint64_t high, int64_t time)
 {
-    uint64_t low = 0;
-    uint64_t high = count;
-
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
 
@@ -365,6 +408,50 @@ static uint64_t lower_time(
         }
     }
     return low;
+}
+
+/* The first item with this time or a later one, else the count. Messages
+ * often come at an even pace: look where the time should be, then ever
+ * further away from there, until the place is between two looks. */
+static uint64_t lower_time(
+        const struct sti_segment *seg, size_t item_size, uint64_t count, int64_t time)
+{
+    uint64_t low = 0;
+    uint64_t high = count;
+    uint64_t step = 1;
+    int64_t first;
+    int64_t last;
+    uint64_t at;
+
+    if (count == 0) {
+        return 0;
+    }
+    first = sti_item_time(sti_segment_item(seg, item_size, 0));
+    last = sti_item_time(sti_segment_item(seg, item_size, count - 1));
+    if (time <= first || time > last) {
+        return time <= first ? 0 : count;
+    }
+    at = (uint64_t)((double)((uint64_t)time - (uint64_t)first) /
+                    (double)((uint64_t)last - (uint64_t)first) * (double)(count - 1));
+    at = at < count ? at : count - 1;
+    if (sti_item_time(sti_segment_item(seg, item_size, at)) < time) {
+        low = at + 1;
+        while (step <= high - low &&
+                sti_item_time(sti_segment_item(seg, item_size, low + step - 1)) < time) {
+            low += step;
+            step *= 2;
+        }
+        high = step <= high - low ? low + step - 1 : high;
+    } else {
+        high = at;
+        while (step <= high - low &&
+                sti_item_time(sti_segment_item(seg, item_size, high - step)) >= time) {
+            high -= step;
+            step *= 2;
+        }
+        low = step <= high - low ? high - step + 1 : low;
+    }
+    return halve_time(seg, item_size, low, high, time);
 }
 
 struct by_time {

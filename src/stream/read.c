@@ -50,7 +50,11 @@ static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, 
     rc = rc != STELE_OK ? rc
                         : sti_messages_pin(c->out,
                                   atomic_load_explicit(&seg->map, memory_order_acquire), err);
-    for (uint64_t i = 0; i < n && rc == STELE_OK; i++) {
+    if (rc == STELE_OK) {
+        c->out->count = (size_t)sti_segment_messages(
+                seg, sti_index_item_size(s->params), from, n, c->out->items);
+    }
+    for (uint64_t i = c->out->count; i < n && rc == STELE_OK; i++) {
         bool wrong = false;
 
         rc = sti_segment_message(s, seg, from + i, &c->out->items[i], &wrong, err);

@@ -542,6 +542,38 @@ stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, uint64_
             "message %" PRId64 " is damaged", sti_item_offset(item));
 }
 
+uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_t ordinal,
+        uint64_t count, stele_message *out)
+{
+    const struct sti_map *map = atomic_load_explicit(&seg->map, memory_order_acquire);
+    const uint8_t *item = seg->items + ordinal * item_size;
+    stele_stream_version version = seg->version;
+    uint64_t end = seg->end;
+    const uint8_t *data;
+
+    if (seg->head != NULL || map == NULL) {
+        return 0;
+    }
+    data = map->data;
+    for (uint64_t i = 0; i < count; i++, item += item_size) {
+        uint64_t position = sti_item_position(item);
+        size_t size;
+
+        if (position >= end ||
+                !sti_message_quick(data + position, end - position, version, &out[i], &size) ||
+                out[i].offset != sti_item_offset(item)) {
+            return i;
+        }
+        if (!is_verified(seg, ordinal + i)) {
+            if (!sti_message_verify(data + position, size, version)) {
+                return i;
+            }
+            set_verified(seg, ordinal + i);
+        }
+    }
+    return count;
+}
+
 stele_code sti_stream_reindex(stele_stream *s, struct sti_segment *seg, stele_error *err)
 {
     struct sti_segment *fresh = NULL;

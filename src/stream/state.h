@@ -163,11 +163,19 @@ static inline uint64_t sti_segment_count(const struct sti_segment *seg)
 
 /* ---- Views. ---- */
 
+/* The filter of a segment's side file; no words: not known. */
+struct sti_filter {
+    const uint8_t *_Atomic words;
+    _Atomic uint32_t count;
+};
+
 struct sti_view {
     atomic_uint refs;
     size_t count; /* at least one: the last is the head */
     struct sti_segment **segments;
     int64_t *_Atomic times; /* latest index time up to each segment but the last; made when asked */
+    struct sti_filter
+            *_Atomic filters; /* of the segments, side by side; filled as they are asked */
     int64_t bases[];
 };
 
@@ -313,6 +321,11 @@ uint64_t sti_segment_lower(
  * segment and position. If the index is wrong, *unfit (not NULL) is set. */
 stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, uint64_t ordinal,
         stele_message *out, bool *unfit, stele_error *err);
+
+/* The same for `count` messages of a sealed segment, one behind the other: how many of them,
+ * from the first on, are as they should be. 0 for a head. */
+uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_t ordinal,
+        uint64_t count, stele_message *out);
 
 /* A sealed segment's index turned out wrong: put a new object, whose index is
  * made from the log, in its place in the view. */

@@ -42,6 +42,7 @@ void sti_view_unref(struct sti_view *view)
         sti_segment_unref(view->segments[i]);
     }
     sti_free(atomic_load_explicit(&view->times, memory_order_relaxed));
+    sti_free(atomic_load_explicit(&view->filters, memory_order_relaxed));
     sti_free(view->segments);
     sti_free(view);
 }
