@@ -19,11 +19,12 @@
 /* Integers are read as doubles, since a uint64_t overflows jansson's. */
 #define LOAD_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL)
 
-/* jansson (2.14) does not see that the text of a token failed to grow: it goes
- * on without the bytes, and may read and write beyond what it has. Ask for
- * memory first, then, as much as one token as long as the text takes: old and
- * new text (a power of two), and the string made of it. This cannot rule the
- * failure out, but makes it one of a few bytes rather than of megabytes. */
+/* jansson (2.14) does not see that the buffer of a token failed to grow: it
+ * goes on without the bytes, and may then abort, or read and write beyond what
+ * it has. So ask first for as much as one token as long as the text takes: the
+ * old buffer, the new one (a power of two) and the string made of it. This
+ * does not rule the failure out, since it keeps nothing; it catches the case
+ * that is likely, a large value for which there is no room. */
 static stele_code probe_memory(size_t len, stele_error *err)
 {
     void *probe = sti_realloc(NULL, 4, len + 16);

@@ -14,7 +14,7 @@
  *     counted.
  *
  * It also takes memory: some 80 bytes for each byte of the worst text, which
- * is a list of empty objects.
+ * is a list of empty objects; and, for the deepest, up to 256 KiB of stack.
  *
  * Encoding writes the same bytes as Go's encoding/json does for a string, with
  * <, >, &, U+2028 and U+2029 escaped, as no library does. That matters where
