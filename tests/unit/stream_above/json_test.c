@@ -406,10 +406,19 @@ static void survives_failing_allocations(void **state)
     (void)state;
     assert_true(fail_each_allocation(encode_long, NULL) > 3);
     assert_true(fail_each_allocation(read_both, NULL) == 2);
+    /* The first allocation is the one that asks whether there is room. */
+    sti_alloc_set_hook(fail_nth_hook, &(struct fail_nth){.nth = 0});
+    assert_int_equal(check(text_of("1")), STELE_ENOMEM);
+    sti_alloc_set_hook(NULL, NULL);
 }
 
 /* jansson's allocator may be set by a program, such as this one. */
 static struct fail_nth jansson_fails;
+
+static void *failing_without_errno(size_t size)
+{
+    return fail_nth_hook(&jansson_fails) ? NULL : malloc(size);
+}
 
 static void *failing_malloc(size_t size)
 {
@@ -450,6 +459,12 @@ static void tells_memory_from_bad_text(void **state)
         }
         assert_true(nth >= 3);
     }
+
+    /* Not even errno is set: jansson failed without saying why. */
+    jansson_fails = (struct fail_nth){.nth = 0};
+    json_set_alloc_funcs(failing_without_errno, free);
+    assert_int_equal(check(text_of("1")), STELE_ENOMEM);
+    json_set_alloc_funcs(malloc, free);
 }
 
 int main(void)
