@@ -24,7 +24,7 @@ void sti_free(void *p);                                /* accepts NULL */
 char *sti_strdup(const char *s);
 
 /* The error to return when one of the above gave NULL. */
-#if defined(__clang_analyzer__) && !defined(STI_ALLOC_IMPLEMENTATION)
+#if !defined(STI_ALLOC_IMPLEMENTATION) && defined(__clang_analyzer__)
 /* What the static analyser has to know: the result is the code. */
 static inline stele_code sti_fail_memory(stele_error *err, size_t size)
 {

@@ -29,7 +29,7 @@ stele_code sti_code_of_errno(int sys_errno);
  * file, position and errno. */
 stele_code sti_wrap(stele_error *err, stele_code code, const char *format, ...) STELE_PRINTF(3, 4);
 
-#if defined(__clang_analyzer__) && !defined(STI_ERROR_IMPLEMENTATION)
+#if !defined(STI_ERROR_IMPLEMENTATION) && defined(__clang_analyzer__)
 /* What the static analyser has to know: the result is the code. */
 static inline stele_code sti_known_failure(stele_code code, ...)
 {

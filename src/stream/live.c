@@ -210,3 +210,18 @@ stele_code sti_live_refresh(stele_stream *s, stele_error *err)
     sti_found_free(&found);
     return rc == STELE_ENOTFOUND ? sti_wrap(err, STELE_EIO, "files vanish all the time") : rc;
 }
+
+bool sti_live_moved_on(stele_stream *s, const struct sti_view *view, stele_code rc)
+{
+    struct sti_view *now;
+    bool moved;
+
+    if (s->mode != STI_MODE_LIVE || rc != STELE_ENOTFOUND ||
+            sti_live_refresh(s, NULL) != STELE_OK) {
+        return false;
+    }
+    now = sti_stream_view(s);
+    moved = now != view;
+    sti_view_unref(now);
+    return moved;
+}

@@ -12,22 +12,26 @@ stele_code sti_read_run(stele_stream *s, sti_read_fn *read, void *arg, stele_err
 {
     stele_code rc = STELE_ECORRUPT;
 
-    for (int tries = 0; tries < 3; tries++) {
+    for (int tries = 0; tries < STI_LIVE_TRIES; tries++) {
         struct sti_view *view = sti_stream_view(s);
         struct sti_segment *unfit = NULL;
+        bool again;
 
         rc = read(s, view, arg, &unfit, err);
         if (unfit != NULL) {
-            stele_code again = sti_stream_reindex(s, unfit, err);
+            stele_code made = sti_stream_reindex(s, unfit, err);
 
             sti_view_unref(view);
-            if (again != STELE_OK) {
-                return again;
+            if (made != STELE_OK) {
+                return made;
             }
             continue;
         }
+        again = sti_live_moved_on(s, view, rc);
         sti_view_unref(view);
-        break;
+        if (!again) {
+            break;
+        }
     }
     return rc;
 }

@@ -87,11 +87,31 @@ static stele_code add_segment(
     return STELE_OK;
 }
 
-stele_code stele_stream_stat(stele_stream *s, stele_stream_stats *out, stele_error *err)
+static stele_code stat_view(
+        stele_stream *s, const struct sti_view *view, stele_stream_stats *out, stele_error *err)
 {
     stele_stream_stats stats = {.oldest = STELE_OFFSET_INVALID};
-    struct sti_view *view;
     stele_code rc = STELE_OK;
+
+    stats.next_offset = atomic_load_explicit(&s->next, memory_order_acquire);
+    stats.key_index = s->params.keys;
+    stats.time_index = s->params.times;
+    /* A directory without files, read only: there is no segment yet. */
+    if (s->mode == STI_MODE_WRITER || s->on_disk) {
+        for (size_t i = 0; i < view->count && rc == STELE_OK; i++) {
+            rc = add_segment(s, view->segments[i], &stats, err);
+        }
+    }
+    if (rc == STELE_OK) {
+        *out = stats;
+    }
+    return rc;
+}
+
+stele_code stele_stream_stat(stele_stream *s, stele_stream_stats *out, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+    bool again = true;
 
     if (s == NULL || out == NULL) {
         return sti_fail(err, STELE_EINVAL, "no stream, or no place for its statistics");
@@ -102,19 +122,12 @@ stele_code stele_stream_stat(stele_stream *s, stele_stream_stats *out, stele_err
             return rc;
         }
     }
-    view = sti_stream_view(s);
-    stats.next_offset = atomic_load_explicit(&s->next, memory_order_acquire);
-    stats.key_index = s->params.keys;
-    stats.time_index = s->params.times;
-    /* A directory without files, read only: there is no segment yet. */
-    if (s->mode == STI_MODE_WRITER || s->on_disk) {
-        for (size_t i = 0; i < view->count && rc == STELE_OK; i++) {
-            rc = add_segment(s, view->segments[i], &stats, err);
-        }
-    }
-    sti_view_unref(view);
-    if (rc == STELE_OK) {
-        *out = stats;
+    for (int tries = 0; tries < STI_LIVE_TRIES && again; tries++) {
+        struct sti_view *view = sti_stream_view(s);
+
+        rc = stat_view(s, view, out, err);
+        again = sti_live_moved_on(s, view, rc);
+        sti_view_unref(view);
     }
     return rc;
 }

@@ -424,6 +424,13 @@ stele_code sti_stream_build(
 
 /* live.c: look at the files again. */
 stele_code sti_live_refresh(stele_stream *s, stele_error *err);
+/* A read through `view` gave this: whether that may be because the writer has
+ * renamed or removed a file that was not open yet, and there is a newer view. */
+bool sti_live_moved_on(stele_stream *s, const struct sti_view *view, stele_code rc);
+
+enum {
+    STI_LIVE_TRIES = 20
+};
 
 /* sync.c */
 stele_code sti_stream_commit(stele_stream *s, int64_t upto, stele_error *err);

@@ -308,6 +308,7 @@ static void full_disk(void **state)
             struct fail f;
             int64_t last;
             int64_t oldest;
+            stele_code rc;
 
             fail_begin(&f, 96 << 10, way == 1);
             if (way >= 2) {
@@ -322,8 +323,11 @@ static void full_disk(void **state)
             assert_int_equal(fill_up(&f, batch) - 1, last); /* again, and not EFAILED */
             core_holds(&f.c, 0, last);
             /* Whole segments can be trimmed, and there is room again. */
-            CHECK_OK(stele_stream_trim_by_offset_multi(f.c.s, 100, NULL, NULL, NULL, &f.c.err),
-                    &f.c.err);
+            rc = stele_stream_trim_by_offset_multi(f.c.s, 100, NULL, NULL, NULL, &f.c.err);
+            if (rc != STELE_OK) { /* the rest of one segment: there was no room to rewrite it */
+                CHECK_CODE(rc, STELE_ENOSPC);
+                CHECK_MESSAGE_HAS(&f.c.err, "offsets are left");
+            }
             oldest = core_stats(&f.c).oldest;
             assert_true(oldest > 20 && oldest <= 100);
             core_holds(&f.c, oldest, last);
