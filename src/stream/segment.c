@@ -540,7 +540,7 @@ uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_
         uint64_t count, stele_message *out)
 {
     const struct sti_map *map = atomic_load_explicit(&seg->map, memory_order_acquire);
-    const uint8_t *item = seg->items + ordinal * item_size;
+    const uint8_t *item;
     stele_stream_version version = seg->version;
     uint64_t end = seg->end;
     const uint8_t *data;
@@ -549,6 +549,7 @@ uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_
         return 0;
     }
     data = map->data;
+    item = seg->items + ordinal * item_size;
     for (uint64_t i = 0; i < count; i++, item += item_size) {
         uint64_t position = sti_item_position(item);
         size_t size;
