@@ -7,8 +7,9 @@
  *         2 bytes: base offset, 2 bytes: length, and that many bytes
  *
  * It is on the simulated disk. Whatever the files hold: nothing crashes or
- * hangs, offsets rise, an offset that a handle gave to a reader is never given to a
- * new message, and a directory that was recovered has no faults.
+ * hangs, offsets rise, no offset is given twice (not one that the same handle has
+ * read, and never one of our own messages), and a directory that was recovered
+ * has no faults. That recovery takes back an offset which damage made up is right.
  */
 #include <stele/stele.h>
 
@@ -29,8 +30,15 @@ enum {
 struct run {
     stele_env env;
     stele_stream_options opts;
-    int64_t top; /* the highest offset that anybody saw */
+    int64_t top;       /* the highest offset that the present handle gave */
+    int64_t published; /* the highest that a message of ours got */
 };
+
+/* A call that may well fail on such files: it has to return, that is all. */
+static void ignore(stele_code rc)
+{
+    (void)rc;
+}
 
 static void name_file(char *out, size_t size, unsigned kind, unsigned base)
 {
@@ -108,8 +116,8 @@ static void ask(struct run *r, stele_stream *s, const stele_message *m, stele_me
 
         fuzz_require(stele_bytes_equal(got->key, m->key) && got->offset >= m->offset);
     }
-    (void)stele_stream_consume_by_key(s, m->key, m->offset, 3, ms, &next, NULL);
-    (void)stele_stream_offset_by_time(s, m->time, &offset, NULL, NULL);
+    ignore(stele_stream_consume_by_key(s, m->key, m->offset, 3, ms, &next, NULL));
+    ignore(stele_stream_offset_by_time(s, m->time, &offset, NULL, NULL));
     if (stele_stream_get(s, m->offset, ms, NULL) == STELE_OK) {
         fuzz_require(stele_messages_at(ms, 0)->offset == m->offset);
     }
@@ -152,7 +160,7 @@ static void read_all(struct run *r, stele_stream *s)
         fuzz_require(offset > from);
     }
     r->top = last > r->top ? last : r->top;
-    (void)stele_stream_stat(s, &stats, NULL);
+    ignore(stele_stream_stat(s, &stats, NULL));
     stele_messages_free(ms);
     stele_messages_free(one);
 }
@@ -165,6 +173,7 @@ static void read_with(struct run *r, bool live)
     opts.live = live;
     opts.read_only = !live;
     opts.recover = opts.check = false;
+    r->top = -1;
     if (stele_stream_open(&s, DIR_PATH, &opts, NULL) == STELE_OK) {
         read_all(r, s);
         (void)stele_stream_close(s, NULL);
@@ -173,7 +182,7 @@ static void read_with(struct run *r, bool live)
 
 /* ---- Writing. ---- */
 
-static bool write_some(struct run *r)
+static void write_some(struct run *r)
 {
     const stele_message m = {
             .time = 1700000000000000, .key = stele_str("key"), .value = stele_str("value")};
@@ -182,21 +191,21 @@ static bool write_some(struct run *r)
     int64_t next = 0;
 
     if (stele_stream_open(&s, DIR_PATH, &r->opts, NULL) != STELE_OK) {
-        return false;
+        return;
     }
+    r->top = -1;
     read_all(r, s);
     fuzz_require(stele_messages_new(&ms, NULL) == STELE_OK);
     if (stele_stream_publish(s, &m, 1, &next, NULL) == STELE_OK) {
-        fuzz_require(next - 1 > r->top);
-        r->top = next - 1;
+        fuzz_require(next - 1 > r->top && next - 1 > r->published);
+        r->published = next - 1;
         fuzz_require(stele_stream_get(s, next - 1, ms, NULL) == STELE_OK);
         fuzz_require(stele_bytes_equal(stele_messages_at(ms, 0)->value, m.value));
     }
     stele_messages_free(ms);
-    (void)stele_stream_trim_by_count_multi(s, 2, NULL, NULL, NULL, NULL);
+    ignore(stele_stream_trim_by_count_multi(s, 2, NULL, NULL, NULL, NULL));
     read_all(r, s);
     (void)stele_stream_close(s, NULL);
-    return true;
 }
 
 static void recover(struct run *r)
@@ -205,7 +214,7 @@ static void recover(struct run *r)
     stele_stream_options opts = r->opts;
 
     opts.recover = opts.check = false;
-    (void)stele_stream_check_dir(DIR_PATH, &opts, false, NULL, NULL, NULL, NULL);
+    ignore(stele_stream_check_dir(DIR_PATH, &opts, false, NULL, NULL, NULL, NULL));
     if (stele_stream_recover_dir(DIR_PATH, &opts, NULL, NULL, NULL) == STELE_OK) {
         fuzz_require(stele_stream_check_dir(DIR_PATH, &opts, false, NULL, NULL, &checked, NULL) ==
                      STELE_OK);
@@ -218,7 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_input in = {data, size};
     unsigned flags = fuzz_byte(&in);
     struct sim_disk *disk = make_disk(&in);
-    struct run r = {.top = -1};
+    struct run r = {.top = -1, .published = -1};
 
     stele_env_init(&r.env);
     r.env.vfs = sim_disk_vfs(disk);
@@ -236,9 +245,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r.opts.rollover = 4096;
     read_with(&r, false);
     read_with(&r, true);
-    (void)write_some(&r);
+    write_some(&r);
     recover(&r);
-    (void)write_some(&r);
+    write_some(&r);
     read_with(&r, false);
     sim_disk_free(disk);
     return 0;
