@@ -395,8 +395,9 @@ typedef struct stele_stream_copied {
 
 /* Copy the stream as it is now into `target` (made if missing), while it is
  * read and written; the copy is read back and verified, and durable, before
- * this returns. `target` must be empty, or hold an earlier copy of this
- * stream, which is brought up to date: else STELE_EEXIST. `out` may be NULL. */
+ * this returns. `target` must hold no stream (files with other names do not
+ * matter), or an earlier copy of this one that shares a message with it,
+ * which is brought up to date: else STELE_EEXIST. `out` may be NULL. */
 STELE_API STELE_NODISCARD stele_code stele_stream_backup(
         stele_stream *s, const char *target, stele_stream_copied *out, stele_error *err);
 

@@ -2,6 +2,7 @@
  *
  * alloc.c: malloc() with checked products and, in tests, planned failures.
  */
+#define STI_ALLOC_IMPLEMENTATION
 #include "base/alloc.h"
 
 #include "base/error.h"

@@ -24,7 +24,17 @@ void sti_free(void *p);                                /* accepts NULL */
 char *sti_strdup(const char *s);
 
 /* The error to return when one of the above gave NULL. */
+#if defined(__clang_analyzer__) && !defined(STI_ALLOC_IMPLEMENTATION)
+/* What the static analyser has to know: the result is the code. */
+static inline stele_code sti_fail_memory(stele_error *err, size_t size)
+{
+    (void)err;
+    (void)size;
+    return STELE_ENOMEM;
+}
+#else
 stele_code sti_fail_memory(stele_error *err, size_t size);
+#endif
 
 #ifdef STI_TESTING
 /* Called before each allocation, from any thread; true makes it fail. NULL

@@ -29,4 +29,20 @@ stele_code sti_code_of_errno(int sys_errno);
  * file, position and errno. */
 stele_code sti_wrap(stele_error *err, stele_code code, const char *format, ...) STELE_PRINTF(3, 4);
 
+#if defined(__clang_analyzer__) && !defined(STI_ERROR_IMPLEMENTATION)
+/* What the static analyser has to know: the result is the code. */
+static inline stele_code sti_known_failure(stele_code code, ...)
+{
+    return code;
+}
+
+#define sti_fail(err, code, ...) sti_known_failure((code), (err), __VA_ARGS__)
+#define sti_fail_at(err, code, file, at, ...) \
+    sti_known_failure((code), (err), (file), (at), __VA_ARGS__)
+#define sti_wrap(err, code, ...)         sti_known_failure((code), (err), __VA_ARGS__)
+#define sti_fail_errno(err, number, ...) sti_known_failure(STELE_EIO, (err), (number), __VA_ARGS__)
+#define sti_fail_errno_at(err, number, file, at, ...) \
+    sti_known_failure(STELE_EIO, (err), (number), (file), (at), __VA_ARGS__)
+#endif
+
 #endif /* STI_BASE_ERROR_H */

@@ -285,28 +285,38 @@ static stele_code print_all(struct consumer *c, bool *ended, stele_error *err)
     return STELE_OK;
 }
 
+/* Print what is there. *ended: all that was asked for is printed. */
+static stele_code read_and_print(struct consumer *c, bool wait, bool *ended, stele_error *err)
+{
+    const int64_t count_max = c->left < BATCH_COUNT ? c->left : BATCH_COUNT;
+    int64_t next = 0;
+    stele_code code;
+
+    code = wait ? wait_for_some(c, count_max, &next, err)
+                : read_some(c, c->offset, count_max, &next, err);
+    if (code != STELE_OK) {
+        return code;
+    }
+    code = print_all(c, ended, err);
+    c->offset = next;
+    return code;
+}
+
+/* Waiting begins at the end, so that a wait in vain searches nothing again. */
 static stele_code pump(struct consumer *c, stele_error *err)
 {
     bool ended = false;
+    bool wait = false;
 
     while (!ended && c->left > 0 && stopped == 0 && (c->args->follow || c->offset < c->end)) {
-        const int64_t count_max = c->left < BATCH_COUNT ? c->left : BATCH_COUNT;
-        int64_t next = 0;
-        stele_code code;
+        const int64_t before = c->offset;
+        stele_code code = read_and_print(c, wait, &ended, err);
 
-        code = c->args->follow ? wait_for_some(c, count_max, &next, err)
-                               : read_some(c, c->offset, count_max, &next, err);
-        if (code == STELE_ETIMEDOUT) {
-            continue;
-        }
-        if (code == STELE_OK) {
-            code = print_all(c, &ended, err);
-        }
-        if (code != STELE_OK) {
+        if (code != STELE_OK && code != STELE_ETIMEDOUT) {
             return code;
         }
-        ended = ended || (!c->args->follow && next <= c->offset);
-        c->offset = next;
+        wait = c->offset <= before;
+        ended = ended || (wait && !c->args->follow);
     }
     return STELE_OK;
 }

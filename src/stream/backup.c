@@ -220,7 +220,8 @@ static stele_code same_file(
     *same = false;
     if (rc == STELE_OK && st.size == len) {
         rc = sti_stream_read_file(&b->dir, name, &old, &old_len, b->err);
-        *same = rc == STELE_OK && old_len == len && (len == 0 || memcmp(old, data, len) == 0);
+        *same = rc == STELE_OK && old_len == len &&
+                (len == 0 || (data != NULL && memcmp(old, data, len) == 0));
     }
     sti_free(old);
     return rc == STELE_ENOTFOUND ? STELE_OK : rc;
@@ -270,7 +271,7 @@ static stele_code put_index(struct backup *b, size_t i, stele_stream_version ver
     if (start > 0) {
         sti_index_header_put(bytes, b->source->params);
     }
-    if (items_len > 0) {
+    if (items != NULL && items_len > 0) {
         memcpy(bytes + start, items, items_len);
     }
     sti_name_recover(temporary, b->source->segments[i].base);

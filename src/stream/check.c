@@ -6,7 +6,8 @@
  * is being written, a log that was replaced when its index was not yet. A
  * segment with faults is therefore read again, and its faults count once two
  * readings in a row gave the same bytes. What only a writer that lives
- * leaves for long (an index behind its log, an old log beside the new one)
+ * leaves for long (an index behind its log, which it writes when the segment
+ * is sealed, in its own time; an old log beside the new one)
  * counts if there is none: then, and only then, its lock is tried.
  */
 #include <stele/stream.h>
@@ -29,6 +30,8 @@ enum {
     READINGS_MAX = 100, /* of one segment that changes each time */
     PAUSE_MS = 5,       /* between two readings */
     TEXT_SIZE = 256,
+    KEYS_END = 8, /* a write that came to its end ends with other bytes than zeros, as a rule */
+    SECTOR = 512, /* the least that a disk writes at once */
     KEYS_LOG_SIZE_AT = 16, /* in the side file's header, see keys.h */
     KEYS_INDEX_SIZE_AT = 24
 };
@@ -175,6 +178,13 @@ static bool params_equal(struct sti_index_params a, struct sti_index_params b)
     return a.times == b.times && a.keys == b.keys;
 }
 
+/* A zero tail is what a writer leaves that was killed: it had not come to the
+ * index, which is of the close before. */
+static bool was_left_open(const struct reading *r)
+{
+    return r->limit == INT64_MAX && r->salvage.tail < r->files.log_len;
+}
+
 /* Compare items, made with params, with those that the log gives. */
 static stele_code check_items(struct check *c, const struct reading *r, const char *name,
         const uint8_t *items, uint64_t len)
@@ -204,7 +214,7 @@ static stele_code check_items(struct check *c, const struct reading *r, const ch
                 "items for offsets %" PRId64 " to %" PRId64 ", which the log does not hold",
                 sti_item_offset(items + wrong * item_size),
                 sti_item_offset(items + (count - 1) * item_size));
-    } else if (wrong < built.count && !(r->limit == INT64_MAX && has_writer(c))) {
+    } else if (wrong < built.count && !has_writer(c) && !was_left_open(r)) {
         fault(c, name, (int64_t)(start + wrong * item_size), STELE_ECORRUPT,
                 "ends before the item of offset %" PRId64,
                 sti_item_offset(built.data + wrong * item_size));
@@ -213,12 +223,40 @@ static stele_code check_items(struct check *c, const struct reading *r, const ch
     return STELE_OK;
 }
 
+/* Whether the index was made with other parameters than the stream's. An
+ * index of version 1 tells them by its items, unless it is one item long. */
+static bool has_other_options(struct check *c, const struct sti_loaded *f, enum sti_index_kind kind,
+        struct sti_index_params header)
+{
+    struct sti_index_params detected;
+
+    if (kind == STI_INDEX_V2) {
+        return !params_equal(header, f->params);
+    }
+    return kind == STI_INDEX_V1 && c->tool.strict &&
+           sti_index_detect(&c->tool.dir, f->base, &detected) &&
+           sti_index_item_size(detected) != f->index_len && !params_equal(detected, f->params);
+}
+
+/* The index of a log that holds no message. */
+static void check_index_of_none(
+        struct check *c, const struct reading *r, const char *name, enum sti_index_kind kind)
+{
+    if (kind == STI_INDEX_V1 || kind == STI_INDEX_V2) {
+        fault(c, name, -1, STELE_ECORRUPT,
+                "items up to offset %" PRId64 ", and the log holds no messages",
+                sti_index_highest(r->files.index, r->files.index_len, r->files.base));
+    } else if (kind != STI_INDEX_EMPTY) {
+        fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
+    }
+}
+
 static stele_code check_index(struct check *c, const struct reading *r)
 {
     struct sti_index_params header = r->files.params;
     const struct sti_loaded *f = &r->files;
     bool v1 = r->salvage.version == STELE_STREAM_V1;
-    struct sti_index_params detected;
+    size_t start = v1 ? 0 : STI_INDEX_HEADER_SIZE;
     enum sti_index_kind kind;
     char name[STI_NAME_SIZE];
 
@@ -227,53 +265,54 @@ static stele_code check_index(struct check *c, const struct reading *r)
         return STELE_OK;
     }
     kind = sti_index_kind_of(f->index, f->index_len, f->base, &header);
-    if (c->tool.strict && kind == STI_INDEX_V1 &&
-            sti_index_detect(&c->tool.dir, f->base, &detected) &&
-            sti_index_item_size(detected) != f->index_len) {
-        header = detected;
-    }
-    if ((kind == STI_INDEX_V2 || kind == STI_INDEX_V1) && !params_equal(header, f->params)) {
+    if (has_other_options(c, f, kind, header)) {
         fault(c, name, kind == STI_INDEX_V2 ? 7 : 0, STELE_EMISMATCH,
                 "made with other index options than %s",
                 c->tool.strict ? "were given" : "the other segments");
-        return STELE_OK;
-    }
-    if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
+    } else if (kind == STI_INDEX_V2 && f->index_len == STI_INDEX_HEADER_SIZE) {
         return STELE_OK; /* made again at open */
-    }
-    if (kind == STI_INDEX_VERSION) {
+    } else if (kind == STI_INDEX_VERSION) {
         fault(c, name, 6, STELE_EVERSION, "an index of a version that is not known");
-    } else if (r->salvage.messages == 0 && kind == STI_INDEX_EMPTY) {
-        return STELE_OK;
-    } else if (r->salvage.messages == 0 && (kind == STI_INDEX_V1 || kind == STI_INDEX_V2)) {
-        int64_t highest = sti_index_highest(f->index, f->index_len, f->base);
-
-        fault(c, name, -1, STELE_ECORRUPT,
-                "items up to offset %" PRId64 ", and the log holds no messages", highest);
-    } else if (f->index_len == 0 || kind == STI_INDEX_EMPTY) {
-        if (!(r->limit == INT64_MAX && has_writer(c))) {
+    } else if (r->salvage.messages == 0) {
+        check_index_of_none(c, r, name, kind);
+    } else if (kind == STI_INDEX_EMPTY) {
+        if (!has_writer(c)) {
             fault(c, name, 0, STELE_ECORRUPT, "empty, and the log holds messages");
         }
     } else if (kind != (v1 ? STI_INDEX_V1 : STI_INDEX_V2)) {
         fault(c, name, 0, STELE_ECORRUPT, "does not begin as the index of this log");
-    } else if (v1) {
-        return check_items(c, r, name, f->index, f->index_len);
     } else {
-        return check_items(
-                c, r, name, f->index + STI_INDEX_HEADER_SIZE, f->index_len - STI_INDEX_HEADER_SIZE);
+        return check_items(c, r, name, f->index + start, f->index_len - start);
     }
     return STELE_OK;
 }
 
 /* A side file that is not of this log and index is stale, which is harmless.
  * One that says it is, and cannot be, is damaged. */
+/* A side file is not synced, and a crash leaves pages of zeros in it: that is no damage, and
+ * whoever needs the file makes it again. */
+static bool is_unfinished(const uint8_t *data, size_t len)
+{
+    if (len < STI_KEYS_HEADER_SIZE || sti_all_zero(data + len - KEYS_END, KEYS_END)) {
+        return true;
+    }
+    for (size_t at = 0; at < len; at += SECTOR) {
+        size_t left = len - at < SECTOR ? len - at : SECTOR;
+
+        if (sti_all_zero(data + at, left)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_keys(struct check *c, const struct reading *r)
 {
     struct sti_keys keys = {0};
     stele_error why = {0};
     char name[STI_NAME_SIZE];
 
-    if (r->keys == NULL || r->keys_len < STI_KEYS_HEADER_SIZE ||
+    if (r->keys == NULL || is_unfinished(r->keys, r->keys_len) ||
             sti_get_le64(r->keys + KEYS_LOG_SIZE_AT) != r->files.log_len ||
             sti_get_le64(r->keys + KEYS_INDEX_SIZE_AT) != r->files.index_len) {
         return;
@@ -311,7 +350,10 @@ static stele_code read_segment(struct check *c, struct reading *r, int64_t base,
 
 static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-    return (a == NULL) == (b == NULL) && a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return a_len == b_len && memcmp(a, b, a_len) == 0;
 }
 
 static bool same_reading(const struct reading *a, const struct reading *b)

@@ -244,7 +244,8 @@ static stele_code view_with(
         goto out;
     }
     for (size_t i = 0; i < old->count; i++) {
-        if (old->segments[i] != r->seg) {
+        /* By its base: gc may have put another object in the segment's place. */
+        if (old->segments[i]->base != r->seg->base) {
             segments[count++] = old->segments[i];
         } else if (fresh != NULL) {
             segments[count++] = fresh;
@@ -264,6 +265,19 @@ static stele_code new_sealed(struct rewrite *r, struct sti_segment **out, stele_
     return r->out.raw == NULL ? STELE_OK : sti_segment_new(out, new_base(r), err);
 }
 
+/* Whoever reads the view in force must have the old files open before they
+ * go: if gc has put an object in the segment's place that has not, now. All
+ * objects before it had. Under write_lock, which gc needs. */
+static stele_code open_for_readers(struct rewrite *r, stele_error *err)
+{
+    struct sti_view *view = sti_stream_view(r->s);
+    struct sti_segment *seg = view->segments[sti_view_find(view, r->seg->base)];
+    stele_code rc = seg->base == r->seg->base ? sti_segment_load(r->s, seg, err) : STELE_OK;
+
+    sti_view_unref(view);
+    return rc;
+}
+
 static stele_code place_sealed(struct rewrite *r, stele_error *err)
 {
     stele_stream *s = r->s;
@@ -277,6 +291,7 @@ static stele_code place_sealed(struct rewrite *r, stele_error *err)
     }
     sti_mutex_lock(&s->write_lock);
     rc = sti_stream_writable(s, err);
+    rc = rc != STELE_OK ? rc : open_for_readers(r, err);
     rc = rc != STELE_OK ? rc : view_with(r, fresh, &view, err);
     rc = rc != STELE_OK ? rc : swap_files(r, err);
     if (rc == STELE_OK) {
@@ -360,7 +375,11 @@ static stele_code leave_head(struct rewrite *r, stele_error *err)
 
     rc = rc != STELE_OK ? rc : sti_tail_segment(s, s->tail.next, &seg, err);
     rc = rc != STELE_OK ? rc : sti_tail_view(s, sealed, seg, &view, err);
-    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, err);
+    /* A crash may leave the old segment before the new one: it must not be torn then. */
+    if (!STI_MUTANT(OLD_HEAD_NOT_FINISHED)) {
+        rc = rc != STELE_OK ? rc : sti_tail_finish(s, err);
+    }
+    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     if (rc == STELE_OK && !STI_MUTANT(NEW_HEAD_NOT_DURABLE)) {
         rc = sti_tail_sync(s, err);
     }
@@ -400,6 +419,8 @@ static stele_code place_head(struct rewrite *r, struct sti_segment **unfit, stel
         rc = r->out.raw != NULL && !r->last_gone ? replace_head(r, err) : leave_head(r, err);
         if (rc == STELE_OK) {
             atomic_store(&s->durable, s->tail.next);
+            /* The head begins elsewhere, and all before it was sealed when this began. */
+            atomic_store(&s->work.sealed, s->tail.seg->base);
         }
     }
     sti_tail_release(s);

@@ -13,12 +13,14 @@
  * Offsets that were given once are not given again, even if their messages
  * are gone: the highest that stands in a damaged header or in the index file
  * counts. Then a new segment, which has the next offset in its name, comes
- * first, durably, and the cut after it.
+ * first, durably, and the cut after it; the marker (marker.h) tells of a crash between.
  */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/mutant.h"
 #include "stream/index_file.h"
+#include "stream/marker.h"
+#include "stream/put_file.h"
 #include "stream/quarantine.h"
 #include "stream/state.h"
 
@@ -61,7 +63,11 @@ static stele_code open_log(struct head_load *h, stele_error *err)
     }
     h->size = st.size;
     h->seg->file_id = st.id;
-    return sti_map_file(&h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
+    rc = sti_map_file(&h->map, &h->log, (size_t)h->size, false, h->s->mode == STI_MODE_LIVE, err);
+    if (rc == STELE_OK) {
+        h->size = h->map->len;
+    }
+    return rc;
 }
 
 static stele_code judge_kind(struct head_load *h, enum sti_log_kind *kind, stele_error *err)
@@ -164,6 +170,16 @@ static void compare_index(struct head_load *h, const uint8_t *items, uint64_t co
     }
 }
 
+/* A side file that does not vouch for the index would make readers distrust it. */
+static bool keys_agree(const struct head_load *h, const uint8_t *index, size_t len)
+{
+    struct sti_keys keys = {0};
+    stele_code rc = sti_keys_open(&keys, &h->s->dir, h->seg->base, h->end, index, len, NULL);
+
+    sti_keys_close(&keys);
+    return rc == STELE_OK || rc == STELE_ENOTFOUND;
+}
+
 /* The index file says which options the stream was made with, which offsets
  * were given, and whether it can stay as it is. */
 static stele_code look_at_index(struct head_load *h, stele_error *err)
@@ -199,8 +215,9 @@ static stele_code look_at_index(struct head_load *h, stele_error *err)
         rc = sti_fail_at(err, STELE_EMISMATCH, name, -1, "made with other index options");
     } else if (verdict == STI_INDEX_FITS) {
         compare_index(h, items, count);
-        h->index_right =
-                h->index_right && (kind == STI_INDEX_V1) == (h->seg->version == STELE_STREAM_V1);
+        h->index_right = h->index_right &&
+                         (kind == STI_INDEX_V1) == (h->seg->version == STELE_STREAM_V1) &&
+                         keys_agree(h, data, len);
     } else if ((kind == STI_INDEX_V1 || kind == STI_INDEX_V2) && len > start) {
         int64_t seen = seen_in_index(h, data + start, (len - start) / item_size, item_size);
 
@@ -233,17 +250,17 @@ static stele_code scan_log(struct head_load *h, stele_error *err)
     }
     sti_scan_begin(&scan, h->map->data, h->size, kind, h->seg->base, INT64_MAX);
     if (!h->has_header) {
-        scan.at = 0;
         h->end = 0;
         h->next = h->seg->base;
     } else {
         rc = read_messages(h, &scan, err);
     }
-    if (rc == STELE_OK && scan.seen >= h->floor) {
-        h->floor = scan.seen + 1;
-    }
     if (rc == STELE_OK) {
+        int64_t seen;
+
         h->rest = measure_rest(h);
+        seen = h->rest > 0 ? sti_scan_highest(&scan) : scan.seen;
+        h->floor = seen >= h->floor ? seen + 1 : h->floor;
         rc = look_at_index(h, err);
     }
     if (rc == STELE_OK && h->next > h->floor) {
@@ -290,11 +307,17 @@ static stele_code cut(struct head_load *h, stele_error *err)
         t->end = sizeof header;
         t->allocated = t->allocated > t->end ? t->allocated : t->end;
     }
-    if (rc == STELE_OK && (h->rest > 0 || h->size > h->end || !h->has_header) &&
-            !STI_MUTANT(CUT_NOT_SYNCED)) {
-        rc = sti_file_sync(&t->log, false, err);
+    if (rc != STELE_OK || STI_MUTANT(CUT_NOT_SYNCED)) {
+        return rc;
     }
-    return rc;
+    if (!h->has_header) {
+        return sti_file_sync(&t->log, false, err);
+    }
+    /* A clean close wrote an index, after a sync that did not fail. */
+    if (!h->index_right && !STI_MUTANT(GARBAGE_TAIL_KEPT)) {
+        return sti_file_renew(&t->log, h->map->data, h->end, err);
+    }
+    return h->size > h->end ? sti_file_sync(&t->log, false, err) : STELE_OK;
 }
 
 /* The next offset is above what the messages tell: a segment with that name
@@ -306,7 +329,10 @@ static stele_code move_on(struct head_load *h, struct sti_segment **newest, stel
     char name[STI_NAME_SIZE];
     stele_code rc = sti_tail_segment(s, h->floor, &seg, err);
 
-    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, err);
+    /* Until the cut is done, the old segment is one before the newest, and torn: this says
+     * whose doing that is. */
+    rc = rc != STELE_OK ? rc : sti_marker_write(&s->dir, h->seg->base, err);
+    rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
     if (rc != STELE_OK) {
         sti_segment_unref(seg);
@@ -355,7 +381,7 @@ static stele_code take_over(struct head_load *h, struct sti_segment **newest, st
 }
 
 stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
-        struct sti_segment **seg, int64_t *sealed, stele_error *err)
+        struct sti_segment **seg, int64_t *sealed, int64_t *next, stele_error *err)
 {
     struct head_load h = {.s = s, .floor = floor, .time = INT64_MIN};
     struct sti_segment *newest = NULL;
@@ -389,6 +415,6 @@ stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
         h.seg = newest;
     }
     *seg = h.seg;
-    atomic_store(&s->next, s->mode == STI_MODE_WRITER ? s->tail.next : h.floor);
+    *next = s->mode == STI_MODE_WRITER ? s->tail.next : h.floor;
     return STELE_OK;
 }

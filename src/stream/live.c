@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "stream/bases.h"
+#include "stream/marker.h"
 #include "stream/scan.h"
 #include "stream/state.h"
 
@@ -181,9 +182,9 @@ static bool same(const struct sti_view *view, const struct sti_bases *list)
 
 static stele_code refresh(stele_stream *s, struct sti_found *found, stele_error *err)
 {
-    int64_t next = atomic_load(&s->next);
     struct sti_segment *head = s->view->segments[s->view->count - 1];
     stele_code rc = sti_stream_look(s, found, true, err);
+    int64_t floor;
 
     if (rc != STELE_OK) {
         return rc;
@@ -191,12 +192,9 @@ static stele_code refresh(stele_stream *s, struct sti_found *found, stele_error 
     if (same(s->view, &found->bases) && head->head->written > 0) {
         return follow(s, head, err);
     }
-    rc = sti_stream_build(s, &found->bases, found->leftovers.highest + 1, err);
-    if (rc == STELE_OK && atomic_load(&s->next) < next) {
-        /* What was seen once is not to be seen again under another offset. */
-        atomic_store(&s->next, next);
-    }
-    return rc;
+    floor = found->leftovers.highest + 1;
+    rc = sti_marker_settle(s, &found->bases, &floor, err);
+    return rc != STELE_OK ? rc : sti_stream_build(s, &found->bases, floor, err);
 }
 
 stele_code sti_live_refresh(stele_stream *s, stele_error *err)

@@ -105,7 +105,6 @@ static stele_code consume_by_key(stele_stream *s, struct sti_view *view, void *a
     struct by_key *k = arg;
     size_t item_size = sti_index_item_size(s->params);
     int64_t from = k->c.offset == STELE_OFFSET_OLDEST ? 0 : k->c.offset;
-    int64_t next = atomic_load_explicit(&s->next, memory_order_acquire);
 
     sti_messages_reset(k->c.out);
     for (size_t i = sti_view_find(view, from); i < view->count; i++) {
@@ -126,7 +125,7 @@ static stele_code consume_by_key(stele_stream *s, struct sti_view *view, void *a
             return rc;
         }
     }
-    return sti_consume_at_end(&k->c, next, err);
+    return sti_consume_at_end(s, view, &k->c);
 }
 
 stele_code stele_stream_consume_by_key(stele_stream *s, stele_bytes key, int64_t offset,
@@ -145,12 +144,7 @@ stele_code stele_stream_consume_by_key(stele_stream *s, stele_bytes key, int64_t
         return rc;
     }
     k.mask = sti_keys_mask(k.hash);
-    if (offset == STELE_OFFSET_NEWEST) {
-        sti_messages_reset(out);
-        k.c.next = atomic_load_explicit(&s->next, memory_order_acquire);
-    } else {
-        rc = sti_read_run(s, consume_by_key, &k, err);
-    }
+    rc = sti_consume_run(s, consume_by_key, &k, &k.c, err);
     sti_messages_trim(out);
     if (rc == STELE_OK && next_offset != NULL) {
         *next_offset = k.c.next;
@@ -297,7 +291,7 @@ stele_code stele_stream_offset_by_key(
         return sti_fail(err, STELE_EINVAL, "no place for the offset");
     }
     rc = stele_stream_get_by_key(s, key, &ms, err);
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && ms.count == 1) {
         *offset = ms.items[0].offset;
     }
     stele_messages_clear(&ms);
@@ -470,7 +464,7 @@ static stele_code get_by_time(stele_stream *s, struct sti_view *view, void *arg,
 {
     struct by_time *g = arg;
     size_t item_size = sti_index_item_size(s->params);
-    int64_t *times;
+    int64_t *times = NULL;
     stele_code rc = last_times(s, view, &times, err);
 
     if (rc != STELE_OK) {
@@ -522,7 +516,7 @@ stele_code stele_stream_offset_by_time(
         return sti_fail(err, STELE_EINVAL, "no place for the offset");
     }
     rc = stele_stream_get_by_time(s, start, &ms, err);
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && ms.count == 1) {
         *offset = ms.items[0].offset;
         if (time != NULL) {
             *time = ms.items[0].time;

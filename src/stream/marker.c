@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mutant.h"
 #include "stream/index_file.h"
+#include "stream/put_file.h"
 #include "stream/quarantine.h"
 #include "stream/scan.h"
 
@@ -99,26 +100,29 @@ static bool is_sealed(stele_stream *s, int64_t base, uint64_t size, struct suspe
 
 static void scan_suspect(const uint8_t *data, size_t len, int64_t base, struct suspect *out)
 {
+    enum sti_log_kind kind = sti_log_kind_of(data, len, base);
     enum sti_message_state state;
     stele_message message;
     struct sti_scan scan;
     size_t size;
 
-    sti_scan_begin(&scan, data, len, sti_log_kind_of(data, len, base), base, INT64_MAX);
+    sti_scan_begin(&scan, data, len, kind, base, INT64_MAX);
     do {
         state = sti_scan_next(&scan, &message, &size);
     } while (state == STI_MESSAGE_WHOLE);
     out->torn = state != STI_MESSAGE_END;
     out->empty = !out->torn && scan.last < base;
     out->next = scan.last + 1;
-    out->seen = scan.seen > scan.last ? scan.seen : scan.last;
+
     out->end = scan.at;
-    if (scan.at == len && !sti_all_zero(data, len) && scan.last < base) {
+    if (kind != STI_LOG_V1 && kind != STI_LOG_V2 && !sti_all_zero(data, len)) {
         /* No header that could be read: all of it is behind the end. */
         out->end = 0;
         out->torn = true;
         out->empty = false;
     }
+    out->seen = out->torn ? sti_scan_highest(&scan) : scan.last;
+    out->seen = out->seen > scan.last ? out->seen : scan.last;
 }
 
 /* Read one segment; with `sync` a whole one is made durable, for the next builds on it. */
@@ -144,8 +148,7 @@ static stele_code examine(
     }
     scan_suspect(data, len, base, out);
     if (sync && !out->torn) {
-        rc = out->end < len && !out->empty ? sti_file_truncate(&log, out->end, err) : STELE_OK;
-        rc = rc != STELE_OK ? rc : sti_file_sync(&log, false, err);
+        rc = sti_file_renew(&log, data, out->empty ? len : out->end, err);
     }
 
 out:
@@ -228,25 +231,45 @@ static stele_code look_beyond(stele_stream *s, const struct sti_bases *list, siz
     return STELE_OK;
 }
 
+/* Nothing is left of a segment but its name, which the next one has taken over. */
+static stele_code forget(stele_stream *s, int64_t base, stele_error *err)
+{
+    char name[STI_NAME_SIZE];
+    stele_code rc;
+
+    sti_name_log(name, base);
+    rc = sti_dir_unlink(&s->dir, name, NULL, err);
+    sti_name_index(name, base);
+    rc = rc != STELE_OK ? rc : sti_dir_unlink(&s->dir, name, NULL, err);
+    sti_name_keys(name, base);
+    rc = rc != STELE_OK ? rc : sti_dir_unlink(&s->dir, name, NULL, err);
+    return rc != STELE_OK ? rc : sti_dir_sync(&s->dir, err);
+}
+
 /* Segment k is the last that counts. */
-static stele_code mend(stele_stream *s, struct sti_bases *list, size_t k, uint64_t end,
-        int64_t floor, bool ready, stele_error *err)
+static stele_code mend(stele_stream *s, struct sti_bases *list, size_t k,
+        const struct suspect *last, int64_t floor, bool ready, stele_error *err)
 {
     size_t behind = list->count - (ready ? 1 : 0);
+    size_t kept = k + 1;
     stele_code rc = STELE_OK;
 
     if (!ready) {
         rc = sti_tail_files(s, floor, err);
     }
     rc = rc != STELE_OK ? rc : sti_dir_sync(&s->dir, err);
-    rc = rc != STELE_OK ? rc : cut(s, list->bases[k], end, err);
+    rc = rc != STELE_OK ? rc : cut(s, list->bases[k], last->end, err);
     /* From the last on: a crash in between leaves a shorter list of the same kind. */
     for (size_t i = behind; i > k + 1 && rc == STELE_OK; i--) {
         rc = set_aside(s, list->bases[i - 1], err);
     }
+    if (rc == STELE_OK && last->next == list->bases[k]) {
+        rc = forget(s, list->bases[k], err);
+        kept = k;
+    }
     if (rc == STELE_OK) {
-        list->bases[k + 1] = floor;
-        list->count = k + 2;
+        list->bases[kept] = floor;
+        list->count = kept + 1;
     }
     return rc;
 }
@@ -270,7 +293,7 @@ static stele_code end_at(stele_stream *s, struct sti_bases *list, size_t k,
         sti_env_log(&s->env, STELE_LOG_WARN, "%s: nothing behind offset %" PRId64 " was durable",
                 s->dir.path, last->next - 1);
     }
-    return mend(s, list, k, last->end, above, ready, err);
+    return mend(s, list, k, last, above, ready, err);
 }
 
 stele_code sti_marker_settle(

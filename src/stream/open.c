@@ -8,6 +8,7 @@
  * are first read.
  */
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "stream/bases.h"
 #include "stream/index_file.h"
@@ -262,22 +263,28 @@ stele_code sti_stream_build(
 {
     struct sti_segment *head = NULL;
     int64_t sealed = -1;
+    int64_t next = floor;
     stele_code rc;
 
     s->on_disk = list->count > 0;
     if (list->count > 0) {
-        rc = sti_stream_load_head(s, list->bases[list->count - 1], floor, &head, &sealed, err);
+        rc = sti_stream_load_head(
+                s, list->bases[list->count - 1], floor, &head, &sealed, &next, err);
     } else {
         rc = sti_tail_segment(s, floor, &head, err);
         if (rc == STELE_OK && s->mode == STI_MODE_WRITER) {
-            rc = sti_tail_create(s, head, err);
+            rc = sti_tail_create(s, head, true, err);
             /* The stream itself is durable when open returns. */
             rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
         }
-        atomic_store(&s->next, floor);
     }
     rc = rc != STELE_OK ? rc : make_view(s, list, head, sealed, err);
     sti_segment_unref(head);
+    /* After the view, for readers of a live handle; and what was seen once is
+     * not to be seen again under another offset. */
+    if (rc == STELE_OK && next > atomic_load(&s->next)) {
+        atomic_store_explicit(&s->next, next, memory_order_release);
+    }
     return rc;
 }
 
@@ -315,6 +322,21 @@ static stele_code remove_leftovers(stele_stream *s, struct sti_found *f, stele_e
     return sti_leftovers_remove(&f->leftovers, &s->dir, err);
 }
 
+/* A migration reads whole segments: what a crash tore off is cut before. */
+static stele_code migrate_first(stele_stream *s, struct sti_found *f, stele_error *err)
+{
+    int64_t floor = f->leftovers.highest + 1;
+    stele_code rc = sti_marker_settle(s, &f->bases, &floor, err);
+
+    rc = rc != STELE_OK ? rc : sti_stream_build(s, &f->bases, floor, err);
+    rc = rc != STELE_OK ? rc : sti_tail_finish(s, err);
+    sti_tail_drop(s);
+    sti_view_unref(s->view);
+    s->view = NULL;
+    rc = rc != STELE_OK ? rc : sti_stream_look(s, f, false, err);
+    return rc != STELE_OK ? rc : migrate_all(s, &f->bases, err);
+}
+
 static stele_code prepare_writer(
         stele_stream *s, const char *dir, struct sti_found *f, stele_error *err)
 {
@@ -327,7 +349,7 @@ static stele_code prepare_writer(
         rc = sti_stream_look(s, f, false, err);
     }
     if (rc == STELE_OK && s->opts.eager_migrate) {
-        rc = migrate_all(s, &f->bases, err);
+        rc = migrate_first(s, f, err);
     }
     floor = f->leftovers.highest + 1;
     rc = rc != STELE_OK ? rc : sti_marker_settle(s, &f->bases, &floor, err);
@@ -387,6 +409,7 @@ stele_code stele_stream_open(
     if (rc != STELE_OK) {
         return sti_wrap(err, rc, "open stream %s", dir);
     }
+    sti_assert(s != NULL);
     rc = open_dir(s, dir, err);
     rc = rc != STELE_OK ? rc : prepare(s, dir, err);
     if (rc != STELE_OK) {

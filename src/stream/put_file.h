@@ -17,4 +17,8 @@
 stele_code sti_put_file(struct sti_dir *dir, const char *name, const stele_slice *slices,
         size_t count, bool sync, stele_error *err);
 
+/* Write the first `len` bytes of a file, which `data` holds, once more, and sync: after a sync
+ * that failed, what a reopened file shows may be in the cache alone, and be taken for written. */
+stele_code sti_file_renew(struct sti_file *f, const uint8_t *data, uint64_t len, stele_error *err);
+
 #endif /* STI_STREAM_PUT_FILE_H */

@@ -75,14 +75,56 @@ static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, 
     return STELE_OK;
 }
 
-stele_code sti_consume_at_end(struct sti_consume *c, int64_t next, stele_error *err)
+/* One past the newest message in the view. A publish shows its messages first
+ * and moves the next offset then: whoever read them may be ahead of that. */
+static int64_t seen_in_head(const stele_stream *s, const struct sti_view *view)
 {
-    if (c->offset > next) {
-        return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is beyond the next, %" PRId64,
-                c->offset, next);
+    const struct sti_segment *head = view->segments[view->count - 1];
+    uint64_t count = sti_segment_count(head);
+
+    return count == 0 ? head->base
+                      : sti_item_offset(
+                                sti_segment_item(head, sti_index_item_size(s->params), count - 1)) +
+                                1;
+}
+
+stele_code sti_consume_at_end(
+        const stele_stream *s, const struct sti_view *view, struct sti_consume *c)
+{
+    if (c->offset <= c->end) {
+        c->next = c->end;
+        return STELE_OK;
     }
-    c->next = next;
-    return STELE_OK;
+    if (c->offset <= seen_in_head(s, view)) {
+        c->next = c->offset;
+        return STELE_OK;
+    }
+    return STELE_END;
+}
+
+stele_code sti_consume_run(
+        stele_stream *s, sti_read_fn *read, void *arg, struct sti_consume *c, stele_error *err)
+{
+    stele_code rc;
+
+    c->end = atomic_load_explicit(&s->next, memory_order_acquire);
+    if (c->offset == STELE_OFFSET_NEWEST) {
+        sti_messages_reset(c->out);
+        c->next = c->end;
+        return STELE_OK;
+    }
+    for (;;) {
+        rc = sti_read_run(s, read, arg, err);
+        if (rc != STELE_END) {
+            return rc;
+        }
+        /* It may have been published between the look at the end and at the view. */
+        c->end = atomic_load_explicit(&s->next, memory_order_acquire);
+        if (c->offset > c->end) {
+            return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is beyond the next, %" PRId64,
+                    c->offset, c->end);
+        }
+    }
 }
 
 static stele_code consume(stele_stream *s, struct sti_view *view, void *arg,
@@ -91,7 +133,6 @@ static stele_code consume(stele_stream *s, struct sti_view *view, void *arg,
     struct sti_consume *c = arg;
     size_t item_size = sti_index_item_size(s->params);
     int64_t from = c->offset == STELE_OFFSET_OLDEST ? 0 : c->offset;
-    int64_t next = atomic_load_explicit(&s->next, memory_order_acquire);
 
     sti_messages_reset(c->out);
     for (size_t i = sti_view_find(view, from); i < view->count; i++) {
@@ -109,7 +150,7 @@ static stele_code consume(stele_stream *s, struct sti_view *view, void *arg,
             return fill(s, seg, ordinal, count, c, unfit, err);
         }
     }
-    return sti_consume_at_end(c, next, err);
+    return sti_consume_at_end(s, view, c);
 }
 
 stele_code sti_consume_check(const stele_stream *s, const struct sti_consume *c, stele_error *err)
@@ -146,12 +187,7 @@ stele_code stele_stream_consume(stele_stream *s, int64_t offset, int64_t count_m
     if (rc != STELE_OK) {
         return rc;
     }
-    if (offset == STELE_OFFSET_NEWEST) {
-        sti_messages_reset(out);
-        c.next = atomic_load_explicit(&s->next, memory_order_acquire);
-    } else {
-        rc = sti_read_run(s, consume, &c, err);
-    }
+    rc = sti_consume_run(s, consume, &c, &c, err);
     sti_messages_trim(out);
     if (rc == STELE_OK && next_offset != NULL) {
         *next_offset = c.next;
@@ -163,6 +199,7 @@ stele_code stele_stream_consume(stele_stream *s, int64_t offset, int64_t count_m
 
 struct get {
     int64_t offset;
+    int64_t end; /* as in sti_consume */
     stele_messages *out;
 };
 
@@ -212,7 +249,6 @@ static stele_code get(stele_stream *s, struct sti_view *view, void *arg, struct 
 {
     struct get *g = arg;
     size_t item_size = sti_index_item_size(s->params);
-    int64_t next = atomic_load_explicit(&s->next, memory_order_acquire);
     struct sti_segment *seg;
     uint64_t count;
     uint64_t ordinal;
@@ -221,9 +257,8 @@ static stele_code get(stele_stream *s, struct sti_view *view, void *arg, struct 
     if (g->offset < 0) {
         return get_end(s, view, g, unfit, err);
     }
-    if (g->offset >= next) {
-        return sti_fail(err, STELE_EOFFSET,
-                "offset %" PRId64 " is not published; the next is %" PRId64, g->offset, next);
+    if (g->offset >= g->end && g->offset >= seen_in_head(s, view)) {
+        return STELE_END;
     }
     seg = view->segments[sti_view_find(view, g->offset)];
     rc = sti_segment_load(s, seg, err);
@@ -251,5 +286,18 @@ stele_code stele_stream_get(stele_stream *s, int64_t offset, stele_messages *out
         return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is negative", offset);
     }
     rc = sti_read_refresh(s, offset, err);
-    return rc != STELE_OK ? rc : sti_read_run(s, get, &g, err);
+    g.end = atomic_load_explicit(&s->next, memory_order_acquire);
+    while (rc == STELE_OK) {
+        rc = sti_read_run(s, get, &g, err);
+        if (rc != STELE_END) {
+            break;
+        }
+        /* As in sti_consume_run(). */
+        g.end = atomic_load_explicit(&s->next, memory_order_acquire);
+        rc = offset < g.end ? STELE_OK
+                            : sti_fail(err, STELE_EOFFSET,
+                                      "offset %" PRId64 " is not published; the next is %" PRId64,
+                                      offset, g.end);
+    }
+    return rc;
 }

@@ -18,14 +18,21 @@ struct sti_consume {
     int64_t offset;
     int64_t count_max;
     stele_messages *out;
+    int64_t end; /* the next to be published, by a look before the view is taken: what is
+                    below it is in the view, or deleted */
     int64_t next;
 };
 
 /* STELE_EINVAL or STELE_EOFFSET for arguments that no stream has an answer to. */
 stele_code sti_consume_check(const stele_stream *s, const struct sti_consume *c, stele_error *err);
 
-/* Nothing was found up to `next`: right, or beyond what there is. */
-stele_code sti_consume_at_end(struct sti_consume *c, int64_t next, stele_error *err);
+/* Nothing was found up to the end: STELE_OK, or STELE_END if the offset is beyond what there is. */
+stele_code sti_consume_at_end(
+        const stele_stream *s, const struct sti_view *view, struct sti_consume *c);
+
+/* Run a read of many until it is known whether its offset is one that there is. */
+stele_code sti_consume_run(
+        stele_stream *s, sti_read_fn *read, void *arg, struct sti_consume *c, stele_error *err);
 
 /* A live handle looks at the files again when an offset may be newer. */
 stele_code sti_read_refresh(stele_stream *s, int64_t offset, stele_error *err);

@@ -22,6 +22,7 @@ struct work {
     struct sti_scan scan;
     const struct sti_witness *witness;
     uint64_t item; /* the first item of the witness that is not behind scan.at */
+    bool current;  /* the witness ends with the log's last message */
     int64_t base;
     stele_error *err;
 };
@@ -83,6 +84,26 @@ static const uint8_t *item_from(struct work *w, uint64_t position)
     return NULL;
 }
 
+/* An index may be older than its log: a crash can come between replacing the two, when messages
+ * went. Then its last item is not at the log's last message. */
+static bool is_current(const struct work *w)
+{
+    const struct sti_witness *witness = w->witness;
+    stele_message message;
+    uint64_t at;
+    size_t size;
+
+    if (witness->count == 0) {
+        return false;
+    }
+    at = sti_item_position(
+            witness->items + (witness->count - 1) * sti_index_item_size(witness->params));
+    return at < w->scan.len &&
+           sti_message_peek(w->scan.data + at, w->scan.len - at, w->scan.version, &message,
+                   &size) == STI_MESSAGE_WHOLE &&
+           at + size >= w->out->tail;
+}
+
 static bool key_agrees(const struct work *w, const uint8_t *item, const stele_message *message)
 {
     return !w->witness->params.keys ||
@@ -113,6 +134,7 @@ static stele_code add_piece(struct work *w, struct sti_piece piece)
         out->pieces = grown;
         out->capacity = capacity;
     }
+    sti_assert(out->pieces != NULL);
     out->pieces[out->count++] = piece;
     return STELE_OK;
 }
@@ -190,7 +212,8 @@ static int64_t true_offset(struct work *w, uint64_t at, size_t size, const stele
         other = sti_item_offset(item);
     }
     if (other >= 0 && fits(w, other) && (other < next || next <= w->scan.last) &&
-            (!own_fits || other == w->scan.last + 1 || (is_far(w, own) && !is_far(w, other)))) {
+            (!own_fits || (w->current && other == w->scan.last + 1) ||
+                    (w->current && is_far(w, own) && !is_far(w, other)))) {
         return other;
     }
     return own_fits ? own : -1;
@@ -292,7 +315,9 @@ static bool is_proved_v1(struct work *w, uint64_t at, int64_t *offset, size_t *s
     }
     /* Without key and value the checksum is that of nothing, and proves
      * nothing: such a message must at least have an offset that fits. */
-    if (message.key.len + message.value.len == 0 && !fits(w, message.offset) && at != 0) {
+    if (message.key.len + message.value.len == 0 &&
+            ((!fits(w, message.offset) && at != 0) ||
+                    sti_v1_is_torn(w->scan.data + at, w->scan.len - at, *size))) {
         return false;
     }
     *offset = true_offset(w, at, *size, &message);
@@ -467,6 +492,7 @@ stele_code sti_salvage_run(struct sti_salvage *out, const uint8_t *log, uint64_t
     found.tail = zeros_from(log, len);
     sti_scan_begin(&w.scan, log, len, found.kind, base, limit);
     rc = begin(&w);
+    w.current = is_current(&w);
     /* Zeros at the end of a value belong to its message, not to the tail. */
     while (rc == STELE_OK && !done && w.scan.at < len) {
         rc = step(&w, &done);

@@ -43,6 +43,14 @@ static void note_seen(struct sti_scan *scan)
     }
 }
 
+bool sti_v1_is_torn(const uint8_t *data, uint64_t len, size_t size)
+{
+    uint64_t left = len - size;
+
+    return size == STI_V1_OVERHEAD && left > 0 &&
+           sti_all_zero(data + size, left < STI_V1_OVERHEAD ? (size_t)left : STI_V1_OVERHEAD);
+}
+
 enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, size_t *size)
 {
     const uint8_t *data = scan->data + scan->at;
@@ -50,6 +58,10 @@ enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, 
     enum sti_message_state state = sti_message_get(data, left, scan->version, out, size);
 
     if (state == STI_MESSAGE_WHOLE && !fits(scan, scan->last, out->offset)) {
+        state = STI_MESSAGE_DAMAGED;
+    }
+    if (state == STI_MESSAGE_WHOLE && scan->version == STELE_STREAM_V1 &&
+            sti_v1_is_torn(data, left, *size)) {
         state = STI_MESSAGE_DAMAGED;
     }
     if (state == STI_MESSAGE_END && !sti_all_zero(data, left)) {
@@ -62,6 +74,43 @@ enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, 
         note_seen(scan);
     }
     return state;
+}
+
+static int64_t highest_from(const struct sti_scan *scan)
+{
+    uint64_t room = (scan->len - scan->at) / STI_V1_OVERHEAD + 1;
+    int64_t highest = scan->seen;
+
+    for (uint64_t at = scan->at; at < scan->len; at++) {
+        stele_message message;
+        size_t size;
+
+        if (sti_message_peek(scan->data + at, scan->len - at, scan->version, &message, &size) ==
+                        STI_MESSAGE_WHOLE &&
+                message.offset > highest && fits(scan, scan->last, message.offset) &&
+                (uint64_t)(message.offset - scan->last) <= room &&
+                sti_message_verify(scan->data + at, size, scan->version)) {
+            highest = message.offset;
+        }
+    }
+    return highest;
+}
+
+int64_t sti_scan_highest(const struct sti_scan *scan)
+{
+    struct sti_scan whole = *scan;
+    int64_t v1;
+    int64_t v2;
+
+    if (scan->at < scan->len) {
+        return highest_from(scan);
+    }
+    whole.at = 0;
+    whole.version = STELE_STREAM_V1;
+    v1 = highest_from(&whole);
+    whole.version = STELE_STREAM_V2;
+    v2 = highest_from(&whole);
+    return v1 > v2 ? v1 : v2;
 }
 
 /* ---- Looking for the next whole message behind damage. ---- */

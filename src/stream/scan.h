@@ -38,6 +38,17 @@ void sti_scan_begin(struct sti_scan *scan, const uint8_t *data, uint64_t len,
  * on. END: only zeros follow, or nothing. SHORT, DAMAGED: scan->at stays. */
 enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, size_t *size);
 
+/* Whether a message of version 1 of `size` bytes, which a checksum of nothing
+ * vouches for since it has neither key nor value, is the torn header of
+ * another one: a page that never reached the disk reads as zeros, which say
+ * just that. Zeros follow it then. */
+bool sti_v1_is_torn(const uint8_t *data, uint64_t len, size_t size);
+
+/* Behind where a scan stopped: the highest offset that a whole message
+ * anywhere shows, and that could be there; or scan->seen. Such a message need not
+ * be proved. If the file's kind was none, all of it is looked at, for both versions. */
+int64_t sti_scan_highest(const struct sti_scan *scan);
+
 /* After SHORT or DAMAGED: move to the next whole message behind scan->at.
  * False, and not moved, if there is none. */
 bool sti_scan_resync(struct sti_scan *scan);

@@ -42,6 +42,7 @@ stele_code sti_map_file(struct sti_map **out, struct sti_file *f, size_t len, bo
         bool into_memory, stele_error *err)
 {
     void *data = NULL;
+    size_t got = 0;
     stele_code rc;
 
     if (into_memory || len == 0) {
@@ -50,8 +51,10 @@ stele_code sti_map_file(struct sti_map **out, struct sti_file *f, size_t len, bo
         if (memory == NULL) {
             return sti_fail_memory(err, len);
         }
-        rc = sti_file_read(f, 0, memory, len, err);
-        rc = rc != STELE_OK ? rc : sti_map_memory(out, memory, len, err);
+        /* The file may have been cut since its size was asked for: beside a
+         * writer in another process. */
+        rc = sti_file_read_some(f, 0, memory, len, &got, err);
+        rc = rc != STELE_OK ? rc : sti_map_memory(out, memory, got, err);
         if (rc != STELE_OK) {
             sti_free(memory);
         }
@@ -247,12 +250,15 @@ static void save_index(struct loading *l, const struct sti_items *built)
 {
     struct sti_segment *seg = l->seg;
 
+    bool written = true;
+
     if (l->s->mode == STI_MODE_WRITER && atomic_load(&l->s->failed) == STELE_OK) {
-        (void)sti_index_write(
-                &l->s->dir, seg->base, seg->version, l->s->params, built->data, built->count, NULL);
+        written = sti_index_write(&l->s->dir, seg->base, seg->version, l->s->params, built->data,
+                          built->count, NULL) == STELE_OK;
     }
     sti_env_log(&l->s->env, STELE_LOG_WARN,
-            "%s: segment %" PRId64 ": index made again from the log", l->s->dir.path, seg->base);
+            "%s: segment %" PRId64 ": index made again from the log%s", l->s->dir.path, seg->base,
+            written ? "" : ", and not written");
 }
 
 static stele_code build_index(struct loading *l, stele_error *err)
@@ -593,6 +599,7 @@ stele_code sti_stream_reindex(stele_stream *s, struct sti_segment *seg, stele_er
     if (rc != STELE_OK) {
         return rc;
     }
+    sti_assert(fresh != NULL);
     fresh->rebuilt = true;
     fresh->file_id = seg->file_id;
     fresh->limit = seg->limit;

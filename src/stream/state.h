@@ -349,7 +349,8 @@ stele_code sti_tail_files(stele_stream *s, int64_t base, stele_error *err);
 /* A head without messages, in memory; then its files, and the tail moves there. */
 stele_code sti_tail_segment(
         stele_stream *s, int64_t base, struct sti_segment **out, stele_error *err);
-stele_code sti_tail_create(stele_stream *s, struct sti_segment *seg, stele_error *err);
+stele_code sti_tail_create(
+        stele_stream *s, struct sti_segment *seg, bool with_index, stele_error *err);
 stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err);
 stele_code sti_tail_roll(stele_stream *s, stele_error *err);
 stele_code sti_tail_sync(stele_stream *s, stele_error *err);
@@ -369,6 +370,11 @@ void sti_tail_drop(stele_stream *s);
 /* work.c. Rolling over without waiting for a sync: under write_lock. */
 stele_code sti_work_init(stele_stream *s, stele_error *err);
 void sti_work_destroy(stele_stream *s);
+/* For tests, right after open: what the thread would do is done when somebody
+ * waits for it, or sti_work_once() is called (false: there was nothing). A run
+ * then depends on its input alone. */
+void sti_work_defer(stele_stream *s);
+bool sti_work_once(stele_stream *s);
 stele_code sti_work_roll(stele_stream *s, stele_error *err);
 /* Wait while too much is not sealed. Before write_lock is taken. */
 void sti_work_throttle(stele_stream *s);
@@ -398,9 +404,10 @@ stele_code sti_tail_adopt(
 
 /* head_load.c: read the newest segment, and cut what is torn. The next offset
  * will not be below `floor`. A writer's tail is open after it. *sealed is the
- * base of a segment that has become the one before the head, else -1. */
+ * base of a segment that has become the one before the head, else -1; *next
+ * is the offset of the next message. */
 stele_code sti_stream_load_head(stele_stream *s, int64_t base, int64_t floor,
-        struct sti_segment **seg, int64_t *sealed, stele_error *err);
+        struct sti_segment **seg, int64_t *sealed, int64_t *next, stele_error *err);
 
 /* Which segments there are, and what a crash left beside them. */
 struct sti_found {
@@ -409,8 +416,8 @@ struct sti_found {
     struct sti_bases bases;
 };
 
-stele_code sti_stream_look(stele_stream *s, struct sti_found *found, bool stats, stele_error *err);
-void sti_found_free(struct sti_found *found); /* and back to zeros */
+stele_code sti_stream_look(stele_stream *s, struct sti_found *f, bool stats, stele_error *err);
+void sti_found_free(struct sti_found *f); /* and back to zeros */
 
 /* Load the newest segment, and put the view in force. */
 stele_code sti_stream_build(

@@ -104,8 +104,8 @@ stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err)
 {
     struct sti_tail *t = &s->tail;
     struct sti_map *map = atomic_load_explicit(&t->seg->map, memory_order_relaxed);
-    uint64_t blocks;
-    uint64_t space;
+    uint64_t blocks = 0;
+    uint64_t space = 0;
     uint64_t upto;
     stele_code rc;
 
@@ -169,7 +169,8 @@ stele_code sti_tail_open(stele_stream *s, struct sti_segment *seg, uint64_t end,
 }
 
 /* An index without items names the parameters from the start: after a crash
- * nothing else would. What it holds need not be durable, nor can it be wrong. */
+ * nothing else would, if no segment before it is sealed. What it holds need not be durable, nor can
+ * it be wrong. */
 static stele_code create_index(
         stele_stream *s, int64_t base, stele_stream_version version, stele_error *err)
 {
@@ -192,15 +193,15 @@ static stele_code create_index(
     return rc;
 }
 
-static stele_code create_files(
-        stele_stream *s, int64_t base, stele_stream_version version, stele_error *err)
+static stele_code create_files(stele_stream *s, int64_t base, stele_stream_version version,
+        bool with_index, stele_error *err)
 {
     uint8_t header[STI_LOG_HEADER_SIZE];
     char name[STI_NAME_SIZE];
     struct sti_file log = {0};
     stele_code rc;
 
-    rc = create_index(s, base, version, err);
+    rc = with_index ? create_index(s, base, version, err) : STELE_OK;
     sti_name_log(name, base);
     if (rc == STELE_OK) {
         rc = sti_file_open(
@@ -216,7 +217,7 @@ static stele_code create_files(
 
 stele_code sti_tail_files(stele_stream *s, int64_t base, stele_error *err)
 {
-    return create_files(s, base, s->opts.new_segments, err);
+    return create_files(s, base, s->opts.new_segments, true, err);
 }
 
 stele_code sti_tail_segment(
@@ -238,10 +239,11 @@ stele_code sti_tail_segment(
     return STELE_OK;
 }
 
-stele_code sti_tail_create(stele_stream *s, struct sti_segment *seg, stele_error *err)
+stele_code sti_tail_create(
+        stele_stream *s, struct sti_segment *seg, bool with_index, stele_error *err)
 {
     char name[STI_NAME_SIZE];
-    stele_code rc = create_files(s, seg->base, seg->version, err);
+    stele_code rc = create_files(s, seg->base, seg->version, with_index, err);
 
     if (rc == STELE_OK) {
         rc = sti_tail_open(s, seg, sti_log_start(seg->version), seg->base, s->tail.time, err);
@@ -402,12 +404,9 @@ stele_code sti_tail_adopt(
         return rc;
     }
     p->map = NULL;
-    rc = create_index(s, seg->base, seg->version, err);
     sti_name_log(name, seg->base);
-    rc = rc != STELE_OK ? rc : sti_dir_rename(&s->dir, p->log.name, name, err);
+    rc = sti_dir_rename(&s->dir, p->log.name, name, err);
     if (rc != STELE_OK) {
-        sti_name_index(name, seg->base);
-        (void)sti_dir_unlink(&s->dir, name, NULL, NULL);
         return rc;
     }
     sti_segment_unref(t->seg);
@@ -446,7 +445,7 @@ stele_code sti_tail_roll(stele_stream *s, stele_error *err)
     if (rc == STELE_OK) {
         sti_tail_publish(s);
         atomic_store(&s->durable, s->tail.next);
-        rc = sti_tail_create(s, seg, err);
+        rc = sti_tail_create(s, seg, false, err);
     }
     if (rc == STELE_OK) {
         sti_stream_swap_view(s, view);
@@ -468,4 +467,5 @@ void sti_tail_drop(stele_stream *s)
     sti_free(s->tail.buffer);
     s->tail.seg = NULL;
     s->tail.buffer = NULL;
+    s->tail.buffer_len = 0;
 }

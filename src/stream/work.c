@@ -258,6 +258,23 @@ void sti_work_destroy(stele_stream *s)
     sti_mutex_destroy(&s->work.lock);
 }
 
+void sti_work_defer(stele_stream *s)
+{
+    if (s->work.way == STI_WORK_THREAD) {
+        s->work.way = STI_WORK_DEFERRED;
+    }
+}
+
+bool sti_work_once(stele_stream *s)
+{
+    bool done;
+
+    sti_mutex_lock(&s->work.lock);
+    done = step(s);
+    sti_mutex_unlock(&s->work.lock);
+    return done;
+}
+
 void sti_work_throttle(stele_stream *s)
 {
     struct sti_work *w = &s->work;
@@ -437,7 +454,7 @@ static stele_code move_tail(
         rc = sti_tail_adopt(s, seg, &p, err);
         drop_prepared(&p);
     } else {
-        rc = sti_tail_create(s, seg, err);
+        rc = sti_tail_create(s, seg, false, err);
     }
     if (rc != STELE_OK) {
         t->log = item->log;

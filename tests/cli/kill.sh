@@ -15,6 +15,7 @@ for ((round = 1; round <= rounds; round++)); do
     sync=
     [ $((round % 4)) -ne 0 ] || sync=--sync
     mkfifo pipe
+    : >acks # not those of the round before
     (i=0; while printf 'round %d message %d\n' "$round" "$i"; do i=$((i + 1)); done >pipe) 2>/dev/null &
     feeder=$!
     "$stele" stream publish log --ack 7 $sync --rollover 4k <pipe >acks 2>.err &
@@ -22,8 +23,8 @@ for ((round = 1; round <= rounds; round++)); do
     children=("$feeder" "$writer")
     got() { [ -s acks ]; }
     until_true 20 got || fail "round $round: no acknowledgement"
-    sleep "0.0$((RANDOM % 90 + 10))"
-    kill -KILL "$writer" || fail "round $round: the writer had ended"
+    sleep "0.0$((RANDOM % 50 + 10))"
+    kill -KILL "$writer" || { cat .err; fail "round $round: the writer had ended"; }
     wait "$writer" 2>/dev/null
     kill "$feeder" 2>/dev/null
     wait "$feeder" 2>/dev/null

@@ -13,6 +13,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/stele-cli.XXXXXX")
 children=()
 
 cleanup() {
+    disown -a 2>/dev/null # or bash tells of each that it kills
     local pid
     for pid in "${children[@]:-}"; do
         [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null

@@ -26,7 +26,9 @@ is "{\"segments\":$segments,\"migrated\":0}"
 stream 0 migrate log --to v1
 row segments "$segments"
 row migrated "$segments"
-content log | cmp -s - before || fail "there and back gives the same files"
+rm -f log/*.keys # these are made again when they are needed
+grep -v '\.keys$' before >files
+content log | cmp -s - files || fail "there and back gives the same files"
 stream 0 get log --key k3 -J
 json '.[0].offset == 297'
 tail -n 100 messages | publish log -J --rollover 3000 --format v2
@@ -57,13 +59,11 @@ stream 0 backup log deep/er/copy -J
 json '.[0].messages == 450'
 "$stele" stream consume log -J >dump
 "$stele" stream consume deep/er/copy -J | cmp -s - dump || fail "brought up to date"
-stream 8 backup log . -J
+seq 10 | publish other
+content other >before
+stream 8 backup log other -J
 json_error EEXIST
-[ -f dump ] || fail "what was there is still there"
-mkdir other
-echo hello >other/file
-stream 8 backup log other
-equal "untouched" hello "$(cat other/file)"
+content other | cmp -s - before || fail "another stream is left as it was"
 stream 1 backup nowhere copy2
 [ ! -e copy2 ] || fail "nothing is made for nothing"
 stream 2 backup log
@@ -78,7 +78,11 @@ json_error ECORRUPT
 mkfifo pipe
 "$stele" stream publish busy --rollover 20k <pipe >/dev/null &
 children+=($!)
-(i=0; while printf 'message %d\n' "$i" 2>/dev/null; do i=$((i + 1)); done >pipe) 2>/dev/null &
+# Some thousand messages a second: a copy takes longer, the more there are.
+(i=0; while printf 'message %d\n' "$i" 2>/dev/null; do
+    i=$((i + 1))
+    [ $((i % 50)) -ne 0 ] || sleep 0.01
+done >pipe) 2>/dev/null &
 feeder=$!
 children+=("$feeder")
 busy() { [ "$("$stele" stream next busy 2>/dev/null || echo 0)" -gt "$1" ]; }
@@ -88,7 +92,7 @@ for i in 1 2 3 4 5; do
     n=$(jq .messages .out)
     stream 0 check "live.$i" -J
     json ".[-1].messages == $n"
-    "$stele" stream consume "live.$i" >.out
+    stream 0 consume "live.$i"
     seq 0 $((n - 1)) | sed 's/^/message /' | cmp -s - .out || fail "copy $i is a prefix"
     until_true 20 busy $((n + 500)) || fail "the writer goes on"
 done

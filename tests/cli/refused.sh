@@ -85,17 +85,19 @@ else
 fi
 seq 5 | publish secret
 chmod 000 secret secret/*
+cp -r log open
+chmod -R a+rX open
 mkdir unwritable
 chmod 555 unwritable
 for command in "stat secret" "consume secret" "next secret" "check secret" "publish secret" "publish secret/below" \
-    "publish unwritable/log" "trim secret --count 1" "recover secret" "backup log unwritable/copy"; do
+    "publish unwritable/log" "trim secret --count 1" "recover secret" "backup open unwritable/copy"; do
     last="stele stream $command"
     as_other ./stele.copy stream $command -J >.out 2>.err </dev/null
     rc=$?
     [ "$rc" -eq 6 ] || fail "expected exit code 6"
     json_error EPERM
     read -r _ target _ <<<"$command"
-    [ "$target" = log ] && target=unwritable
+    [ "$target" = open ] && target=unwritable
     says "$target"
 done
 chmod 700 secret

@@ -149,6 +149,7 @@ size_t core_all(struct core *c, int64_t max, int64_t offsets[CORE_ALL_MAX])
         if (stele_messages_count(c->ms) == 0) {
             break;
         }
+        assert_true(count > 0);
         assert_int_equal(next, offsets[count - 1] + 1);
         at = next;
     }

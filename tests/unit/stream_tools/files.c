@@ -160,6 +160,11 @@ void files_make_variant(const struct tmpdir *t, const char *version, const char 
 
 /* ---- Messages. ---- */
 
+static uint32_t sum(uint32_t crc, stele_bytes bytes)
+{
+    return bytes.len == 0 ? crc : sti_crc32c(crc, bytes.data, bytes.len);
+}
+
 static void add_message(struct kept *k, const stele_message *m)
 {
     uint8_t head[16];
@@ -168,8 +173,7 @@ static void add_message(struct kept *k, const stele_message *m)
     sti_put_be64(head, (uint64_t)m->time);
     sti_put_be32(head + 8, (uint32_t)m->key.len);
     sti_put_be32(head + 12, (uint32_t)m->value.len);
-    k->bodies[k->count] =
-            sti_crc32c(sti_crc32c(0, m->key.data, m->key.len), m->value.data, m->value.len);
+    k->bodies[k->count] = sum(sum(0, m->key), m->value);
     k->sums[k->count] = sti_crc32c(k->bodies[k->count], head, sizeof head);
     k->rising = k->rising && m->offset >= k->next;
     k->offsets[k->count++] = m->offset;

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream_check.c: what every crashed state has to stand.
+ *
+ * In order: readers look, with and without a lock, and change nothing; a
+ * writer opens, and finds what the notes say; it publishes and syncs; a clean
+ * close gives the sizes that stat() said; the directory checks without fault;
+ * another open finds the same and changes no byte. For some of the states,
+ * what was published and synced is crashed once more.
+ *
+ * What costs much is done for a part of the states, chosen by their hash.
+ */
+#include "crash/stream_check.h"
+
+#include "sim/crash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct check {
+    const struct model_config *config;
+    struct sim_world *w;
+    struct model model;
+    struct model_scan scan;
+    struct model_why why;
+    uint64_t pick; /* by the state's hash */
+    int64_t highest;
+    int64_t size; /* as stat() said before close */
+};
+
+/* Compare the files with an image, which is dropped. */
+static int unchanged(struct check *c, struct sim_image *before, const char *who)
+{
+    struct sim_image *after = sim_disk_image(c->w->disk);
+    int result = model_check_same(before, after, MODEL_DIR, who, &c->why);
+
+    sim_image_unref(before);
+    sim_image_unref(after);
+    return result;
+}
+
+/* Whether a failure kept something from being written that can be made again; it is said. */
+static bool disturbed(const struct check *c)
+{
+    return sim_disk_fault_hits(c->w->disk) > 0 ||
+           strstr(sim_world_log(c->w), "not written") != NULL;
+}
+
+static int names(struct check *c, bool closed)
+{
+    struct sim_image *image = sim_disk_image(c->w->disk);
+    int result = model_check_names(image, MODEL_DIR, closed, &c->why);
+
+    sim_image_unref(image);
+    return result;
+}
+
+/* Close what a check had open; the first failure counts. */
+static int close_after(struct check *c, stele_stream *s, int result)
+{
+    stele_error err;
+    stele_code rc = stele_stream_close(s, &err);
+
+    return result != 0 || rc == STELE_OK ? result : model_failed(&c->why, "close", rc, &err);
+}
+
+static int scan_and_judge(struct check *c, stele_stream *s, struct model_scan *scan)
+{
+    int result = model_read(s, &c->model, scan, &c->why);
+
+    result = result != 0 ? result : model_check_kept(&c->model, scan, &c->why);
+    return result != 0 ? result : model_check_queries(s, c->config, &c->model, scan, &c->why);
+}
+
+/* ---- Readers. ---- */
+
+/* A stream that is not there yet is none for a reader. */
+static bool not_there(const struct check *c, stele_code rc)
+{
+    return rc == STELE_ENOTFOUND && c->model.durable == 0;
+}
+
+static int look(struct check *c, bool live, struct model_scan *scan, bool *looked)
+{
+    stele_stream_options options;
+    stele_stream *s;
+    stele_error err;
+    stele_code rc;
+
+    *looked = false;
+    model_options(c->config, &c->w->env, &options);
+    options.create_dirs = false;
+    options.eager_migrate = false;
+    options.read_only = true;
+    options.live = live;
+    rc = stele_stream_open(&s, MODEL_DIR, &options, &err);
+    if (rc != STELE_OK) {
+        return not_there(c, rc)
+                       ? 0
+                       : model_failed(&c->why, live ? "open live" : "open to read", rc, &err);
+    }
+    *looked = true;
+    return close_after(c, s, scan_and_judge(c, s, scan));
+}
+
+static int readers(struct check *c, struct model_scan *scan, bool *looked)
+{
+    struct sim_image *before;
+    int result;
+    int same;
+
+    *looked = false;
+    if (c->config->recover || c->pick % 3 == 0) {
+        return 0;
+    }
+    before = sim_disk_image(c->w->disk);
+    result = look(c, c->pick % 3 == 1, scan, looked);
+    same = unchanged(c, before, "a reader");
+    return result != 0 ? result : same;
+}
+
+/* ---- The writer. ---- */
+
+static void note(struct check *c, enum sim_note_kind kind, enum model_note what, uint64_t value)
+{
+    struct sim_note made = {.kind = kind, .what = what, .value = value};
+
+    model_add(&c->model, &made);
+    if (kind == SIM_INTENT) {
+        sim_note_intent(c->w, what, value);
+    } else {
+        sim_note_ack(c->w, what, value);
+    }
+}
+
+/* What was visible and not durable, and is gone now, stays so when later messages are durable. */
+static void note_lost(struct check *c)
+{
+    size_t at = 0;
+
+    for (int64_t i = 0; i < c->model.limit; i++) {
+        if (at < c->scan.count && (int64_t)(c->scan.values[at] / MODEL_ATTEMPTS) == i) {
+            at++;
+        } else if (c->model.offsets[i].visible != 0) {
+            note(c, SIM_INTENT, MODEL_LOST, (uint64_t)i);
+        }
+    }
+}
+
+static int publish_more(struct check *c, stele_stream *s)
+{
+    int64_t offset = c->scan.next;
+    uint64_t value = model_value(offset, model_next_attempt(&c->model, offset));
+    struct model_message message;
+    int64_t durable = -1;
+    stele_error err;
+    stele_code rc;
+
+    model_make(&message, value);
+    note_lost(c);
+    note(c, SIM_INTENT, MODEL_PUBLISH, value);
+    rc = stele_stream_publish(s, &message.message, 1, NULL, &err);
+    if (rc != STELE_OK) {
+        return model_failed(&c->why, "publish after a crash", rc, &err);
+    }
+    note(c, SIM_ACK, MODEL_PUBLISH, value);
+    rc = stele_stream_sync(s, &durable, &err);
+    if (rc != STELE_OK) {
+        return model_failed(&c->why, "sync after a crash", rc, &err);
+    }
+    if (durable != offset + 1) {
+        return model_wrong(
+                &c->why, "sync makes %" PRId64 " durable, not %" PRId64, durable, offset + 1);
+    }
+    note(c, SIM_ACK, MODEL_DURABLE, (uint64_t)durable);
+    return 0;
+}
+
+static int take_size(struct check *c, stele_stream *s)
+{
+    stele_stream_stats stats;
+    stele_error err;
+    stele_code rc = stele_stream_stat(s, &stats, &err);
+
+    c->size = stats.size;
+    return rc == STELE_OK ? 0 : model_failed(&c->why, "stat", rc, &err);
+}
+
+static int open_writer(struct check *c, stele_stream **out)
+{
+    stele_stream_options options;
+    stele_error err;
+    stele_code rc;
+
+    model_options(c->config, &c->w->env, &options);
+    if (c->config->recover) {
+        rc = stele_stream_recover_dir(MODEL_DIR, &options, NULL, NULL, &err);
+        if (rc != STELE_OK) {
+            return model_failed(&c->why, "recover", rc, &err);
+        }
+    }
+    rc = stele_stream_open(out, MODEL_DIR, &options, &err);
+    return rc == STELE_OK ? 0 : model_failed(&c->why, "open", rc, &err);
+}
+
+static int judge_writer(struct check *c, stele_stream *s, const struct model_scan *seen)
+{
+    int result = names(c, false);
+
+    result = result != 0 ? result : scan_and_judge(c, s, &c->scan);
+    if (result != 0) {
+        return result;
+    }
+    if (c->scan.next <= c->highest) {
+        return model_wrong(&c->why, "the next offset is %" PRId64 ", and the files showed %" PRId64,
+                c->scan.next, c->highest);
+    }
+    if (seen != NULL && !model_scans_equal(seen, &c->scan)) {
+        return model_wrong(&c->why, "a reader saw other messages than the writer finds");
+    }
+    result = publish_more(c, s);
+    sim_note_recovered(c->w);
+    return result != 0 ? result : take_size(c, s);
+}
+
+/* ---- Afterwards. ---- */
+
+struct faults {
+    struct check *check;
+    int64_t count;
+};
+
+static void each_fault(void *arg, const stele_stream_fault *fault)
+{
+    struct faults *f = arg;
+
+    if (f->count++ == 0) {
+        (void)model_wrong(&f->check->why, "check finds in %s at %" PRId64 ": %s", fault->file,
+                fault->position, fault->text);
+    }
+}
+
+static int run_check_dir(struct check *c)
+{
+    struct faults faults = {c, 0};
+    stele_stream_options options;
+    stele_error err;
+    stele_code rc;
+
+    model_options(c->config, &c->w->env, &options);
+    rc = stele_stream_check_dir(MODEL_DIR, &options, false, each_fault, &faults, NULL, &err);
+    if (faults.count > 0) {
+        return disturbed(c) ? STELE_EIO : 1;
+    }
+    return rc == STELE_OK ? 0 : model_failed(&c->why, "check", rc, &err);
+}
+
+static int judge_closed(struct check *c)
+{
+    struct sim_image *image = sim_disk_image(c->w->disk);
+    int64_t size = model_files_size(image, MODEL_DIR);
+    int result = model_check_names(image, MODEL_DIR, true, &c->why);
+
+    sim_image_unref(image);
+    if (result == 0 && size != c->size && !disturbed(c)) {
+        result = model_wrong(&c->why,
+                "stat said %" PRId64 " bytes, and after close there are %" PRId64, c->size, size);
+    }
+    return result;
+}
+
+/* Open again: the same, and no byte of any file is another one. */
+static int open_again(struct check *c)
+{
+    struct model_scan again;
+    struct sim_image *before;
+    stele_stream *s;
+    int same;
+    int result;
+
+    before = sim_disk_image(c->w->disk);
+    result = open_writer(c, &s);
+    if (result == 0) {
+        result = close_after(c, s, scan_and_judge(c, s, &again));
+    }
+    same = unchanged(c, before, "another open");
+    if (result == 0 && (again.count != c->scan.count + 1 || again.next != c->scan.next + 1)) {
+        result = model_wrong(&c->why, "another open finds %zu messages, not %zu", again.count,
+                c->scan.count + 1);
+    }
+    return result != 0 ? result : disturbed(c) ? 0 : same;
+}
+
+/* ---- The copy. ---- */
+
+static int judge_backup(struct check *c)
+{
+    struct model copy = c->model;
+    struct model_scan scan;
+    stele_stream_options options;
+    stele_stream *s;
+    stele_error err;
+    stele_code rc;
+    int result;
+
+    if (c->model.backup < 0) {
+        return 0;
+    }
+    copy.durable = c->model.backup;
+    for (int64_t i = 0; i < MODEL_OFFSETS; i++) {
+        uint32_t visible = copy.offsets[i].visible;
+
+        copy.offsets[i].gone = false;
+        if ((visible & (visible - 1)) != 0) {
+            /* A failed sync lost it, and it came again: the copy may hold either. */
+            copy.offsets[i].visible = 0;
+        }
+    }
+    model_options(c->config, &c->w->env, &options);
+    rc = stele_stream_open(&s, MODEL_TARGET, &options, &err);
+    if (rc != STELE_OK) {
+        return model_failed(&c->why, "open the copy", rc, &err);
+    }
+    result = model_read(s, &copy, &scan, &c->why);
+    result = result != 0 ? result : model_check_kept(&copy, &scan, &c->why);
+    return close_after(c, s, result);
+}
+
+/* ---- One crash more. ---- */
+
+/* Open, publish, sync on a disk of its own; then what a crash leaves. */
+static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
+{
+    struct sim_disk_options disk = {.sector_size = image->sector_size, .file_max = 2 << 20};
+    struct check inner = *c;
+    stele_stream *s = NULL;
+    struct sim_image *crashed;
+    int result;
+
+    inner.w = sim_world_new(c->pick, image, &disk);
+    result = open_writer(&inner, &s);
+    result = result != 0 ? result : judge_writer(&inner, s, NULL);
+    (void)sim_disk_settle(inner.w->disk);
+    crashed = sim_crash_now(inner.w->disk, keep_all);
+    sim_disk_power_off(inner.w->disk);
+    (void)stele_stream_close(s, NULL);
+    sim_world_free(inner.w);
+    if (result == 0) {
+        struct model_scan before = inner.scan;
+
+        inner.w = sim_world_new(c->pick, crashed, &disk);
+        result = open_writer(&inner, &s);
+        if (result == 0) {
+            result = close_after(&inner, s, scan_and_judge(&inner, s, &inner.scan));
+        }
+        if (result == 0 && inner.scan.count != before.count + 1) {
+            result = model_wrong(&c->why, "crashed after a sync: %zu messages, not %zu",
+                    inner.scan.count, before.count + 1);
+        }
+        sim_world_free(inner.w);
+    }
+    sim_image_unref(crashed);
+    return result;
+}
+
+/* ---- The whole. ---- */
+
+static int judge(struct check *c)
+{
+    struct model_scan seen;
+    bool looked;
+    stele_stream *s;
+    int result = readers(c, &seen, &looked);
+
+    result = result != 0 ? result : judge_backup(c);
+    result = result != 0 ? result : open_writer(c, &s);
+    if (result != 0) {
+        return result;
+    }
+    result = close_after(c, s, judge_writer(c, s, looked ? &seen : NULL));
+    result = result != 0 ? result : judge_closed(c);
+    result = result != 0 ? result : run_check_dir(c);
+    return result != 0 ? result : open_again(c);
+}
+
+int stream_check(const struct model_config *config, struct sim_world *w,
+        const struct sim_notes *notes, char *why, size_t why_len)
+{
+    struct check c = {.config = config, .w = w, .why = {why, why_len}};
+    struct sim_image *image = sim_disk_image(w->disk);
+    int result = 0;
+
+    model_of_notes(&c.model, notes);
+    /* The lock file holds the number of the process, which is another one each time. */
+    c.pick = sim_mix(model_fingerprint(image, MODEL_DIR) + notes->count);
+    c.highest = model_highest_in_files(image, MODEL_DIR, config, &c.model);
+    if (c.pick % 8 == 0) {
+        result = crash_again(&c, image, c.pick % 16 == 0);
+    }
+    sim_image_unref(image);
+    return result != 0 ? result : judge(&c);
+}

@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: MIT */
+#include "crash/stream_model.h"
+
+#include "base/coding.h"
+#include "stream/names.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KEYS = 4,
+    CHUNK = 3, /* messages read at once */
+    LARGE = 700,
+    V1_OVERHEAD = 28,
+    V2_OVERHEAD = 36,
+    INDEX_HEADER = 8,
+    TIME_STEP = 20, /* more than there are attempts */
+    TIME_DIP = 50
+};
+
+#define TIME_START ((stele_time)1700000000000000)
+
+void model_options(
+        const struct model_config *config, const stele_env *env, stele_stream_options *options)
+{
+    stele_stream_options_init(options);
+    options->env = env;
+    options->create_dirs = true;
+    options->key_index = config->keys;
+    options->time_index = config->times;
+    options->auto_sync = config->auto_sync;
+    options->no_map = config->no_map;
+    options->rollover = config->rollover;
+    options->new_segments = config->version;
+    options->keep_rewrite_version = config->keep_version;
+    options->eager_migrate = config->eager_migrate;
+    options->no_background = !config->deferred;
+}
+
+/* ---- Messages. ---- */
+
+static size_t value_len(int64_t offset, uint64_t value)
+{
+    if (offset % 11 == 9) {
+        return 0;
+    }
+    return offset % 13 == 5 ? LARGE : 10 + (size_t)(sim_mix(value) % 60);
+}
+
+/* Times rise, but for some that are earlier than the message before. */
+static stele_time time_of(int64_t offset, unsigned attempt)
+{
+    return TIME_START + offset * TIME_STEP - (offset % 5 == 3 ? TIME_DIP : 0) + attempt;
+}
+
+void model_make(struct model_message *out, uint64_t value)
+{
+    int64_t offset = (int64_t)(value / MODEL_ATTEMPTS);
+    size_t len = value_len(offset, value);
+    uint64_t bits;
+
+    (void)snprintf(out->key, sizeof out->key, "k%d", (int)(offset % KEYS));
+    for (size_t i = 0; i < len; i += sizeof bits) {
+        /* No byte is zero, and no part of a value is one of another. */
+        bits = sim_mix(value * MODEL_VALUE_MAX + i) | 0x0101010101010101U;
+        memcpy(out->value + i, &bits, sizeof bits);
+    }
+    if (offset % 6 == 1) {
+        /* Zeros at the end of a message must not pass for a tail. */
+        memset(out->value + len - len / 3, 0, len / 3);
+    }
+    out->message.offset = offset;
+    out->message.time = time_of(offset, value % MODEL_ATTEMPTS);
+    out->message.key = offset % 7 == 6 ? stele_nil() : stele_str(out->key);
+    out->message.value = len == 0 ? stele_nil() : stele_bytes_of(out->value, len);
+}
+
+bool model_same(const stele_message *read, uint64_t value)
+{
+    struct model_message made;
+
+    model_make(&made, value);
+    return read->offset == made.message.offset && read->time == made.message.time &&
+           stele_bytes_equal(read->key, made.message.key) &&
+           stele_bytes_equal(read->value, made.message.value);
+}
+
+/* ---- What the notes say. ---- */
+
+void model_init(struct model *m)
+{
+    memset(m, 0, sizeof *m);
+    m->backup = -1;
+    m->migrated = -1;
+}
+
+void model_add(struct model *m, const struct sim_note *note)
+{
+    bool ack = note->kind == SIM_ACK;
+    int64_t number = (int64_t)note->value;
+    int64_t offset = note->what == MODEL_PUBLISH ? number / MODEL_ATTEMPTS : number;
+    struct model_offset *o;
+
+    if (note->what == MODEL_DURABLE && ack) {
+        m->durable = number > m->durable ? number : m->durable;
+    } else if (note->what == MODEL_MIGRATED) {
+        m->migrated = ack ? number : m->migrated;
+    } else if (note->what == MODEL_BACKUP) {
+        m->backup = ack ? number : m->backup;
+    }
+    if (offset < 0 || offset >= MODEL_OFFSETS) {
+        abort(); /* A workload that is too long. */
+    }
+    o = &m->offsets[offset];
+    if (note->what == MODEL_PUBLISH) {
+        uint32_t bit = 1U << note->value % MODEL_ATTEMPTS;
+
+        o->tried |= bit;
+        o->visible |= ack ? bit : 0U;
+        m->limit = offset >= m->limit ? offset + 1 : m->limit;
+    } else if (note->what == MODEL_DELETE) {
+        o->may_go = true;
+        o->gone = o->gone || ack;
+    } else if (note->what == MODEL_LOST) {
+        o->may_go = true;
+    }
+}
+
+void model_of_notes(struct model *m, const struct sim_notes *notes)
+{
+    model_init(m);
+    for (size_t i = 0; i < notes->count; i++) {
+        model_add(m, &notes->list[i]);
+    }
+}
+
+unsigned model_next_attempt(const struct model *m, int64_t offset)
+{
+    unsigned attempt = 0;
+
+    while (offset < MODEL_OFFSETS && (m->offsets[offset].tried >> attempt & 1) != 0) {
+        attempt++;
+    }
+    return attempt < MODEL_ATTEMPTS ? attempt : MODEL_ATTEMPTS - 1;
+}
+
+/* ---- Judging. ---- */
+
+int model_wrong(const struct model_why *why, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(why->text, why->len, format, ap);
+    va_end(ap);
+    return 1;
+}
+
+int model_failed(
+        const struct model_why *why, const char *call, stele_code rc, const stele_error *err)
+{
+    (void)model_wrong(why, "%s: %s", call, rc == STELE_END ? "END" : err->message);
+    switch (rc) {
+    case STELE_EIO:
+    case STELE_ENOSPC:
+    case STELE_ENOMEM:
+    case STELE_EFAILED:
+        return rc;
+    default:
+        return 1;
+    }
+}
+
+/* Take over what one call returned. */
+static int take_messages(const stele_messages *ms, const struct model *m, struct model_scan *out,
+        const struct model_why *why)
+{
+    for (size_t i = 0; i < stele_messages_count(ms); i++) {
+        const stele_message *read = stele_messages_at(ms, i);
+        unsigned attempt = 0;
+
+        if (out->count > 0 &&
+                read->offset <= (int64_t)(out->values[out->count - 1] / MODEL_ATTEMPTS)) {
+            return model_wrong(why, "offset %" PRId64 " comes after a higher one", read->offset);
+        }
+        if (read->offset < 0 || read->offset >= m->limit) {
+            return model_wrong(why, "offset %" PRId64 " was never published", read->offset);
+        }
+        while (attempt < MODEL_ATTEMPTS &&
+                ((m->offsets[read->offset].tried >> attempt & 1) == 0 ||
+                        !model_same(read, model_value(read->offset, attempt)))) {
+            attempt++;
+        }
+        if (attempt == MODEL_ATTEMPTS) {
+            return model_wrong(why, "the message of offset %" PRId64 " is none that was published",
+                    read->offset);
+        }
+        out->values[out->count] = model_value(read->offset, attempt);
+        out->times[out->count] = read->time;
+        out->sizes[out->count] = (uint32_t)(read->key.len + read->value.len);
+        out->count++;
+    }
+    return 0;
+}
+
+int model_read(
+        stele_stream *s, const struct model *m, struct model_scan *out, const struct model_why *why)
+{
+    int64_t at = STELE_OFFSET_OLDEST;
+    stele_messages *ms;
+    stele_error err;
+    stele_code rc = stele_messages_new(&ms, &err);
+    int result = 0;
+
+    if (rc != STELE_OK) {
+        return model_failed(why, "new container", rc, &err);
+    }
+    out->count = 0;
+    for (;;) {
+        int64_t next;
+
+        rc = stele_stream_consume(s, at, CHUNK, ms, &next, &err);
+        if (rc != STELE_OK) {
+            result = model_failed(why, "consume", rc, &err);
+            break;
+        }
+        result = take_messages(ms, m, out, why);
+        if (result != 0 || next == at) {
+            break;
+        }
+        if (next < at) {
+            result = model_wrong(why, "consume goes back, to %" PRId64, next);
+            break;
+        }
+        at = next;
+    }
+    stele_messages_free(ms);
+    if (result != 0) {
+        return result;
+    }
+    rc = stele_stream_next_offset(s, &out->next, &err);
+    if (rc != STELE_OK) {
+        return model_failed(why, "next offset", rc, &err);
+    }
+    if (at != out->next) {
+        return model_wrong(why, "consume ends at %" PRId64 ", next is %" PRId64, at, out->next);
+    }
+    return 0;
+}
+
+/* The highest bit alone. */
+static uint32_t newest_of(uint32_t attempts)
+{
+    while ((attempts & (attempts - 1)) != 0) {
+        attempts &= attempts - 1;
+    }
+    return attempts;
+}
+
+int model_check_kept(
+        const struct model *m, const struct model_scan *scan, const struct model_why *why)
+{
+    size_t at = 0;
+
+    for (int64_t i = 0; i < m->limit; i++) {
+        const struct model_offset *o = &m->offsets[i];
+        bool there = at < scan->count && (int64_t)(scan->values[at] / MODEL_ATTEMPTS) == i;
+        uint32_t bit = there ? 1U << scan->values[at] % MODEL_ATTEMPTS : 0;
+        uint32_t newest = newest_of(o->visible);
+
+        at += there ? 1 : 0;
+        if (there && o->gone) {
+            return model_wrong(why, "offset %" PRId64 " was deleted and is there", i);
+        }
+        /* What was tried after the last one that was visible may be there, but not over one
+         * that was durable. */
+        if (there && o->visible != 0 && (i < m->durable ? newest != bit : newest > bit)) {
+            return model_wrong(
+                    why, "offset %" PRId64 " has another message than was acknowledged", i);
+        }
+        if (!there && i < m->durable && o->visible != 0 && !o->may_go) {
+            return model_wrong(why, "offset %" PRId64 " was durable and is not there", i);
+        }
+    }
+    if (scan->next < m->durable) {
+        return model_wrong(why, "the next offset is %" PRId64 ", and %" PRId64 " was durable",
+                scan->next, m->durable);
+    }
+    return 0;
+}
+
+bool model_scans_equal(const struct model_scan *a, const struct model_scan *b)
+{
+    return a->count == b->count && a->next == b->next &&
+           memcmp(a->values, b->values, a->count * sizeof a->values[0]) == 0;
+}
+
+/* ---- Queries. ---- */
+
+struct query {
+    stele_stream *s;
+    const struct model_config *config;
+    const struct model *m;
+    const struct model_scan *scan;
+    const struct model_why *why;
+    stele_messages *ms;
+    stele_error err;
+};
+
+static int64_t offset_at(const struct model_scan *scan, size_t i)
+{
+    return (int64_t)(scan->values[i] / MODEL_ATTEMPTS);
+}
+
+/* A call gave this code, and with STELE_OK the i-th message of the scan. */
+static int expect_message(struct query *q, const char *call, int64_t asked, stele_code rc,
+        stele_code expected, size_t i)
+{
+    if (rc != expected) {
+        return rc < 0 ? model_failed(q->why, call, rc, &q->err)
+                      : model_wrong(q->why, "%s(%" PRId64 ") finds something", call, asked);
+    }
+    if (rc == STELE_OK && (stele_messages_count(q->ms) != 1 ||
+                                  !model_same(stele_messages_at(q->ms, 0), q->scan->values[i]))) {
+        return model_wrong(q->why, "%s(%" PRId64 ") gives another message", call, asked);
+    }
+    return 0;
+}
+
+static int check_get(struct query *q)
+{
+    const struct model_scan *scan = q->scan;
+    stele_code empty = STELE_EOFFSET;
+    stele_code rc;
+    size_t i = 0;
+    int result;
+
+    for (int64_t offset = 0; offset <= scan->next; offset++) {
+        bool there = i < scan->count && offset_at(scan, i) == offset;
+        stele_code expected = there                                    ? STELE_OK
+                              : offset < scan->next && scan->count > 0 ? STELE_ENOTFOUND
+                                                                       : STELE_EOFFSET;
+
+        rc = stele_stream_get(q->s, offset, q->ms, &q->err);
+        if (scan->count == 0 && rc == STELE_ENOTFOUND) {
+            expected = rc; /* Emptied by deletion. */
+        }
+        result = expect_message(q, "get", offset, rc, expected, i);
+        if (result != 0) {
+            return result;
+        }
+        i += there ? 1 : 0;
+    }
+    rc = stele_stream_get(q->s, STELE_OFFSET_OLDEST, q->ms, &q->err);
+    result = expect_message(
+            q, "get", STELE_OFFSET_OLDEST, rc, scan->count > 0 ? STELE_OK : empty, 0);
+    if (result != 0) {
+        return result;
+    }
+    rc = stele_stream_get(q->s, STELE_OFFSET_NEWEST, q->ms, &q->err);
+    return expect_message(
+            q, "get", STELE_OFFSET_NEWEST, rc, scan->count > 0 ? STELE_OK : empty, scan->count - 1);
+}
+
+/* Whether the i-th message has the k-th key. */
+static bool has_key(const struct model_scan *scan, size_t i, int k)
+{
+    return offset_at(scan, i) % KEYS == k && offset_at(scan, i) % 7 != 6;
+}
+
+static int check_consume_key(struct query *q, stele_bytes key, int k)
+{
+    int64_t at = STELE_OFFSET_OLDEST;
+    size_t i = 0;
+
+    for (;;) {
+        int64_t next;
+        stele_code rc = stele_stream_consume_by_key(q->s, key, at, CHUNK, q->ms, &next, &q->err);
+
+        if (rc != STELE_OK) {
+            return model_failed(q->why, "consume by key", rc, &q->err);
+        }
+        for (size_t j = 0; j < stele_messages_count(q->ms); j++, i++) {
+            while (i < q->scan->count && !has_key(q->scan, i, k)) {
+                i++;
+            }
+            if (i == q->scan->count ||
+                    !model_same(stele_messages_at(q->ms, j), q->scan->values[i])) {
+                return model_wrong(q->why, "consume by key gives a message too many");
+            }
+        }
+        if (next == at) {
+            break;
+        }
+        at = next;
+    }
+    while (i < q->scan->count && !has_key(q->scan, i, k)) {
+        i++;
+    }
+    return i == q->scan->count ? 0 : model_wrong(q->why, "consume by key misses a message");
+}
+
+static int check_keys(struct query *q)
+{
+    for (int k = 0; k <= KEYS; k++) {
+        char text[8];
+        size_t last = q->scan->count;
+        stele_bytes key;
+        stele_code rc;
+        int result;
+
+        (void)snprintf(text, sizeof text, "k%d", k);
+        key = stele_str(text);
+        for (size_t i = 0; i < q->scan->count; i++) {
+            last = has_key(q->scan, i, k) ? i : last;
+        }
+        rc = stele_stream_get_by_key(q->s, key, q->ms, &q->err);
+        result = expect_message(q, "get by key", k, rc,
+                !q->config->keys         ? STELE_ENOINDEX
+                : last == q->scan->count ? STELE_ENOTFOUND
+                                         : STELE_OK,
+                last);
+        if (result == 0 && q->config->keys) {
+            result = check_consume_key(q, key, k);
+        }
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* The index time of a message is its own or that of an earlier one, which
+ * may have been deleted since: an answer lies between the two readings. */
+static int check_time(struct query *q, stele_time t)
+{
+    size_t late = 0;
+    size_t early = 0;
+    stele_time got_time;
+    int64_t got;
+    int64_t tried = 0;
+    stele_time highest = INT64_MIN;
+    stele_code rc = stele_stream_offset_by_time(q->s, t, &got, &got_time, &q->err);
+
+    while (late < q->scan->count && q->scan->times[late] < t) {
+        late++;
+    }
+    for (; early < late; early++) {
+        for (; tried <= offset_at(q->scan, early); tried++) {
+            stele_time own =
+                    q->m->offsets[tried].tried != 0 ? time_of(tried, MODEL_ATTEMPTS) : INT64_MIN;
+
+            highest = own > highest ? own : highest;
+        }
+        if (highest >= t) {
+            break;
+        }
+    }
+    if (rc == STELE_ENOTFOUND && late == q->scan->count) {
+        return 0;
+    }
+    if (rc != STELE_OK) {
+        return model_failed(q->why, "offset by time", rc, &q->err);
+    }
+    for (size_t i = early; i <= late && i < q->scan->count; i++) {
+        if (offset_at(q->scan, i) == got && q->scan->times[i] == got_time) {
+            return 0;
+        }
+    }
+    return model_wrong(q->why, "time %" PRId64 " finds offset %" PRId64, t, got);
+}
+
+static int check_times(struct query *q)
+{
+    int result = 0;
+
+    if (!q->config->times) {
+        int64_t offset;
+        stele_code rc = stele_stream_offset_by_time(q->s, 0, &offset, NULL, &q->err);
+
+        return rc == STELE_ENOINDEX ? 0 : model_wrong(q->why, "by time works without an index");
+    }
+    for (int64_t i = 0; i <= q->scan->next && result == 0; i++) {
+        result = check_time(q, TIME_START + i * TIME_STEP - (i % 2 == 0 ? 0 : TIME_STEP / 2));
+    }
+    return result;
+}
+
+static int check_stat(struct query *q)
+{
+    stele_stream_stats stats;
+    stele_code rc = stele_stream_stat(q->s, &stats, &q->err);
+
+    if (rc != STELE_OK) {
+        return model_failed(q->why, "stat", rc, &q->err);
+    }
+    if (stats.messages != (int64_t)q->scan->count || stats.next_offset != q->scan->next ||
+            stats.oldest != (q->scan->count > 0 ? offset_at(q->scan, 0) : STELE_OFFSET_INVALID) ||
+            stats.key_index != q->config->keys || stats.time_index != q->config->times) {
+        return model_wrong(q->why,
+                "stat: %" PRId64 " messages, oldest %" PRId64 ", next %" PRId64 " and not %zu, "
+                "%" PRId64,
+                stats.messages, stats.oldest, stats.next_offset, q->scan->count, q->scan->next);
+    }
+    return 0;
+}
+
+int model_check_queries(stele_stream *s, const struct model_config *config, const struct model *m,
+        const struct model_scan *scan, const struct model_why *why)
+{
+    struct query q = {.s = s, .config = config, .m = m, .scan = scan, .why = why};
+    stele_code rc = stele_messages_new(&q.ms, &q.err);
+    int result;
+
+    if (rc != STELE_OK) {
+        return model_failed(why, "new container", rc, &q.err);
+    }
+    result = check_get(&q);
+    result = result != 0 ? result : check_keys(&q);
+    result = result != 0 ? result : check_times(&q);
+    result = result != 0 ? result : check_stat(&q);
+    stele_messages_free(q.ms);
+    return result;
+}
+
+/* ---- Files. ---- */
+
+static bool entry_in(const struct sim_image *image, uint32_t i, const char *dir)
+{
+    return strcmp(image->dirs[image->entries[i].dir].path, dir) == 0;
+}
+
+/* Whether a whole message of this offset starts here, in either version. */
+static bool message_here(
+        const uint8_t *at, size_t left, bool v1, const struct model *m, int64_t offset)
+{
+    const uint8_t *header = v1 ? at : at + 4;
+    size_t overhead = v1 ? V1_OVERHEAD : V2_OVERHEAD;
+
+    for (unsigned attempt = 0; attempt < MODEL_ATTEMPTS; attempt++) {
+        struct model_message made;
+        size_t key;
+        size_t value;
+
+        if ((m->offsets[offset].tried >> attempt & 1) == 0) {
+            continue;
+        }
+        model_make(&made, model_value(offset, attempt));
+        key = made.message.key.len;
+        value = made.message.value.len;
+        if (left >= overhead + key + value &&
+                (int64_t)sti_get_be64(header + 8) == made.message.time &&
+                sti_get_be32(header + 16) == key && sti_get_be32(header + 20) == value &&
+                (key == 0 || memcmp(at + 28, made.message.key.data, key) == 0) &&
+                (value == 0 || memcmp(at + 28 + key, made.message.value.data, value) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int64_t highest_in_log(const uint8_t *bytes, size_t size, const struct model *m)
+{
+    int64_t highest = -1;
+
+    for (size_t at = 0; at + V1_OVERHEAD <= size; at++) {
+        for (int v1 = 0; v1 < 2; v1++) {
+            int64_t offset = (int64_t)sti_get_be64(bytes + at + (v1 != 0 ? 0 : 4));
+
+            if (offset > highest && offset < m->limit &&
+                    message_here(bytes + at, size - at, v1 != 0, m, offset)) {
+                highest = offset;
+            }
+        }
+    }
+    return highest;
+}
+
+/* Items whose offsets rise by one or a few, as after deletions. */
+static int64_t highest_in_index(
+        const uint8_t *bytes, size_t size, const struct model_config *config, const struct model *m)
+{
+    size_t item = 16 + (config->times ? 8U : 0U) + (config->keys ? 8U : 0U);
+    size_t at = size > 0 && bytes[0] == 0xff ? INDEX_HEADER : 0;
+    int64_t highest = -1;
+
+    for (; at + item <= size; at += item) {
+        int64_t offset = (int64_t)sti_get_be64(bytes + at);
+        uint64_t position = sti_get_be64(bytes + at + 8);
+
+        if (offset <= highest || offset >= m->limit || m->offsets[offset].tried == 0 ||
+                (position == 0 && offset == 0)) {
+            break;
+        }
+        highest = offset;
+    }
+    return highest;
+}
+
+int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
+        const struct model_config *config, const struct model *m)
+{
+    int64_t highest = -1;
+
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        int64_t base;
+        enum sti_name_kind kind = sti_name_parse(image->entries[i].name, &base);
+        int64_t found = -1;
+        uint8_t *bytes;
+        uint64_t size;
+
+        if (!entry_in(image, i, dir) ||
+                (kind != STI_NAME_LOG && kind != STI_NAME_INDEX && kind != STI_NAME_QUARANTINE)) {
+            continue;
+        }
+        bytes = sim_image_read(image, i, &size);
+        found = kind == STI_NAME_INDEX ? highest_in_index(bytes, (size_t)size, config, m)
+                                       : highest_in_log(bytes, (size_t)size, m);
+        free(bytes);
+        highest = found > highest ? found : highest;
+    }
+    return highest;
+}
+
+uint64_t model_fingerprint(const struct sim_image *image, const char *dir)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        const struct sim_entry *e = &image->entries[i];
+
+        if (entry_in(image, i, dir) && strcmp(e->name, STI_LOCK_NAME) != 0) {
+            sum += sim_mix(sim_hash_name(e->name) + sim_mix(e->content->hash));
+        }
+    }
+    return sum;
+}
+
+/* A file of `a` that `b` has not, or not so; NULL for none. Side files may be missing: they are
+ * made when they are first needed. */
+static const char *first_missing(
+        const struct sim_image *a, const struct sim_image *b, const char *dir, bool keys)
+{
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        const struct sim_entry *e = &a->entries[i];
+        int64_t base;
+        bool same = !entry_in(a, i, dir) || strcmp(e->name, STI_LOCK_NAME) == 0 ||
+                    (!keys && sti_name_parse(e->name, &base) == STI_NAME_KEYS);
+
+        for (uint32_t j = 0; j < b->entry_count && !same; j++) {
+            same = entry_in(b, j, dir) && strcmp(e->name, b->entries[j].name) == 0 &&
+                   e->content->size == b->entries[j].content->size &&
+                   e->content->hash == b->entries[j].content->hash;
+        }
+        if (!same) {
+            return e->name;
+        }
+    }
+    return NULL;
+}
+
+int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
+        const char *who, const struct model_why *why)
+{
+    const char *name = first_missing(before, after, dir, true);
+
+    name = name != NULL ? name : first_missing(after, before, dir, false);
+    return name == NULL ? 0 : model_wrong(why, "%s changed %s", who, name);
+}
+
+int model_check_names(
+        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why)
+{
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        const char *name = image->entries[i].name;
+        int64_t base;
+        enum sti_name_kind kind = sti_name_parse(name, &base);
+        bool own = strcmp(name, STI_LOCK_NAME) == 0 || strcmp(name, STI_TAIL_NAME) == 0 ||
+                   (!closed && strstr(name, ".prepared") != NULL);
+
+        if (entry_in(image, i, dir) && !own && kind != STI_NAME_LOG && kind != STI_NAME_INDEX &&
+                kind != STI_NAME_KEYS && kind != STI_NAME_QUARANTINE) {
+            return model_wrong(why, "a leftover: %s", name);
+        }
+    }
+    return 0;
+}
+
+int64_t model_files_size(const struct sim_image *image, const char *dir)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        int64_t base;
+        enum sti_name_kind kind = sti_name_parse(image->entries[i].name, &base);
+
+        if (entry_in(image, i, dir) && (kind == STI_NAME_LOG || kind == STI_NAME_INDEX)) {
+            sum += (int64_t)image->entries[i].content->size;
+        }
+    }
+    return sum;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream_model.h: what must hold of a stream's files after a crash, a fault or damage.
+ *
+ * A workload publishes messages whose whole content is made from one number,
+ * the value: the offset that the message should get, and how often that was
+ * tried before. It notes each value as an intent before the call and as an
+ * acknowledgement after it (explore.h). From the notes alone the model tells
+ * which offsets must be there, which may, and with which bytes.
+ *
+ * Everything here compares the stream with the notes and with itself: what
+ * consume returns is the plain scan, and all other calls must agree with it.
+ */
+#ifndef TESTS_CRASH_STREAM_MODEL_H
+#define TESTS_CRASH_STREAM_MODEL_H
+
+#include <stele/stream.h>
+
+#include "sim/explore.h"
+
+#define MODEL_DIR    "/data"
+#define MODEL_TARGET "/backup"
+
+enum {
+    MODEL_OFFSETS = 128,   /* a workload's offsets are below */
+    MODEL_ATTEMPTS = 16,   /* and it tries each less often */
+    MODEL_VALUE_MAX = 1024 /* bytes */
+};
+
+/* `what` of the notes. */
+enum model_note {
+    MODEL_PUBLISH,  /* a value; acknowledged: visible */
+    MODEL_DURABLE,  /* acknowledged: offsets below this one survive, and are not given again */
+    MODEL_DELETE,   /* an offset */
+    MODEL_LOST,     /* an intent: setup() damaged the message of this offset */
+    MODEL_MIGRATED, /* acknowledged: all segments are in this version */
+    MODEL_BACKUP    /* acknowledged: the target holds what was visible below this offset */
+};
+
+/* How a workload opens its stream, and what else differs between workloads. */
+struct model_config {
+    stele_stream_version version;
+    bool times;
+    bool keys;
+    bool auto_sync;
+    bool no_map;
+    bool deferred; /* segments are sealed behind the writer, step by step */
+    bool keep_version;
+    bool eager_migrate;
+    bool recover; /* the directory is recovered before it is opened */
+    int64_t rollover;
+};
+
+void model_options(
+        const struct model_config *config, const stele_env *env, stele_stream_options *options);
+
+/* ---- Messages. ---- */
+
+static inline uint64_t model_value(int64_t offset, unsigned attempt)
+{
+    return (uint64_t)offset * MODEL_ATTEMPTS + attempt;
+}
+
+struct model_message {
+    stele_message message; /* lies in the two below */
+    char key[8];
+    uint8_t value[MODEL_VALUE_MAX];
+};
+
+void model_make(struct model_message *out, uint64_t value);
+
+/* Whether a message that was read is that of this value. */
+bool model_same(const stele_message *read, uint64_t value);
+
+/* ---- What the notes say. ---- */
+
+struct model_offset {
+    uint32_t tried;   /* a bit for each attempt that was intended */
+    uint32_t visible; /* a bit for each that was acknowledged */
+    bool may_go;      /* its deletion was intended, or it was damaged */
+    bool gone;        /* its deletion was acknowledged */
+};
+
+struct model {
+    struct model_offset offsets[MODEL_OFFSETS];
+    int64_t limit;    /* above all that was ever tried */
+    int64_t durable;  /* those below that were acknowledged must be there */
+    int64_t backup;   /* -1: none was acknowledged */
+    int64_t migrated; /* version, or -1 */
+};
+
+void model_init(struct model *m);
+void model_add(struct model *m, const struct sim_note *note);
+void model_of_notes(struct model *m, const struct sim_notes *notes);
+
+/* The first attempt for an offset that nobody made yet. */
+unsigned model_next_attempt(const struct model *m, int64_t offset);
+
+/* ---- Judging. 0, 1 for a wrong answer, or the negative code of an error. ---- */
+
+struct model_why {
+    char *text;
+    size_t len;
+};
+
+int model_wrong(const struct model_why *why, const char *format, ...) STELE_PRINTF(2, 3);
+/* Of a call that failed: its code if that is a fault's, else 1. */
+int model_failed(
+        const struct model_why *why, const char *call, stele_code rc, const stele_error *err);
+
+/* All that a stream holds, read by consume. */
+struct model_scan {
+    uint64_t values[MODEL_OFFSETS];
+    stele_time times[MODEL_OFFSETS];
+    uint32_t sizes[MODEL_OFFSETS]; /* of key and value */
+    size_t count;
+    int64_t next;
+};
+
+/* Read everything; each message must be one that was tried. */
+int model_read(stele_stream *s, const struct model *m, struct model_scan *out,
+        const struct model_why *why);
+
+/* What was acknowledged is there, and what was deleted is not. */
+int model_check_kept(
+        const struct model *m, const struct model_scan *scan, const struct model_why *why);
+
+/* Get, look-ups and statistics agree with the scan. */
+int model_check_queries(stele_stream *s, const struct model_config *config, const struct model *m,
+        const struct model_scan *scan, const struct model_why *why);
+
+bool model_scans_equal(const struct model_scan *a, const struct model_scan *b);
+
+/* ---- Files. ---- */
+
+/* The highest offset of which a whole message, or an index item, is anywhere
+ * in the directory's files; -1 for none. */
+int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
+        const struct model_config *config, const struct model *m);
+
+/* Of the names and contents of a directory, the lock file left out. */
+uint64_t model_fingerprint(const struct sim_image *image, const char *dir);
+
+/* The files of a directory, the lock file left out, are byte for byte as before. */
+int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
+        const char *who, const struct model_why *why);
+
+/* Names that a stream may have. `closed`: after a clean close. */
+int model_check_names(
+        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why);
+
+/* Bytes of all logs and indexes. */
+int64_t model_files_size(const struct sim_image *image, const char *dir);
+
+#endif /* TESTS_CRASH_STREAM_MODEL_H */
