@@ -321,7 +321,9 @@ static bool is_proved_v1(struct work *w, uint64_t at, int64_t *offset, size_t *s
         return false;
     }
     *offset = true_offset(w, at, *size, &message);
-    return *offset >= 0;
+    /* Mended to zeros only it would not be read as a message. */
+    return *offset > 0 ||
+           (*offset == 0 && message.key.len + message.value.len + (uint64_t)message.time > 0);
 }
 
 /* One message, or one damaged span. *done at the end of the file. */
