@@ -560,10 +560,6 @@ uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_
         uint64_t count, stele_message *out)
 {
     const struct sti_map *map = atomic_load_explicit(&seg->map, memory_order_acquire);
-<<<<<<< HEAD
-=======
-    const uint8_t *item;
->>>>>>> bench
     stele_stream_version version = seg->version;
     uint64_t end = seg->end;
     const uint8_t *item;
@@ -574,7 +570,6 @@ uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_
     }
     item = seg->items + ordinal * item_size;
     data = map->data;
-    item = seg->items + ordinal * item_size;
     for (uint64_t i = 0; i < count; i++, item += item_size) {
         uint64_t position = sti_item_position(item);
         size_t size;
