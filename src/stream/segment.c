@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "stream/index_file.h"
 #include "stream/state.h"
 
@@ -271,6 +272,9 @@ static stele_code build_index(struct loading *l, stele_error *err)
             seg->limit != 0 ? seg->limit : INT64_MAX, l->s->params, INT64_MIN, err);
     if (rc != STELE_OK) {
         return rc;
+    }
+    if (STI_MUTANT(INDEX_NOT_REBUILT)) {
+        built.count = 0;
     }
     save_index(l, &built);
     seg->rebuilt = true;
