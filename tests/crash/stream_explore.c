@@ -31,9 +31,9 @@ static void explore(const struct sim_workload *workload, uint32_t sector, struct
     options.sector_size = sector;
     if (stream_full()) {
         options.random_count = 16;
-        options.nested_per_state = 24;
-        options.states_per_op = 120;
-        options.opened_max = 2200 / options.workers;
+        options.nested_per_state = 3;
+        options.states_per_op = 1024;
+        options.opened_max = 0;
     } else {
         options.nested_per_state = 4;
         options.states_per_op = 12;
