@@ -2,7 +2,9 @@
  *
  * alloc.c: malloc() with checked products and, in tests, planned failures.
  */
+#ifdef __clang_analyzer__
 #define STI_ALLOC_IMPLEMENTATION
+#endif
 #include "base/alloc.h"
 
 #include "base/error.h"

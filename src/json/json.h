@@ -2,45 +2,48 @@
  *
  * json.h: checking JSON texts, and JSON strings to bytes and back.
  *
- * The checks follow RFC 8259 to the letter and keep nothing: no memory, no
- * recursion, no tree. They are not built on a parser that makes values, since
- * that refuses what is valid JSON and what other programs write: numbers
- * beyond 64 bits or beyond a double, and escapes of lone surrogates.
+ * Reading is jansson's, the same strict reader that the command has: what one
+ * part of Stele takes, all of it takes. That reader makes values, and so
+ * refuses some texts that are JSON by their grammar:
  *
- * Encoding writes the same bytes as Go's encoding/json does for a string.
- * That matters where the text is a key: it is looked up by its bytes.
+ *   - numbers beyond a double, such as 1e400 (integers beyond 64 bits pass,
+ *     and so do numbers too small for a double);
+ *   - escapes of lone surrogates, such as \ud800: they stand for no character;
+ *   - the escape \u0000 in the name of a member;
+ *   - values more than 2048 deep (JSON_PARSER_MAX_DEPTH), arrays and objects
+ *     counted.
+ *
+ * It also takes memory: some 80 bytes for each byte of the worst text, which
+ * is a list of empty objects; and, for the deepest, up to 256 KiB of stack.
+ *
+ * Encoding writes the same bytes as Go's encoding/json does for a string, with
+ * <, >, &, U+2028 and U+2029 escaped, as no library does. That matters where
+ * the text is a key: it is looked up by its bytes.
  */
 #ifndef STI_JSON_JSON_H
 #define STI_JSON_JSON_H
 
 #include <stele/bytes.h>
 
-/* Arrays and objects within each other; the limit of Go's decoder too. */
-#define STI_JSON_DEPTH_MAX 10000
+/* Is `text` one JSON text, at most size_max bytes long? Names may repeat.
+ * STELE_ETOOBIG for the size and the depth, STELE_ENOMEM, and STELE_ECORRUPT
+ * for all else, saying how many bytes were read until then. */
+stele_code sti_json_check(stele_bytes text, size_t size_max, stele_error *err);
 
-/* Is `text` one JSON text, at most size_max bytes long and depth_max deep (itself
- * at most STI_JSON_DEPTH_MAX)? Names may repeat. STELE_ETOOBIG for the limits,
- * STELE_ECORRUPT for all else, naming the byte. */
-stele_code sti_json_check(stele_bytes text, size_t size_max, size_t depth_max, stele_error *err);
+/* What a JSON text that is a string, or null, stands for. */
+struct sti_json_string {
+    stele_bytes bytes; /* nil if it is null; valid until the string is freed */
+    void *owner;
+};
 
-/* Is it UTF-8, without surrogates and over-long forms? */
-bool sti_utf8_valid(stele_bytes text);
+/* Fails as sti_json_check() does; STELE_ECORRUPT also for all other values.
+ * `out` is set, and to be freed, on success alone. */
+stele_code sti_json_string_decode(
+        stele_bytes text, size_t size_max, struct sti_json_string *out, stele_error *err);
+void sti_json_string_free(struct sti_json_string *string);
 
 /* Append the JSON string of `text`, quotes included. STELE_EINVAL if it is not
  * UTF-8; `out` is then as before. */
 stele_code sti_json_string_encode(stele_bytes text, stele_buf *out, stele_error *err);
-
-/* A JSON text that is a string, or null. */
-struct sti_json_string {
-    stele_bytes body; /* between the quotes, borrowed; nil if it is null */
-    bool escaped;     /* the body has escapes, else it is the string */
-};
-
-/* STELE_ECORRUPT if `text` is anything else. */
-stele_code sti_json_string_scan(stele_bytes text, struct sti_json_string *out, stele_error *err);
-
-/* Write the bytes that a scanned string stands for, at most body.len; returns
- * how many. Lone surrogates become U+FFFD. */
-size_t sti_json_string_decode(const struct sti_json_string *string, uint8_t *out);
 
 #endif /* STI_JSON_JSON_H */

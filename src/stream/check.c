@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "base/thread.h"
 #include "stream/dir_tool.h"
 #include "stream/index_file.h"
@@ -499,7 +500,7 @@ static stele_code check_from(struct check *c, int64_t *from, bool head_only)
         c->guess.params.times = c->tool.opts.time_index;
         c->guess.params.keys = c->tool.opts.key_index;
     }
-    i = head_only && p.bases.count > 0 ? p.bases.count - 1 : 0;
+    i = (head_only || STI_MUTANT(CHECK_HEAD_ONLY)) && p.bases.count > 0 ? p.bases.count - 1 : 0;
     for (; rc == STELE_OK && i < p.bases.count; i++) {
         if (p.bases.bases[i] >= *from) {
             *from = p.bases.bases[i];

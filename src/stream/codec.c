@@ -143,8 +143,7 @@ static stele_code string_opt_decode(
         void *arg, stele_bytes in, stele_arena *arena, void *value, bool *absent, stele_error *err)
 {
     struct sti_json_string string;
-    stele_bytes result;
-    uint8_t *out;
+    stele_bytes result = stele_empty(); /* of a JSON null, too: it is there */
     stele_code rc;
 
     (void)arg;
@@ -152,21 +151,24 @@ static stele_code string_opt_decode(
     if (*absent) {
         return STELE_OK;
     }
-    rc = sti_json_string_scan(in, &string, err);
+    rc = sti_json_string_decode(in, STELE_MESSAGE_SIZE_MAX, &string, err);
     if (rc != STELE_OK) {
         return rc;
     }
-    /* A JSON null is there, and reads as the empty string. */
-    result = stele_is_nil(string.body) ? stele_empty() : string.body;
-    if (string.escaped) {
-        out = stele_arena_alloc(arena, string.body.len);
-        if (out == NULL) {
-            return sti_fail_memory(err, string.body.len);
+    if (string.bytes.len != 0) {
+        void *copy = stele_arena_alloc(arena, string.bytes.len);
+
+        if (copy == NULL) {
+            rc = sti_fail_memory(err, string.bytes.len);
+            goto out;
         }
-        result = stele_bytes_of(out, sti_json_string_decode(&string, out));
+        memcpy(copy, string.bytes.data, string.bytes.len);
+        result = stele_bytes_of(copy, string.bytes.len);
     }
     memcpy(value, &result, sizeof result);
-    return STELE_OK;
+out:
+    sti_json_string_free(&string);
+    return rc;
 }
 
 const stele_codec *stele_codec_string_opt(void)
@@ -253,7 +255,7 @@ static stele_code json_encode(
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = sti_json_check(text, STELE_MESSAGE_SIZE_MAX, STI_JSON_DEPTH_MAX, err);
+    rc = sti_json_check(text, STELE_MESSAGE_SIZE_MAX, err);
     if (rc == STELE_ECORRUPT) {
         return sti_wrap(err, STELE_EINVAL, "not encoded");
     }
@@ -270,7 +272,7 @@ static stele_code json_decode(
         return STELE_OK;
     }
     memcpy(value, &in, sizeof in);
-    return sti_json_check(in, STELE_MESSAGE_SIZE_MAX, STI_JSON_DEPTH_MAX, err);
+    return sti_json_check(in, STELE_MESSAGE_SIZE_MAX, err);
 }
 
 const stele_codec *stele_codec_json(void)

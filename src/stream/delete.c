@@ -481,7 +481,7 @@ static stele_code rewrite(stele_stream *s, struct sti_segment *seg, const stele_
     }
     rewrite_end(&r, rc);
     if (rc == STELE_OK) {
-        r.deleted->count += r.gone;
+        r.deleted->count += STI_MUTANT(DELETED_NOT_COUNTED) ? 0 : r.gone;
         r.deleted->size += r.gone_size;
     }
     return rc;

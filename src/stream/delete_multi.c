@@ -14,6 +14,7 @@
 #include <stele/stream.h>
 
 #include "base/error.h"
+#include "base/mutant.h"
 #include "base/thread.h"
 #include "stream/above.h"
 #include "stream/offsets.h"
@@ -94,6 +95,9 @@ static stele_code delete_pass(struct work *w, stele_error *err)
     }
     sti_offsets_remove_range(w->round, 0, last);
     if (pass.count == 0) {
+        if (STI_MUTANT(DELETE_STOPS_AT_NOTHING)) {
+            stele_offsets_clear(w->round);
+        }
         return STELE_OK;
     }
     rc = account(w, &pass, err);

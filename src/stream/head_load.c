@@ -177,7 +177,7 @@ static bool keys_agree(const struct head_load *h, const uint8_t *index, size_t l
     stele_code rc = sti_keys_open(&keys, &h->s->dir, h->seg->base, h->end, index, len, NULL);
 
     sti_keys_close(&keys);
-    return rc == STELE_OK || rc == STELE_ENOTFOUND;
+    return rc == STELE_OK || rc == STELE_ENOTFOUND || STI_MUTANT(KEYS_TORN_KEPT);
 }
 
 /* The index file says which options the stream was made with, which offsets
@@ -211,7 +211,9 @@ static stele_code look_at_index(struct head_load *h, stele_error *err)
             data, len, h->map->data, h->end, h->seg->base, h->s->params, &items, &count);
     kind = sti_index_kind_of(data, len, h->seg->base, &params);
     start = kind == STI_INDEX_V2 ? STI_INDEX_HEADER_SIZE : 0;
-    if (verdict == STI_INDEX_OTHER) {
+    if (STI_MUTANT(INDEX_TORN_FATAL) && verdict == STI_INDEX_UNFIT) {
+        rc = sti_fail_at(err, STELE_ECORRUPT, name, -1, "torn");
+    } else if (verdict == STI_INDEX_OTHER) {
         rc = sti_fail_at(err, STELE_EMISMATCH, name, -1, "made with other index options");
     } else if (verdict == STI_INDEX_FITS) {
         compare_index(h, items, count);
@@ -259,7 +261,10 @@ static stele_code scan_log(struct head_load *h, stele_error *err)
         int64_t seen;
 
         h->rest = measure_rest(h);
-        seen = h->rest > 0 ? sti_scan_highest(&scan) : scan.seen;
+        if (STI_MUTANT(TORN_TAIL_FATAL) && h->rest > 0 && !h->s->opts.recover) {
+            return sti_fail(err, STELE_ECORRUPT, "torn");
+        }
+        seen = h->rest > 0 && !STI_MUTANT(SEEN_FIRST_ONLY) ? sti_scan_highest(&scan) : scan.seen;
         h->floor = seen >= h->floor ? seen + 1 : h->floor;
         rc = look_at_index(h, err);
     }
@@ -301,7 +306,8 @@ static stele_code cut(struct head_load *h, stele_error *err)
         rc = sti_file_truncate(&t->log, h->end, err);
         t->allocated = h->end;
     }
-    if (rc == STELE_OK && !h->has_header && h->seg->version != STELE_STREAM_V1) {
+    if (rc == STELE_OK && !h->has_header && h->seg->version != STELE_STREAM_V1 &&
+            !STI_MUTANT(HEADER_NOT_RESTORED)) {
         sti_log_header_put(header);
         rc = sti_file_write(&t->log, 0, header, sizeof header, err);
         t->end = sizeof header;
@@ -331,7 +337,9 @@ static stele_code move_on(struct head_load *h, struct sti_segment **newest, stel
 
     /* Until the cut is done, the old segment is one before the newest, and torn: this says
      * whose doing that is. */
-    rc = rc != STELE_OK ? rc : sti_marker_write(&s->dir, h->seg->base, err);
+    if (!STI_MUTANT(MOVE_ON_UNMARKED)) {
+        rc = rc != STELE_OK ? rc : sti_marker_write(&s->dir, h->seg->base, err);
+    }
     rc = rc != STELE_OK ? rc : sti_tail_create(s, seg, true, err);
     rc = rc != STELE_OK ? rc : sti_tail_sync(s, err);
     if (rc != STELE_OK) {

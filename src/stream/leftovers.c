@@ -383,7 +383,8 @@ static stele_code judge_pair(struct sti_leftovers *out, struct sti_dir *dir, int
         rc = sti_stream_read_file(dir, name, &next, &next_len, err);
     }
     if (rc == STELE_OK) {
-        *covered = sti_log_is_covered(older, older_len, base, next, next_len, next_base);
+        *covered = !STI_MUTANT(COVERED_LOG_READ) &&
+                   sti_log_is_covered(older, older_len, base, next, next_len, next_base);
     }
     if (*covered) {
         struct reader r;
@@ -456,7 +457,9 @@ static stele_code find_orphan(struct sti_leftovers *out, struct sti_dir *dir,
         sti_free(index);
         /* Even without items: its name says that those below were given. */
         highest = highest < e->base - 1 ? e->base - 1 : highest;
-        out->highest = highest > out->highest ? highest : out->highest;
+        out->highest = highest > out->highest && !STI_MUTANT(LEFTOVER_OFFSETS_FORGOTTEN)
+                               ? highest
+                               : out->highest;
     }
     return add(out, e, err);
 }
@@ -490,6 +493,9 @@ stele_code sti_leftovers_find(struct sti_leftovers *out, struct sti_dir *dir,
 stele_code sti_leftovers_remove(
         const struct sti_leftovers *leftovers, struct sti_dir *dir, stele_error *err)
 {
+    if (STI_MUTANT(LEFTOVERS_KEPT)) {
+        return STELE_OK;
+    }
     for (size_t i = 0; i < leftovers->files.count; i++) {
         stele_code rc = sti_dir_unlink(dir, leftovers->files.entries[i].name, NULL, err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "stream/state.h"
 
 #include <string.h>
@@ -104,7 +105,8 @@ stele_code sti_messages_reserve(stele_messages *ms, size_t count, stele_error *e
 
 stele_code sti_messages_pin(stele_messages *ms, struct sti_map *map, stele_error *err)
 {
-    if (ms->pin_count > 0 && ms->pins[ms->pin_count - 1] == map) {
+    if (STI_MUTANT(BORROWED_NOT_KEPT) ||
+            (ms->pin_count > 0 && ms->pins[ms->pin_count - 1] == map)) {
         return STELE_OK;
     }
     if (ms->count == 0) {

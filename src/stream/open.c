@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "stream/bases.h"
 #include "stream/index_file.h"
 #include "stream/marker.h"
@@ -145,7 +146,7 @@ static stele_code open_dir(stele_stream *s, const char *dir, stele_error *err)
     unsigned flags = s->opts.create_dirs && s->mode == STI_MODE_WRITER ? STELE_OPEN_CREATE : 0;
     stele_code rc = sti_dir_open(&s->dir, s->opts.env, dir, flags, err);
 
-    if (rc == STELE_OK && s->mode != STI_MODE_LIVE) {
+    if (rc == STELE_OK && s->mode != STI_MODE_LIVE && !STI_MUTANT(LOCK_DROPPED)) {
         rc = sti_lock_take(&s->lock, &s->dir, STI_LOCK_NAME, s->mode == STI_MODE_WRITER,
                 s->opts.lock_wait_ms, err);
     }
@@ -360,7 +361,8 @@ static stele_code prepare_writer(
     rc = rc != STELE_OK ? rc : continue_times(s, err);
     if (rc == STELE_OK) {
         /* What was read may be in the cache only: the first sync is a real one. */
-        atomic_store(&s->durable, s->tail.seg->base);
+        atomic_store(
+                &s->durable, STI_MUTANT(DURABLE_AT_OPEN) ? s->tail.next + 1 : s->tail.seg->base);
         atomic_store(&s->work.sealed, s->tail.seg->base);
         s->tail.dirty = true;
         s->tail.name_pending = true;
@@ -380,6 +382,9 @@ static stele_code prepare_reader(
         rc = rc != STELE_OK ? rc : settle_params(s, &f->bases, err);
         rc = rc != STELE_OK ? rc : verify_first(s, dir, err);
         floor = f->leftovers.highest + 1;
+        if (rc == STELE_OK && STI_MUTANT(READER_CLEANS)) {
+            rc = sti_leftovers_remove(&f->leftovers, &s->dir, err);
+        }
         rc = rc != STELE_OK ? rc : sti_marker_settle(s, &f->bases, &floor, err);
         rc = rc != STELE_OK ? rc : sti_stream_build(s, &f->bases, floor, err);
     }

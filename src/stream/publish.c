@@ -85,6 +85,14 @@ static void cut_back(stele_stream *s, stele_code rc, stele_error *err)
     struct sti_tail *t = &s->tail;
 
     t->changed = true;
+    if (STI_MUTANT(FULL_DISK_POISONS)) {
+        (void)sti_stream_fail(s, rc, err);
+        return;
+    }
+    if (STI_MUTANT(POSITION_DRIFTS)) {
+        t->end += STI_V1_OVERHEAD;
+        return;
+    }
     if (STI_MUTANT(APPEND_AFTER_FAILURE)) {
         return;
     }
@@ -196,7 +204,8 @@ static stele_code publish(stele_stream *s, int64_t expected, const stele_message
         sti_mutex_lock(&s->write_lock);
     }
     rc = sti_stream_writable(s, err);
-    if (rc == STELE_OK && expected >= 0 && expected != s->tail.next) {
+    if (rc == STELE_OK && expected >= 0 && expected != s->tail.next &&
+            !STI_MUTANT(EXPECTED_IGNORED)) {
         rc = sti_fail(err, STELE_ECONFLICT, "the next offset is %" PRId64 ", not %" PRId64,
                 s->tail.next, expected);
     }
@@ -368,6 +377,9 @@ stele_code stele_stream_sync(stele_stream *s, int64_t *durable_offset, stele_err
     upto = s->tail.next;
     rc = sti_stream_writable(s, err);
     sti_mutex_unlock(&s->write_lock);
+    if (STI_MUTANT(SYNC_DOES_NOTHING)) {
+        atomic_store(&s->durable, upto);
+    }
     rc = rc != STELE_OK ? rc : sti_stream_commit(s, upto, err);
     if (rc == STELE_OK && durable_offset != NULL) {
         *durable_offset = atomic_load(&s->durable);

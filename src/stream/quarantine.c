@@ -79,6 +79,9 @@ stele_code sti_quarantine_put(struct sti_dir *dir, int64_t base, uint64_t positi
     for (;;) {
         sti_name_quarantine(candidate, base, number);
         rc = look_at(dir, candidate, data, len, &there, &same, err);
+        if (STI_MUTANT(QUARANTINE_OVERWRITTEN)) {
+            there = false;
+        }
         if (rc != STELE_OK || !there || same) {
             break;
         }

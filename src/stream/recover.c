@@ -80,7 +80,7 @@ static int64_t highest_seen(const struct patient *p)
 
 static void tell_lost(const struct recovery *r, int64_t first, int64_t last)
 {
-    if (first > last) {
+    if (first > last || STI_MUTANT(LOST_NOT_REPORTED)) {
         return;
     }
     sti_env_log(r->env, STELE_LOG_WARN, "stream %s: offsets %" PRId64 " to %" PRId64 " are lost",
@@ -114,7 +114,7 @@ static stele_code put_aside(struct recovery *r, const struct patient *p, uint64_
     stele_code rc = STELE_OK;
 
     sti_name_quarantine(name, p->files.base, at);
-    if (!r->dry_run) {
+    if (!r->dry_run && !STI_MUTANT(RECOVER_NO_QUARANTINE)) {
         rc = sti_quarantine_put(
                 r->dir, p->files.base, at, p->files.log + at, (size_t)(end - at), name, r->err);
     }
@@ -487,7 +487,9 @@ static stele_code secure_offsets(
 
 static stele_code recover_all(struct recovery *r, const struct sti_bases *bases, int64_t next_base)
 {
-    size_t i = r->head_only && bases->count > 0 ? bases->count - 1 : 0;
+    size_t i = (r->head_only || STI_MUTANT(RECOVER_HEAD_ONLY)) && bases->count > 0
+                       ? bases->count - 1
+                       : 0;
     stele_code rc = STELE_OK;
 
     for (; rc == STELE_OK && i < bases->count; i++) {

@@ -2,6 +2,7 @@
 #include "stream/scan.h"
 
 #include "base/coding.h"
+#include "base/mutant.h"
 
 void sti_scan_begin(struct sti_scan *scan, const uint8_t *data, uint64_t len,
         enum sti_log_kind kind, int64_t base, int64_t limit)
@@ -21,7 +22,7 @@ void sti_scan_begin(struct sti_scan *scan, const uint8_t *data, uint64_t len,
 
 static bool fits(const struct sti_scan *scan, int64_t last, int64_t offset)
 {
-    return offset > last && offset < scan->limit;
+    return (offset > last || STI_MUTANT(ORDER_UNCHECKED)) && offset < scan->limit;
 }
 
 /* Remember the offset that stands in a damaged header, if it is one that
@@ -47,7 +48,7 @@ bool sti_v1_is_torn(const uint8_t *data, uint64_t len, size_t size)
 {
     uint64_t left = len - size;
 
-    return size == STI_V1_OVERHEAD && left > 0 &&
+    return size == STI_V1_OVERHEAD && left > 0 && !STI_MUTANT(V1_TORN_HEADER_COUNTED) &&
            sti_all_zero(data + size, left < STI_V1_OVERHEAD ? (size_t)left : STI_V1_OVERHEAD);
 }
 

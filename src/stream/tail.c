@@ -246,7 +246,8 @@ stele_code sti_tail_create(
     stele_code rc = create_files(s, seg->base, seg->version, with_index, err);
 
     if (rc == STELE_OK) {
-        rc = sti_tail_open(s, seg, sti_log_start(seg->version), seg->base, s->tail.time, err);
+        rc = sti_tail_open(s, seg, sti_log_start(seg->version), seg->base,
+                STI_MUTANT(TIMES_START_AGAIN) ? INT64_MIN : s->tail.time, err);
     }
     if (rc != STELE_OK) {
         /* Not there before, so nothing is lost with them. */
@@ -275,7 +276,8 @@ stele_code sti_tail_sync(stele_stream *s, stele_error *err)
         rc = sti_dir_sync(&s->dir, err);
     }
     if (rc != STELE_OK) {
-        return sti_stream_fail(s, rc, err);
+        t->dirty = t->dirty && !STI_MUTANT(ROLL_FAILURE_RETRIED);
+        return STI_MUTANT(ROLL_FAILURE_RETRIED) ? rc : sti_stream_fail(s, rc, err);
     }
     t->dirty = false;
     t->name_pending = false;

@@ -28,6 +28,10 @@ stele_code sti_view_new(
     for (size_t i = 0; i < count; i++) {
         view->segments[i] = sti_segment_ref(segments[i]);
         view->bases[i] = segments[i]->base;
+        /* A segment that readers know already has got its limit, or is the head. */
+        if (i + 1 < count && segments[i]->head == NULL && segments[i]->limit == 0) {
+            segments[i]->limit = segments[i + 1]->base;
+        }
     }
     *out = view;
     return STELE_OK;

@@ -24,9 +24,9 @@ struct check {
     struct model model;
     struct model_scan scan;
     struct model_why why;
-    uint64_t pick; /* by the state's hash */
-    int64_t highest;
-    int64_t size; /* as stat() said before close */
+    uint64_t pick;            /* by the state's hash */
+    struct model_found found; /* before anybody opened */
+    int64_t size;             /* as stat() said before close */
 };
 
 /* Compare the files with an image, which is dropped. */
@@ -204,6 +204,23 @@ static int open_writer(struct check *c, stele_stream **out)
     return rc == STELE_OK ? 0 : model_failed(&c->why, "open", rc, &err);
 }
 
+/* A message that was whole in a file and is not in the stream is in quarantine, unless it was to be
+ * deleted. */
+static int check_nothing_lost(struct check *c)
+{
+    struct sim_image *image = sim_disk_image(c->w->disk);
+    struct model_found now;
+
+    model_find(&now, image, MODEL_DIR, c->config, &c->model);
+    sim_image_unref(image);
+    for (int64_t i = 0; i < c->model.limit; i++) {
+        if (c->found.whole[i] && !now.whole[i] && !c->model.offsets[i].may_go) {
+            return model_wrong(&c->why, "the message of offset %" PRId64 " was thrown away", i);
+        }
+    }
+    return 0;
+}
+
 static int judge_writer(struct check *c, stele_stream *s, const struct model_scan *seen)
 {
     int result = names(c, false);
@@ -212,9 +229,13 @@ static int judge_writer(struct check *c, stele_stream *s, const struct model_sca
     if (result != 0) {
         return result;
     }
-    if (c->scan.next <= c->highest) {
+    if (c->scan.next <= c->found.highest) {
         return model_wrong(&c->why, "the next offset is %" PRId64 ", and the files showed %" PRId64,
-                c->scan.next, c->highest);
+                c->scan.next, c->found.highest);
+    }
+    result = check_nothing_lost(c);
+    if (result != 0) {
+        return result;
     }
     if (seen != NULL && !model_scans_equal(seen, &c->scan)) {
         return model_wrong(&c->why, "a reader saw other messages than the writer finds");
@@ -394,7 +415,7 @@ int stream_check(const struct model_config *config, struct sim_world *w,
     model_of_notes(&c.model, notes);
     /* The lock file holds the number of the process, which is another one each time. */
     c.pick = sim_mix(model_fingerprint(image, MODEL_DIR) + notes->count);
-    c.highest = model_highest_in_files(image, MODEL_DIR, config, &c.model);
+    model_find(&c.found, image, MODEL_DIR, config, &c.model);
     if (c.pick % 8 == 0) {
         result = crash_again(&c, image, c.pick % 16 == 0);
     }

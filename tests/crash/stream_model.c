@@ -562,21 +562,20 @@ static bool message_here(
     return false;
 }
 
-static int64_t highest_in_log(const uint8_t *bytes, size_t size, const struct model *m)
+static void find_in_log(
+        struct model_found *out, const uint8_t *bytes, size_t size, const struct model *m)
 {
-    int64_t highest = -1;
-
     for (size_t at = 0; at + V1_OVERHEAD <= size; at++) {
         for (int v1 = 0; v1 < 2; v1++) {
             int64_t offset = (int64_t)sti_get_be64(bytes + at + (v1 != 0 ? 0 : 4));
 
-            if (offset > highest && offset < m->limit &&
+            if (offset >= 0 && offset < m->limit && !out->whole[offset] &&
                     message_here(bytes + at, size - at, v1 != 0, m, offset)) {
-                highest = offset;
+                out->whole[offset] = true;
+                out->highest = offset > out->highest ? offset : out->highest;
             }
         }
     }
-    return highest;
 }
 
 /* Items whose offsets rise by one or a few, as after deletions. */
@@ -600,15 +599,14 @@ static int64_t highest_in_index(
     return highest;
 }
 
-int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
+void model_find(struct model_found *out, const struct sim_image *image, const char *dir,
         const struct model_config *config, const struct model *m)
 {
-    int64_t highest = -1;
-
+    memset(out, 0, sizeof *out);
+    out->highest = -1;
     for (uint32_t i = 0; i < image->entry_count; i++) {
         int64_t base;
         enum sti_name_kind kind = sti_name_parse(image->entries[i].name, &base);
-        int64_t found = -1;
         uint8_t *bytes;
         uint64_t size;
 
@@ -617,12 +615,15 @@ int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
             continue;
         }
         bytes = sim_image_read(image, i, &size);
-        found = kind == STI_NAME_INDEX ? highest_in_index(bytes, (size_t)size, config, m)
-                                       : highest_in_log(bytes, (size_t)size, m);
+        if (kind == STI_NAME_INDEX) {
+            int64_t found = highest_in_index(bytes, (size_t)size, config, m);
+
+            out->highest = found > out->highest ? found : out->highest;
+        } else {
+            find_in_log(out, bytes, (size_t)size, m);
+        }
         free(bytes);
-        highest = found > highest ? found : highest;
     }
-    return highest;
 }
 
 uint64_t model_fingerprint(const struct sim_image *image, const char *dir)

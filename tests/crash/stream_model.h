@@ -133,9 +133,13 @@ bool model_scans_equal(const struct model_scan *a, const struct model_scan *b);
 
 /* ---- Files. ---- */
 
-/* The highest offset of which a whole message, or an index item, is anywhere
- * in the directory's files; -1 for none. */
-int64_t model_highest_in_files(const struct sim_image *image, const char *dir,
+/* What a directory's files hold, whole or torn. */
+struct model_found {
+    bool whole[MODEL_OFFSETS]; /* a whole message of this offset is in a log or quarantine file */
+    int64_t highest;           /* offset of these, and of the items of indexes; -1: none */
+};
+
+void model_find(struct model_found *out, const struct sim_image *image, const char *dir,
         const struct model_config *config, const struct model *m);
 
 /* Of the names and contents of a directory, the lock file left out. */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream_scenarios.h: promises of the stream that no crash shows, each in a few lines.
+ */
+#ifndef TESTS_CRASH_STREAM_SCENARIOS_H
+#define TESTS_CRASH_STREAM_SCENARIOS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct stream_scenario {
+    const char *name;
+    bool (*holds)(void);
+};
+
+const struct stream_scenario *stream_scenarios(size_t *count);
+
+#endif /* TESTS_CRASH_STREAM_SCENARIOS_H */
