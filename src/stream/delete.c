@@ -118,17 +118,15 @@ static stele_code keep(struct rewrite *r, const stele_message *m, stele_error *e
     return rc;
 }
 
-static stele_code drop(struct rewrite *r, const stele_message *m, stele_error *err)
+static stele_code drop(
+        struct rewrite *r, struct sti_map *map, const stele_message *m, stele_error *err)
 {
     stele_messages *ms = r->deleted->messages;
     stele_code rc = STELE_OK;
 
     if (ms != NULL) {
         rc = sti_messages_reserve(ms, ms->count + 1, err);
-        rc = rc != STELE_OK
-                     ? rc
-                     : sti_messages_pin(
-                               ms, atomic_load_explicit(&r->seg->map, memory_order_acquire), err);
+        rc = rc != STELE_OK ? rc : sti_messages_pin(ms, map, err);
         if (rc == STELE_OK) {
             ms->items[ms->count++] = *m;
         }
@@ -149,16 +147,17 @@ static stele_code copy(
     stele_code rc = STELE_OK;
 
     for (; r->copied < count && rc == STELE_OK; r->copied++) {
+        struct sti_map *map = sti_segment_map(r->seg);
         stele_message m;
         bool wrong = false;
 
-        rc = sti_segment_message(r->s, r->seg, r->copied, &m, &wrong, err);
+        rc = sti_segment_message(r->s, r->seg, map, r->copied, &m, &wrong, err);
         if (wrong) {
             *unfit = r->seg;
         }
         if (rc == STELE_OK) {
             r->last_gone = stele_offsets_has(r->offsets, m.offset);
-            rc = r->last_gone ? drop(r, &m, err) : keep(r, &m, err);
+            rc = r->last_gone ? drop(r, map, &m, err) : keep(r, &m, err);
         }
     }
     return rc;

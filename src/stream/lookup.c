@@ -28,14 +28,13 @@ static stele_code take_if(stele_stream *s, struct sti_segment *seg, uint64_t ord
         struct by_key *k, struct sti_segment **unfit, stele_error *err)
 {
     stele_messages *out = k->c.out;
+    struct sti_map *map = sti_segment_map(seg);
     bool wrong = false;
     stele_code rc = sti_messages_reserve(out, out->count + 1, err);
 
-    rc = rc != STELE_OK ? rc
-                        : sti_messages_pin(
-                                  out, atomic_load_explicit(&seg->map, memory_order_acquire), err);
+    rc = rc != STELE_OK ? rc : sti_messages_pin(out, map, err);
     if (rc == STELE_OK) {
-        rc = sti_segment_message(s, seg, ordinal, &out->items[out->count], &wrong, err);
+        rc = sti_segment_message(s, seg, map, ordinal, &out->items[out->count], &wrong, err);
     }
     if (wrong) {
         *unfit = seg;

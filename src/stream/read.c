@@ -41,6 +41,7 @@ stele_code sti_read_run(stele_stream *s, sti_read_fn *read, void *arg, stele_err
 static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, uint64_t count,
         struct sti_consume *c, struct sti_segment **unfit, stele_error *err)
 {
+    struct sti_map *map = sti_segment_map(seg);
     uint64_t n = count - from;
     stele_code rc;
 
@@ -51,9 +52,7 @@ static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, 
         n = SIZE_MAX / sizeof(stele_message);
     }
     rc = sti_messages_reserve(c->out, (size_t)n, err);
-    rc = rc != STELE_OK ? rc
-                        : sti_messages_pin(c->out,
-                                  atomic_load_explicit(&seg->map, memory_order_acquire), err);
+    rc = rc != STELE_OK ? rc : sti_messages_pin(c->out, map, err);
     if (rc == STELE_OK) {
         c->out->count = (size_t)sti_segment_messages(
                 seg, sti_index_item_size(s->params), from, n, c->out->items);
@@ -61,7 +60,7 @@ static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, 
     for (uint64_t i = c->out->count; i < n && rc == STELE_OK; i++) {
         bool wrong = false;
 
-        rc = sti_segment_message(s, seg, from + i, &c->out->items[i], &wrong, err);
+        rc = sti_segment_message(s, seg, map, from + i, &c->out->items[i], &wrong, err);
         if (rc == STELE_OK) {
             c->out->count++;
         } else if (i > 0 && !wrong) {
@@ -210,15 +209,15 @@ struct get {
 stele_code sti_read_one(stele_stream *s, struct sti_segment *seg, uint64_t ordinal,
         stele_messages *out, struct sti_segment **unfit, stele_error *err)
 {
+    struct sti_map *map = sti_segment_map(seg);
     bool wrong = false;
     stele_code rc;
 
     sti_messages_reset(out);
     rc = sti_messages_reserve(out, 1, err);
+    rc = rc != STELE_OK ? rc : sti_messages_pin(out, map, err);
     rc = rc != STELE_OK ? rc
-                        : sti_messages_pin(
-                                  out, atomic_load_explicit(&seg->map, memory_order_acquire), err);
-    rc = rc != STELE_OK ? rc : sti_segment_message(s, seg, ordinal, &out->items[0], &wrong, err);
+                        : sti_segment_message(s, seg, map, ordinal, &out->items[0], &wrong, err);
     if (rc == STELE_OK) {
         out->count = 1;
     } else if (wrong) {

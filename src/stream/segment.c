@@ -523,12 +523,11 @@ static bool follows(const struct sti_segment *seg, size_t item_size, uint64_t or
            before + size == position;
 }
 
-stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, uint64_t ordinal,
-        stele_message *out, bool *unfit, stele_error *err)
+stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, struct sti_map *map,
+        uint64_t ordinal, stele_message *out, bool *unfit, stele_error *err)
 {
     size_t item_size = sti_index_item_size(s->params);
     const uint8_t *item = sti_segment_item(seg, item_size, ordinal);
-    struct sti_map *map = atomic_load_explicit(&seg->map, memory_order_acquire);
     uint64_t end = seg->head != NULL ? map->len : seg->end;
     uint64_t position = sti_item_position(item);
     enum sti_message_state state = STI_MESSAGE_SHORT;

@@ -319,9 +319,17 @@ uint64_t sti_segment_lower(
         const struct sti_segment *seg, size_t item_size, uint64_t count, int64_t offset);
 
 /* The message of an item, its checksum verified once. STELE_ECORRUPT names
- * segment and position. If the index is wrong, *unfit (not NULL) is set. */
-stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, uint64_t ordinal,
-        stele_message *out, bool *unfit, stele_error *err);
+ * segment and position. If the index is wrong, *unfit (not NULL) is set.
+ * `map` is what sti_segment_map() gave after the item was seen: the message lies in that one. */
+stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, struct sti_map *map,
+        uint64_t ordinal, stele_message *out, bool *unfit, stele_error *err);
+
+/* The segment's map, which reaches as far as the items that were seen before. A
+ * head gets longer ones while it is read: pin the one that the message is read from. */
+static inline struct sti_map *sti_segment_map(const struct sti_segment *seg)
+{
+    return atomic_load_explicit(&seg->map, memory_order_acquire);
+}
 
 /* The same for `count` messages of a sealed segment, one behind the other: how many of them,
  * from the first on, are as they should be. 0 for a head. */
