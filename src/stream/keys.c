@@ -446,7 +446,7 @@ stele_code sti_keys_write(
     sti_assert(keys->bytes != NULL);
 
     sti_name_keys(name, base);
-    return sti_put_file(dir, name, &slice, 1, false, err);
+    return sti_put_file(dir, name, &slice, 1, true, err);
 }
 
 void sti_keys_close(struct sti_keys *keys)

@@ -77,8 +77,8 @@ stele_code sti_keys_decode(struct sti_keys *out, const uint8_t *bytes, size_t le
 stele_code sti_keys_open(struct sti_keys *out, struct sti_dir *dir, int64_t base, uint64_t log_size,
         const uint8_t *index, uint64_t index_len, stele_error *err);
 
-/* Write the built bytes to "%020d.keys": to a temporary name, renamed; not
- * synced, since it is checked whenever it is read. */
+/* Write the built bytes to "%020d.keys": to a temporary name, synced and
+ * renamed, so that one that is torn is damaged, and not a crash's doing. */
 stele_code sti_keys_write(
         struct sti_dir *dir, int64_t base, const struct sti_keys *keys, stele_error *err);
 
