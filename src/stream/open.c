@@ -361,8 +361,8 @@ static stele_code prepare_writer(
     rc = rc != STELE_OK ? rc : continue_times(s, err);
     if (rc == STELE_OK) {
         /* What was read may be in the cache only: the first sync is a real one. */
-        atomic_store(&s->durable,
-                STI_MUTANT(DURABLE_AT_OPEN) ? s->tail.next + 1 : s->tail.seg->base);
+        atomic_store(
+                &s->durable, STI_MUTANT(DURABLE_AT_OPEN) ? s->tail.next + 1 : s->tail.seg->base);
         atomic_store(&s->work.sealed, s->tail.seg->base);
         s->tail.dirty = true;
         s->tail.name_pending = true;

@@ -487,7 +487,9 @@ static stele_code secure_offsets(
 
 static stele_code recover_all(struct recovery *r, const struct sti_bases *bases, int64_t next_base)
 {
-    size_t i = (r->head_only || STI_MUTANT(RECOVER_HEAD_ONLY)) && bases->count > 0 ? bases->count - 1 : 0;
+    size_t i = (r->head_only || STI_MUTANT(RECOVER_HEAD_ONLY)) && bases->count > 0
+                       ? bases->count - 1
+                       : 0;
     stele_code rc = STELE_OK;
 
     for (; rc == STELE_OK && i < bases->count; i++) {
