@@ -33,7 +33,7 @@ static void explore(const struct sim_workload *workload, uint32_t sector, struct
         options.random_count = 16;
         options.nested_per_state = 24;
         options.states_per_op = 120;
-        options.opened_max = 2200 / options.workers;
+        options.opened_max = 1100 / options.workers;
     } else {
         options.nested_per_state = 4;
         options.states_per_op = 12;
