@@ -37,6 +37,10 @@ static void note_seen(struct sti_scan *scan)
     if (left < at + 8) {
         return;
     }
+    /* A zero tail holds no messages: it is not room for more of them. */
+    while (left > at + 8 && scan->data[scan->at + left - 1] == 0) {
+        left--;
+    }
     offset = (int64_t)sti_get_be64(scan->data + scan->at + at);
     if (fits(scan, scan->last, offset) &&
             (uint64_t)(offset - scan->last) <= 1 + left / STI_V1_OVERHEAD && offset > scan->seen) {

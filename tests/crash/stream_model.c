@@ -199,8 +199,6 @@ static int take_messages(const stele_messages *ms, const struct model *m, struct
                     read->offset);
         }
         out->values[out->count] = model_value(read->offset, attempt);
-        out->times[out->count] = read->time;
-        out->sizes[out->count] = (uint32_t)(read->key.len + read->value.len);
         out->count++;
     }
     return 0;
@@ -313,6 +311,11 @@ struct query {
 static int64_t offset_at(const struct model_scan *scan, size_t i)
 {
     return (int64_t)(scan->values[i] / MODEL_ATTEMPTS);
+}
+
+static stele_time time_at(const struct model_scan *scan, size_t i)
+{
+    return time_of(offset_at(scan, i), scan->values[i] % MODEL_ATTEMPTS);
 }
 
 /* A call gave this code, and with STELE_OK the i-th message of the scan. */
@@ -445,7 +448,7 @@ static int check_time(struct query *q, stele_time t)
     stele_time highest = INT64_MIN;
     stele_code rc = stele_stream_offset_by_time(q->s, t, &got, &got_time, &q->err);
 
-    while (late < q->scan->count && q->scan->times[late] < t) {
+    while (late < q->scan->count && time_at(q->scan, late) < t) {
         late++;
     }
     for (; early < late; early++) {
@@ -466,7 +469,7 @@ static int check_time(struct query *q, stele_time t)
         return model_failed(q->why, "offset by time", rc, &q->err);
     }
     for (size_t i = early; i <= late && i < q->scan->count; i++) {
-        if (offset_at(q->scan, i) == got && q->scan->times[i] == got_time) {
+        if (offset_at(q->scan, i) == got && time_at(q->scan, i) == got_time) {
             return 0;
         }
     }
@@ -619,8 +622,16 @@ void model_find(struct model_found *out, const struct sim_image *image, const ch
             int64_t found = highest_in_index(bytes, (size_t)size, config, m);
 
             out->highest = found > out->highest ? found : out->highest;
-        } else {
+        } else if (kind == STI_NAME_LOG) {
             find_in_log(out, bytes, (size_t)size, m);
+        } else {
+            /* Zeros at the very end are not put aside. */
+            uint8_t *padded = sim_alloc((size_t)size + MODEL_VALUE_MAX);
+
+            memset(padded, 0, (size_t)size + MODEL_VALUE_MAX);
+            memcpy(padded, bytes, (size_t)size);
+            find_in_log(out, padded, (size_t)size + MODEL_VALUE_MAX, m);
+            free(padded);
         }
         free(bytes);
     }

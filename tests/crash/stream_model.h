@@ -22,7 +22,7 @@
 #define MODEL_TARGET "/backup"
 
 enum {
-    MODEL_OFFSETS = 128,   /* a workload's offsets are below */
+    MODEL_OFFSETS = 240,   /* a workload's offsets are below */
     MODEL_ATTEMPTS = 16,   /* and it tries each less often */
     MODEL_VALUE_MAX = 1024 /* bytes */
 };
@@ -111,8 +111,6 @@ int model_failed(
 /* All that a stream holds, read by consume. */
 struct model_scan {
     uint64_t values[MODEL_OFFSETS];
-    stele_time times[MODEL_OFFSETS];
-    uint32_t sizes[MODEL_OFFSETS]; /* of key and value */
     size_t count;
     int64_t next;
 };

@@ -53,6 +53,27 @@ void run_begin(struct stream_run *r, struct sim_world *w, const struct model_con
     model_of_notes(&r->model, &notes);
 }
 
+static void take_over(struct stream_run *r, const struct model_scan *scan)
+{
+    bool there[MODEL_OFFSETS] = {false};
+
+    for (size_t i = 0; i < scan->count; i++) {
+        int64_t offset = (int64_t)(scan->values[i] / MODEL_ATTEMPTS);
+        uint32_t bit = 1U << scan->values[i] % MODEL_ATTEMPTS;
+
+        there[offset] = true;
+        if ((r->model.offsets[offset].visible & bit) == 0) {
+            note(r, SIM_ACK, MODEL_PUBLISH, scan->values[i]);
+        }
+    }
+    /* A sync that failed may have taken back what was not durable. */
+    for (int64_t i = r->model.durable; i < r->model.limit; i++) {
+        if (!there[i] && r->model.offsets[i].visible != 0) {
+            note(r, SIM_INTENT, MODEL_LOST, (uint64_t)i);
+        }
+    }
+}
+
 /* What was found after an error counts as visible from now on. */
 static void adopt(struct stream_run *r)
 {
@@ -64,14 +85,7 @@ static void adopt(struct stream_run *r)
     if (result > 0) {
         r->wrong = sim_wrong(r->w, "after reopening: %s", text);
     } else if (result == 0) {
-        for (size_t i = 0; i < scan.count; i++) {
-            int64_t offset = (int64_t)(scan.values[i] / MODEL_ATTEMPTS);
-            uint32_t bit = 1U << scan.values[i] % MODEL_ATTEMPTS;
-
-            if ((r->model.offsets[offset].visible & bit) == 0) {
-                note(r, SIM_ACK, MODEL_PUBLISH, scan.values[i]);
-            }
-        }
+        take_over(r, &scan);
     } else {
         failed(r, result);
     }
