@@ -225,6 +225,10 @@ static stele_code look_beyond(stele_stream *s, const struct sti_bases *list, siz
             return rc;
         }
         *floor = list->bases[i] > *floor ? list->bases[i] : *floor;
+        /* Something was written there, even if it cannot be read: its first offset was given. */
+        if (!other.empty && *floor == list->bases[i]) {
+            *floor = list->bases[i] + 1;
+        }
         *floor = other.seen >= *floor ? other.seen + 1 : *floor;
         *ready = i + 1 == list->count && other.empty && list->bases[i] == *floor;
     }

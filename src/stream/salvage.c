@@ -317,7 +317,7 @@ static bool is_proved_v1(struct work *w, uint64_t at, int64_t *offset, size_t *s
      * nothing: such a message must at least have an offset that fits. */
     if (message.key.len + message.value.len == 0 &&
             ((!fits(w, message.offset) && at != 0) ||
-                    sti_v1_is_torn(w->scan.data + at, w->scan.len - at, *size))) {
+                    sti_v1_is_torn(w->scan.data, w->scan.len, at, *size))) {
         return false;
     }
     *offset = true_offset(w, at, *size, &message);

@@ -48,12 +48,19 @@ static void note_seen(struct sti_scan *scan)
     }
 }
 
-bool sti_v1_is_torn(const uint8_t *data, uint64_t len, size_t size)
+bool sti_v1_is_torn(const uint8_t *file, uint64_t len, uint64_t at, size_t size)
 {
-    uint64_t left = len - size;
+    uint64_t sector = (at / STI_SECTOR + 1) * STI_SECTOR;
+    uint64_t end = at + size;
+    uint64_t left = len - end;
 
-    return size == STI_V1_OVERHEAD && left > 0 && !STI_MUTANT(V1_TORN_HEADER_COUNTED) &&
-           sti_all_zero(data + size, left < STI_V1_OVERHEAD ? (size_t)left : STI_V1_OVERHEAD);
+    /* Only where a sector begins inside the header can the rest of it be missing. */
+    if (size != STI_V1_OVERHEAD || left == 0 || sector >= end ||
+            STI_MUTANT(V1_TORN_HEADER_COUNTED)) {
+        return false;
+    }
+    return sti_all_zero(file + sector, (size_t)(end - sector)) &&
+           sti_all_zero(file + end, left < STI_V1_OVERHEAD ? (size_t)left : STI_V1_OVERHEAD);
 }
 
 enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, size_t *size)
@@ -66,7 +73,7 @@ enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, 
         state = STI_MESSAGE_DAMAGED;
     }
     if (state == STI_MESSAGE_WHOLE && scan->version == STELE_STREAM_V1 &&
-            sti_v1_is_torn(data, left, *size)) {
+            sti_v1_is_torn(scan->data, scan->len, scan->at, *size)) {
         state = STI_MESSAGE_DAMAGED;
     }
     if (state == STI_MESSAGE_END && !sti_all_zero(data, left)) {

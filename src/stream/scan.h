@@ -38,11 +38,16 @@ void sti_scan_begin(struct sti_scan *scan, const uint8_t *data, uint64_t len,
  * on. END: only zeros follow, or nothing. SHORT, DAMAGED: scan->at stays. */
 enum sti_message_state sti_scan_next(struct sti_scan *scan, stele_message *out, size_t *size);
 
-/* Whether a message of version 1 of `size` bytes, which a checksum of nothing
- * vouches for since it has neither key nor value, is the torn header of
- * another one: a page that never reached the disk reads as zeros, which say
- * just that. Zeros follow it then. */
-bool sti_v1_is_torn(const uint8_t *data, uint64_t len, size_t size);
+/* Disks write whole sectors of so many bytes, or more. */
+enum {
+    STI_SECTOR = 512
+};
+
+/* Whether a message of version 1 of `size` bytes at `at`, which a checksum of
+ * nothing vouches for since it has neither key nor value, is the torn header
+ * of another one: a sector that never reached the disk reads as zeros, which
+ * say just that. Zeros follow it then. */
+bool sti_v1_is_torn(const uint8_t *file, uint64_t len, uint64_t at, size_t size);
 
 /* Behind where a scan stopped: the highest offset that a whole message
  * anywhere shows, and that could be there; or scan->seen. Such a message need not

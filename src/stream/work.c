@@ -250,7 +250,10 @@ void sti_work_destroy(stele_stream *s)
     for (; w->prepared_count > 0; w->prepared_count--) {
         struct sti_prepared *p = &w->prepared[w->prepared_first];
 
-        (void)sti_dir_unlink(&s->dir, p->log.name, NULL, NULL);
+        if (sti_dir_unlink(&s->dir, p->log.name, NULL, NULL) != STELE_OK) {
+            /* Once more: it holds nothing, and the next open removes it if need be. */
+            (void)sti_dir_unlink(&s->dir, p->log.name, NULL, NULL);
+        }
         drop_prepared(p);
         w->prepared_first = (w->prepared_first + 1) % STI_PREPARED_MAX;
     }
