@@ -185,15 +185,15 @@ static stele_code migrate_all(stele_stream *s, const struct sti_bases *list, ste
     return rc;
 }
 
-/* A head without messages takes up the times where the segment before ended. */
+/* A crash may have left the segment before the head unfinished: loading it
+ * mends that. A head without messages takes up the times where it ended. */
 static stele_code continue_times(stele_stream *s, stele_error *err)
 {
     struct sti_view *view = s->view;
     struct sti_segment *before;
     stele_code rc;
 
-    if (s->mode != STI_MODE_WRITER || !s->params.times || s->tail.seg->head->written > 0 ||
-            view->count < 2) {
+    if (s->mode != STI_MODE_WRITER || view->count < 2) {
         return STELE_OK;
     }
     before = view->segments[view->count - 2];
@@ -201,7 +201,7 @@ static stele_code continue_times(stele_stream *s, stele_error *err)
     if (rc == STELE_ECORRUPT) {
         return STELE_OK; /* Reading it will say so; it does not stop the writer. */
     }
-    if (rc == STELE_OK && before->count > 0) {
+    if (rc == STELE_OK && before->count > 0 && s->params.times && s->tail.seg->head->written == 0) {
         s->tail.time =
                 sti_item_time(before->items + (before->count - 1) * sti_index_item_size(s->params));
     }

@@ -245,6 +245,25 @@ static stele_code judge_kind(struct loading *l, bool *empty, stele_error *err)
     return sti_fail_at(err, STELE_ECORRUPT, name, 0, "does not begin as a log");
 }
 
+/* A crash may leave a sealed segment with the zero tail of a head: klevdb
+ * cannot read that. Nobody looks behind the end, so it can go. */
+static void cut_zero_tail(struct loading *l, uint64_t end)
+{
+    char name[STI_NAME_SIZE];
+    struct sti_file log = {0};
+
+    if (end >= l->log_map->len ||
+            !sti_all_zero(l->log_map->data + end, (size_t)(l->log_map->len - end))) {
+        return;
+    }
+    sti_name_log(name, l->seg->base);
+    if (sti_file_open(&log, &l->s->dir, name, STELE_OPEN_WRITE, NULL) == STELE_OK &&
+            sti_file_truncate(&log, end, NULL) == STELE_OK) {
+        (void)sti_file_sync(&log, false, NULL);
+    }
+    sti_file_close(&log);
+}
+
 /* The index that was built goes to disk, too, so that the next open finds it.
  * It can be built at any time: a failure is no failure of the reader's call. */
 static void save_index(struct loading *l, const struct sti_items *built)
@@ -254,6 +273,7 @@ static void save_index(struct loading *l, const struct sti_items *built)
     bool written = true;
 
     if (l->s->mode == STI_MODE_WRITER && atomic_load(&l->s->failed) == STELE_OK) {
+        cut_zero_tail(l, built->end);
         written = sti_index_write(&l->s->dir, seg->base, seg->version, l->s->params, built->data,
                           built->count, NULL) == STELE_OK;
     }
