@@ -36,6 +36,27 @@ stele_code sti_read_run(stele_stream *s, sti_read_fn *read, void *arg, stele_err
     return rc;
 }
 
+/* The offset asked for is not in the index of a segment whose log is damaged
+ * just there. */
+static stele_code in_damage(
+        const struct sti_segment *seg, uint64_t position, int64_t offset, stele_error *err)
+{
+    char name[STI_NAME_SIZE];
+
+    sti_name_log(name, seg->base);
+    return sti_fail_at(err, STELE_ECORRUPT, name, (int64_t)position,
+            "damaged where a message with offset %" PRId64 " could be", offset);
+}
+
+static bool is_in_damage(struct sti_segment *seg, size_t item_size, uint64_t ordinal,
+        int64_t offset, uint64_t *position)
+{
+    bool there = ordinal < sti_segment_count(seg) &&
+                 sti_item_offset(sti_segment_item(seg, item_size, ordinal)) == offset;
+
+    return seg->damaged && !there && sti_segment_gap(seg, item_size, ordinal, position);
+}
+
 /* ---- Consume. ---- */
 
 static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, uint64_t count,
@@ -50,6 +71,12 @@ static stele_code fill(stele_stream *s, struct sti_segment *seg, uint64_t from, 
     }
     if (n > SIZE_MAX / sizeof(stele_message)) {
         n = SIZE_MAX / sizeof(stele_message);
+    }
+    /* The next call will meet the damage. */
+    for (uint64_t i = 1; seg->damaged && i < n; i++) {
+        uint64_t position;
+
+        n = sti_segment_gap(seg, sti_index_item_size(s->params), from + i, &position) ? i : n;
     }
     rc = sti_messages_reserve(c->out, (size_t)n, err);
     rc = rc != STELE_OK ? rc : sti_messages_pin(c->out, map, err);
@@ -141,6 +168,7 @@ static stele_code consume(stele_stream *s, struct sti_view *view, void *arg,
     for (size_t i = sti_view_find(view, from); i < view->count; i++) {
         struct sti_segment *seg = view->segments[i];
         stele_code rc = sti_segment_load(s, seg, err);
+        uint64_t position;
         uint64_t count;
         uint64_t ordinal;
 
@@ -149,6 +177,9 @@ static stele_code consume(stele_stream *s, struct sti_view *view, void *arg,
         }
         count = sti_segment_count(seg);
         ordinal = sti_segment_lower(seg, item_size, count, from);
+        if (is_in_damage(seg, item_size, ordinal, from, &position)) {
+            return in_damage(seg, position, from, err);
+        }
         if (ordinal < count) {
             return fill(s, seg, ordinal, count, c, unfit, err);
         }
@@ -255,6 +286,7 @@ static stele_code get(stele_stream *s, struct sti_view *view, void *arg, struct 
     struct sti_segment *seg;
     uint64_t count;
     uint64_t ordinal;
+    uint64_t position;
     stele_code rc;
 
     if (g->offset < 0) {
@@ -273,6 +305,9 @@ static stele_code get(stele_stream *s, struct sti_view *view, void *arg, struct 
     if (ordinal < count &&
             sti_item_offset(sti_segment_item(seg, item_size, ordinal)) == g->offset) {
         return sti_read_one(s, seg, ordinal, g->out, unfit, err);
+    }
+    if (is_in_damage(seg, item_size, ordinal, g->offset, &position)) {
+        return in_damage(seg, position, g->offset, err);
     }
     return sti_fail(err, STELE_ENOTFOUND, "offset %" PRId64 " is not there any more", g->offset);
 }

@@ -272,7 +272,9 @@ static void save_index(struct loading *l, const struct sti_items *built)
 
     bool written = true;
 
-    if (l->s->mode == STI_MODE_WRITER && atomic_load(&l->s->failed) == STELE_OK) {
+    /* One that was made over damage would hide it from the next open. */
+    if (l->s->mode == STI_MODE_WRITER && atomic_load(&l->s->failed) == STELE_OK &&
+            built->damage == UINT64_MAX) {
         cut_zero_tail(l, built->end);
         written = sti_index_write(&l->s->dir, seg->base, seg->version, l->s->params, built->data,
                           built->count, NULL) == STELE_OK;
@@ -298,6 +300,7 @@ static stele_code build_index(struct loading *l, stele_error *err)
     }
     save_index(l, &built);
     seg->rebuilt = true;
+    seg->damaged = built.damage != UINT64_MAX;
     seg->end = built.end;
     seg->count = built.count;
     seg->items = built.data;
@@ -450,7 +453,7 @@ static stele_code build_keys(stele_stream *s, struct sti_segment *seg, stele_err
     if (rc != STELE_OK) {
         return rc;
     }
-    if (s->mode == STI_MODE_WRITER && atomic_load(&s->failed) == STELE_OK) {
+    if (s->mode == STI_MODE_WRITER && atomic_load(&s->failed) == STELE_OK && !seg->damaged) {
         /* Derivable, so a failure to keep it is none. */
         (void)sti_keys_write(&s->dir, seg->base, &keys, NULL);
     }
@@ -577,6 +580,40 @@ stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, struct 
     sti_name_log(name, seg->base);
     return sti_fail_at(err, STELE_ECORRUPT, name, (int64_t)position,
             "message %" PRId64 " is damaged", sti_item_offset(item));
+}
+
+/* Where the message of an item ends. */
+static uint64_t end_of_item(const struct sti_segment *seg, const struct sti_map *map,
+        size_t item_size, uint64_t ordinal)
+{
+    uint64_t position = sti_item_position(seg->items + ordinal * item_size);
+    stele_message message;
+    size_t size;
+
+    if (position < map->len && sti_message_peek(map->data + position, map->len - position,
+                                       seg->version, &message, &size) == STI_MESSAGE_WHOLE) {
+        return position + size;
+    }
+    return position;
+}
+
+bool sti_segment_gap(
+        struct sti_segment *seg, size_t item_size, uint64_t ordinal, uint64_t *position)
+{
+    const struct sti_map *map = sti_segment_map(seg);
+    uint64_t next;
+
+    if (!seg->damaged || map == NULL) {
+        return false;
+    }
+    *position = ordinal == 0 ? sti_log_start(seg->version)
+                             : end_of_item(seg, map, item_size, ordinal - 1);
+    if (ordinal < seg->count) {
+        next = sti_item_position(seg->items + ordinal * item_size);
+        return next != *position;
+    }
+    return *position < map->len &&
+           !sti_all_zero(map->data + *position, (size_t)(map->len - *position));
 }
 
 uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_t ordinal,

@@ -138,6 +138,7 @@ struct sti_segment {
     const uint8_t *items; /* sealed: the index */
     uint64_t count;
     struct sti_map *index_map; /* what `items` lies in */
+    bool damaged;              /* … over damage: messages are missing from it */
     bool rebuilt;              /* the index was made from the log */
 
     /* One bit an item: its checksum was verified through this map. NULL: all were. */
@@ -335,6 +336,11 @@ static inline struct sti_map *sti_segment_map(const struct sti_segment *seg)
  * from the first on, are as they should be. 0 for a head. */
 uint64_t sti_segment_messages(struct sti_segment *seg, size_t item_size, uint64_t ordinal,
         uint64_t count, stele_message *out);
+
+/* Whether damage lies between an item (or the end) and the one before it: its
+ * messages could not be read when the index was made. */
+bool sti_segment_gap(
+        struct sti_segment *seg, size_t item_size, uint64_t ordinal, uint64_t *position);
 
 /* A sealed segment's index turned out wrong: put a new object, whose index is
  * made from the log, in its place in the view. */
