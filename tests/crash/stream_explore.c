@@ -31,8 +31,8 @@ static void explore(const struct sim_workload *workload, uint32_t sector, struct
     options.sector_size = sector;
     if (stream_full()) {
         options.random_count = 16;
-        options.nested_per_state = 3;
-        options.states_per_op = 1024;
+        options.nested_per_state = 2;
+        options.states_per_op = 160;
         options.opened_max = 0;
     } else {
         options.nested_per_state = 4;
