@@ -24,7 +24,7 @@ static int64_t base_of(const uint8_t *data, size_t len)
 static void encode_again(
         const uint8_t *at, stele_stream_version version, const stele_message *m, size_t size)
 {
-    uint8_t *again = malloc(size);
+    uint8_t *again = malloc(size + 1);
 
     fuzz_require(again != NULL);
     fuzz_require(sti_message_size(version, m->key.len, m->value.len) == size);

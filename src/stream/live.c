@@ -45,7 +45,7 @@ static stele_code grow(struct sti_segment *head, uint64_t used, uint64_t want, s
     if (data == NULL) {
         return sti_fail_memory(err, (size_t)len);
     }
-    if (used > 0) {
+    if (used > 0 && old != NULL) {
         memcpy(data, old->data, (size_t)used);
     }
     rc = sti_map_memory(&map, data, (size_t)len, err);

@@ -158,7 +158,7 @@ out:
 }
 
 /* Cut what is torn off a segment: quarantine first. */
-static stele_code cut(stele_stream *s, int64_t base, uint64_t end, stele_error *err)
+static stele_code cut(stele_stream *s, int64_t base, uint64_t position, stele_error *err)
 {
     char name[STI_NAME_SIZE];
     char kept[STI_NAME_SIZE];
@@ -170,16 +170,16 @@ static stele_code cut(stele_stream *s, int64_t base, uint64_t end, stele_error *
     sti_name_log(name, base);
     rc = sti_file_open(&log, &s->dir, name, STELE_OPEN_WRITE, err);
     rc = rc != STELE_OK ? rc : sti_file_read_all(&log, SIZE_MAX / 2, &data, &len, err);
-    if (rc == STELE_OK && end < len) {
-        size_t rest = len - (size_t)end;
+    if (rc == STELE_OK && position < len) {
+        size_t rest = len - (size_t)position;
 
-        while (rest > 0 && data[end + rest - 1] == 0) {
+        while (rest > 0 && data[position + rest - 1] == 0) {
             rest--;
         }
         if (rest > 0) {
-            rc = sti_quarantine_put(&s->dir, base, end, data + end, rest, kept, err);
+            rc = sti_quarantine_put(&s->dir, base, position, data + position, rest, kept, err);
         }
-        rc = rc != STELE_OK ? rc : sti_file_truncate(&log, end, err);
+        rc = rc != STELE_OK ? rc : sti_file_truncate(&log, position, err);
         rc = rc != STELE_OK ? rc : sti_file_sync(&log, false, err);
     }
     sti_free(data);

@@ -17,6 +17,7 @@ void sti_scan_begin(struct sti_scan *scan, const uint8_t *data, uint64_t len,
     }
     scan->last = base - 1;
     scan->seen = -1;
+    scan->used = UINT64_MAX;
     scan->work = 0;
 }
 
@@ -38,9 +39,13 @@ static void note_seen(struct sti_scan *scan)
         return;
     }
     /* A zero tail holds no messages: it is not room for more of them. */
-    while (left > at + 8 && scan->data[scan->at + left - 1] == 0) {
-        left--;
+    if (scan->used == UINT64_MAX) {
+        scan->used = scan->len;
+        while (scan->used > 0 && scan->data[scan->used - 1] == 0) {
+            scan->used--;
+        }
     }
+    left = scan->used > scan->at ? scan->used - scan->at : 0;
     offset = (int64_t)sti_get_be64(scan->data + scan->at + at);
     if (fits(scan, scan->last, offset) &&
             (uint64_t)(offset - scan->last) <= 1 + left / STI_V1_OVERHEAD && offset > scan->seen) {

@@ -27,6 +27,7 @@ struct sti_scan {
     uint64_t at;   /* where the next message should start */
     int64_t last;  /* the last whole message's offset, or base - 1 */
     int64_t seen;  /* the highest offset that a damaged message may have had, or -1 */
+    uint64_t used; /* length without the zeros at the end, UINT64_MAX before it was asked for */
     uint64_t work; /* bytes read in searches, of which there is a limit */
 };
 
