@@ -26,6 +26,17 @@ static bool fits(const struct sti_scan *scan, int64_t last, int64_t offset)
     return (offset > last || STI_MUTANT(ORDER_UNCHECKED)) && offset < scan->limit;
 }
 
+/* The length without the zeros at the end. */
+static uint64_t used_of(const struct sti_scan *scan)
+{
+    uint64_t used = scan->used != UINT64_MAX ? scan->used : scan->len;
+
+    while (used > 0 && scan->data[used - 1] == 0) {
+        used--;
+    }
+    return used;
+}
+
 /* Remember the offset that stands in a damaged header, if it is one that
  * this place could have: offsets rise by at least one with each message, and
  * by no more than the messages that fit into the bytes that were there. */
@@ -40,10 +51,7 @@ static void note_seen(struct sti_scan *scan)
     }
     /* A zero tail holds no messages: it is not room for more of them. */
     if (scan->used == UINT64_MAX) {
-        scan->used = scan->len;
-        while (scan->used > 0 && scan->data[scan->used - 1] == 0) {
-            scan->used--;
-        }
+        scan->used = used_of(scan);
     }
     left = scan->used > scan->at ? scan->used - scan->at : 0;
     offset = (int64_t)sti_get_be64(scan->data + scan->at + at);
@@ -97,8 +105,10 @@ static int64_t highest_from(const struct sti_scan *scan)
 {
     uint64_t room = (scan->len - scan->at) / STI_V1_OVERHEAD + 1;
     int64_t highest = scan->seen;
+    uint64_t end = used_of(scan);
 
-    for (uint64_t at = scan->at; at < scan->len; at++) {
+    /* Not in the zeros at the end: a message begins with a checksum or an offset. */
+    for (uint64_t at = scan->at; at < end; at++) {
         stele_message message;
         size_t size;
 
