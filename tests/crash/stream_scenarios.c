@@ -2,6 +2,7 @@
 #include "crash/stream_scenarios.h"
 
 #include "crash/stream_model.h"
+#include "sim/crash.h"
 #include "stream/index_format.h"
 #include "stream/names.h"
 
@@ -277,6 +278,18 @@ static bool with_file(struct scene *sc, const char *name, bool set, struct bytes
     return got > 0 && (size_t)got == bytes->len;
 }
 
+static bool remove_file(struct scene *sc, const char *name)
+{
+    const stele_vfs *vfs = sc->w->env.vfs;
+    stele_dir *d = NULL;
+    bool done = vfs->ops->open_dir(vfs, MODEL_DIR, 0, &d) == 0 && d->ops->unlink(d, name) == 0;
+
+    if (d != NULL) {
+        (void)d->ops->close(d);
+    }
+    return done;
+}
+
 /* The base of the newest log. */
 static int64_t newest(struct scene *sc)
 {
@@ -400,7 +413,9 @@ static bool no_message_is_there_twice(void)
     held = close_stream(&sc) && held;
     sti_name_log(name, newest(&sc));
     held = held && with_file(&sc, name, false, &log) &&
-           append_to(&sc, newest(&sc), log.data, log.len) &&
+           append_to(&sc, newest(&sc), log.data, log.len);
+    sti_name_index(name, newest(&sc));
+    held = held && remove_file(&sc, name) &&
            stele_stream_check_dir(MODEL_DIR, &sc.options, false, NULL, NULL, NULL, NULL) ==
                    STELE_ECORRUPT &&
            recover(&sc, &r) && r.messages == MESSAGES;
@@ -410,22 +425,73 @@ static bool no_message_is_there_twice(void)
 /* A log is gone, and its index still tells which offsets it had. */
 static bool a_lost_log_keeps_its_offsets(void)
 {
-    const stele_vfs *vfs;
     struct scene sc;
     char name[STI_NAME_SIZE];
-    stele_dir *d = NULL;
     bool held = begin(&sc, STELE_STREAM_V2, 0) && fill(&sc);
     int64_t next = -1;
 
     held = close_stream(&sc) && held;
-    vfs = sc.w->env.vfs;
     sti_name_log(name, newest(&sc));
-    held = held && vfs->ops->open_dir(vfs, MODEL_DIR, 0, &d) == 0 && d->ops->unlink(d, name) == 0;
-    if (d != NULL) {
-        (void)d->ops->close(d);
-    }
+    held = held && remove_file(&sc, name);
     held = held && open_stream(&sc) &&
            stele_stream_next_offset(sc.s, &next, NULL) == STELE_OK && next >= MESSAGES;
+    return end(&sc, held);
+}
+
+/* From now on what the disk holds is what a power cut leaves of it. */
+static bool cut_power(struct scene *sc, bool keep_all)
+{
+    struct sim_disk_options disk = {.file_max = 2 << 20};
+    struct sim_image *image;
+
+    (void)sim_disk_settle(sc->w->disk);
+    image = sim_crash_now(sc->w->disk, keep_all);
+    sim_disk_power_off(sc->w->disk);
+    (void)stele_stream_close(sc->s, NULL);
+    sc->s = NULL;
+    sim_world_free(sc->w);
+    sc->w = sim_world_new(1, image, &disk);
+    sim_image_unref(image);
+    sc->options.env = &sc->w->env;
+    return true;
+}
+
+/* Whole messages lie behind a torn one in the newest segment; the last one is `last`. */
+static bool tear_in_the_middle(struct scene *sc, struct model_message *last)
+{
+    char name[STI_NAME_SIZE];
+    struct bytes log;
+    bool held = fill(sc) && publish(sc) == STELE_OK && publish(sc) == STELE_OK;
+
+    model_make(last, model_value(MESSAGES + 1, 0));
+    held = close_stream(sc) && held;
+    sti_name_log(name, newest(sc));
+    held = held && with_file(sc, name, false, &log);
+    log.data[log.len / 2] ^= 0xff;
+    return held && with_file(sc, name, true, &log) && cut_power(sc, true);
+}
+
+static bool a_torn_end_is_kept_durably(void)
+{
+    struct scene sc;
+    struct model_message last;
+    bool held = begin(&sc, STELE_STREAM_V2, 0) && tear_in_the_middle(&sc, &last) &&
+                open_stream(&sc) && cut_power(&sc, false) &&
+                kept(&sc, last.message.value.data, last.message.value.len);
+
+    return end(&sc, held);
+}
+
+static bool a_torn_end_is_cut(void)
+{
+    struct scene sc;
+    struct model_message last;
+    bool held = begin(&sc, STELE_STREAM_V2, 0) && tear_in_the_middle(&sc, &last) &&
+                open_stream(&sc) && next_is(&sc, MESSAGES + 2) && publish(&sc) == STELE_OK &&
+                stele_stream_sync(sc.s, NULL, NULL) == STELE_OK && cut_power(&sc, true) &&
+                stele_stream_check_dir(MODEL_DIR, &sc.options, false, NULL, NULL, NULL, NULL) ==
+                        STELE_OK;
+
     return end(&sc, held);
 }
 
@@ -647,6 +713,8 @@ static const struct stream_scenario scenarios[] = {
         {"every torn end is kept", every_torn_end_is_kept},
         {"no message is there twice", no_message_is_there_twice},
         {"a lost log keeps its offsets", a_lost_log_keeps_its_offsets},
+        {"a torn end is kept durably", a_torn_end_is_kept_durably},
+        {"a torn end is cut", a_torn_end_is_cut},
         {"times rise over segments", times_rise_over_segments},
         {"a refused publish", nothing_of_a_refused_publish_stays},
         {"a copy is read back", a_copy_is_read_back},
