@@ -84,7 +84,24 @@ struct aim {
 };
 
 static const struct aim aims[] = {
-        {STI_MUTANT_NONE, SCENARIOS, ""},
+        {STI_MUTANT_SHORT_WRITE_IGNORED, FAULTS, "publish-v2-both-write"},
+        {STI_MUTANT_SHORT_READ_AS_END, RECOVERY_FAULTS, "recover-v2-both-write"},
+        {STI_MUTANT_SYNC_FAILURE_RETRIED, FAULTS, "publish-v2-none-autosync"},
+        {STI_MUTANT_POSITION_DRIFTS, FAULTS, "publish-v1-both-behind"},
+        {STI_MUTANT_ROLL_FAILURE_RETRIED, FAULTS, "rollover-v2-both-map"},
+        {STI_MUTANT_REOPEN_BELIEVES_CACHE, FAULTS, "rollover-v2-both-map"},
+        {STI_MUTANT_CUT_NOT_SYNCED, FAULTS, "rollover-v2-both-map"},
+        {STI_MUTANT_GARBAGE_TAIL_KEPT, FAULTS, "rollover-v2-both-map"},
+        {STI_MUTANT_INDEX_BEFORE_LOG, FAULTS, "reopen-v2-both-map"},
+        {STI_MUTANT_NO_MARKER, CRASHES, "behind-v2-both-behind"},
+        {STI_MUTANT_SEAL_NOT_SYNCED, CRASHES, "behind-v2-both-behind"},
+        {STI_MUTANT_DELETE_NOT_DURABLE, CRASHES, "delete-everything-v2-both-map"},
+        {STI_MUTANT_NEW_HEAD_NOT_DURABLE, CRASHES, "delete-everything-v2-both-map"},
+        {STI_MUTANT_UNLINK_BEFORE_DIRSYNC, CRASHES, "delete-first-v2-both-map"},
+        {STI_MUTANT_REWRITE_NOT_SYNCED, CRASHES, "delete-middle-v2-both-map"},
+        {STI_MUTANT_COVERED_LOG_READ, CRASHES, "delete-first-v2-both-map"},
+        {STI_MUTANT_INDEX_FIT_UNCHECKED, CRASHES, "delete-head-middle-v2-both-map"},
+        {STI_MUTANT_OLD_HEAD_NOT_FINISHED, CRASHES, "delete-head-last-v2-both-map"},
 };
 
 /* Bugs that no search can see, and why. */

@@ -401,9 +401,10 @@ static bool every_torn_end_is_kept(void)
     return end(&sc, held);
 }
 
-/* As a log that was copied onto itself. */
+/* As a log that was copied onto itself. What was cut off is in quarantine. */
 static bool no_message_is_there_twice(void)
 {
+    int64_t next = -1;
     struct scene sc;
     char name[STI_NAME_SIZE];
     struct bytes log;
@@ -416,9 +417,11 @@ static bool no_message_is_there_twice(void)
            append_to(&sc, newest(&sc), log.data, log.len);
     sti_name_index(name, newest(&sc));
     held = held && remove_file(&sc, name) &&
-           stele_stream_check_dir(MODEL_DIR, &sc.options, false, NULL, NULL, NULL, NULL) ==
-                   STELE_ECORRUPT &&
-           recover(&sc, &r) && r.messages == MESSAGES;
+           open_stream(&sc) &&
+           stele_stream_consume(sc.s, MESSAGES - 1, MESSAGES, sc.ms, &next, NULL) == STELE_OK &&
+           stele_messages_count(sc.ms) == 1;
+    stele_messages_clear(sc.ms);
+    held = held && close_stream(&sc) && recover(&sc, &r) && r.messages == MESSAGES;
     return end(&sc, held);
 }
 
@@ -492,6 +495,60 @@ static bool a_torn_end_is_cut(void)
                 stele_stream_check_dir(MODEL_DIR, &sc.options, false, NULL, NULL, NULL, NULL) ==
                         STELE_OK;
 
+    return end(&sc, held);
+}
+
+/* As another program would have copied it, without a sync. */
+static bool copy_file(stele_dir *target, const char *name, const uint8_t *bytes, uint64_t size)
+{
+    stele_slice slice = {bytes, (size_t)size};
+    stele_file *f = NULL;
+    bool done = target->ops->open(target, name, STELE_OPEN_WRITE | STELE_OPEN_CREATE, &f) == 0 &&
+                (size == 0 || f->ops->pwritev(f, &slice, 1, 0) == (int64_t)size);
+
+    if (f != NULL) {
+        (void)f->ops->close(f);
+    }
+    return done;
+}
+
+static bool copy_all(struct scene *sc)
+{
+    const stele_vfs *vfs = sc->w->env.vfs;
+    struct sim_image *image = sim_disk_image(sc->w->disk);
+    stele_dir *d = NULL;
+    bool held = vfs->ops->open_dir(vfs, MODEL_TARGET, STELE_OPEN_CREATE, &d) == 0;
+
+    for (uint32_t i = 0; i < image->entry_count && held; i++) {
+        uint64_t size;
+        uint8_t *bytes = sim_image_read(image, i, &size);
+
+        held = copy_file(d, image->entries[i].name, bytes, size);
+        free(bytes);
+    }
+    if (d != NULL) {
+        (void)d->ops->close(d);
+    }
+    sim_image_unref(image);
+    return held;
+}
+
+static bool a_copy_is_durable(void)
+{
+    struct scene sc;
+    bool held = begin(&sc, STELE_STREAM_V2, 0) && fill(&sc);
+
+    held = close_stream(&sc) && held && copy_all(&sc) &&
+           stele_stream_backup_dir(MODEL_DIR, MODEL_TARGET, &sc.options, NULL, NULL) ==
+                   STELE_OK &&
+           cut_power(&sc, false) &&
+           stele_stream_open(&sc.s, MODEL_TARGET, &sc.options, NULL) == STELE_OK &&
+           next_is(&sc, MESSAGES);
+    for (int64_t i = 0; i < MESSAGES && held; i++) {
+        held = stele_stream_get(sc.s, i, sc.ms, NULL) == STELE_OK &&
+               model_same(stele_messages_at(sc.ms, 0), model_value(i, 0));
+    }
+    stele_messages_clear(sc.ms);
     return end(&sc, held);
 }
 
@@ -718,6 +775,7 @@ static const struct stream_scenario scenarios[] = {
         {"times rise over segments", times_rise_over_segments},
         {"a refused publish", nothing_of_a_refused_publish_stays},
         {"a copy is read back", a_copy_is_read_back},
+        {"a copy is durable", a_copy_is_durable},
         {"a side file belongs to its index", a_side_file_belongs_to_its_index},
 };
 
