@@ -93,6 +93,7 @@ static const struct aim aims[] = {
         {STI_MUTANT_CUT_NOT_SYNCED, FAULTS, "rollover-v2-both-map"},
         {STI_MUTANT_GARBAGE_TAIL_KEPT, FAULTS, "rollover-v2-both-map"},
         {STI_MUTANT_INDEX_BEFORE_LOG, FAULTS, "reopen-v2-both-map"},
+        {STI_MUTANT_MARKER_IGNORED, CRASHES, "behind-v2-both-behind"},
         {STI_MUTANT_NO_MARKER, CRASHES, "behind-v2-both-behind"},
         {STI_MUTANT_SEAL_NOT_SYNCED, CRASHES, "behind-v2-both-behind"},
         {STI_MUTANT_DELETE_NOT_DURABLE, CRASHES, "delete-everything-v2-both-map"},
@@ -238,14 +239,27 @@ static bool try_scenarios(struct verdict *v, const char *part)
     return false;
 }
 
+static bool search(const struct sim_workload *w, enum how how, bool aimed)
+{
+    return how == CRASHES || how == NESTED ? explore(w, how == NESTED, aimed) : loop(w, how, aimed);
+}
+
+/* What is found without the bug as well is not the bug. */
 static bool try_one(struct verdict *v, enum how how, const struct sim_workload *workload, bool aimed)
 {
     struct counted counted = {workload, v};
     struct sim_workload w = counting(&counted);
+    int mutant = sti_mutant_on;
+    bool found;
 
     (void)snprintf(v->by, sizeof v->by, "%s, %s", how_names[how], workload->name);
-    return how == CRASHES || how == NESTED ? explore(&w, how == NESTED, aimed)
-                                           : loop(&w, how, aimed);
+    found = search(&w, how, aimed);
+    if (found && mutant != STI_MUTANT_NONE) {
+        sti_mutant_on = STI_MUTANT_NONE;
+        found = !search(&w, how, aimed);
+        sti_mutant_on = mutant;
+    }
+    return found;
 }
 
 /* The files of version 2 alone: version 1 does not protect all of its bytes. */
