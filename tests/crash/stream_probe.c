@@ -45,7 +45,8 @@ static int check(void *arg, struct sim_world *w, uint64_t at_op, const struct si
 
 static bool is_right(const stele_message *m)
 {
-    return m->offset >= 0 && m->offset < STREAM_PROBE_MESSAGES && model_same(m, model_value(m->offset, 0));
+    return m->offset >= 0 && m->offset < STREAM_PROBE_MESSAGES &&
+           model_same(m, model_value(m->offset, 0));
 }
 
 static void take(struct seen *seen, stele_code rc, const stele_messages *ms, const char *what)
@@ -91,7 +92,8 @@ static void read_keys(stele_stream *s, stele_messages *ms, struct seen *seen)
 
         model_make(&made, model_value(o, 0));
         while (rc == STELE_OK) {
-            rc = stele_stream_consume_by_key(s, made.message.key, at, STREAM_PROBE_MESSAGES, ms, &at, NULL);
+            rc = stele_stream_consume_by_key(
+                    s, made.message.key, at, STREAM_PROBE_MESSAGES, ms, &at, NULL);
             take(seen, rc, ms, "consume by key");
             if (rc != STELE_OK || stele_messages_count(ms) == 0) {
                 break;

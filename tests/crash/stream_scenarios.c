@@ -416,8 +416,7 @@ static bool no_message_is_there_twice(void)
     held = held && with_file(&sc, name, false, &log) &&
            append_to(&sc, newest(&sc), log.data, log.len);
     sti_name_index(name, newest(&sc));
-    held = held && remove_file(&sc, name) &&
-           open_stream(&sc) &&
+    held = held && remove_file(&sc, name) && open_stream(&sc) &&
            stele_stream_consume(sc.s, MESSAGES - 1, MESSAGES, sc.ms, &next, NULL) == STELE_OK &&
            stele_messages_count(sc.ms) == 1;
     stele_messages_clear(sc.ms);
@@ -436,8 +435,8 @@ static bool a_lost_log_keeps_its_offsets(void)
     held = close_stream(&sc) && held;
     sti_name_log(name, newest(&sc));
     held = held && remove_file(&sc, name);
-    held = held && open_stream(&sc) &&
-           stele_stream_next_offset(sc.s, &next, NULL) == STELE_OK && next >= MESSAGES;
+    held = held && open_stream(&sc) && stele_stream_next_offset(sc.s, &next, NULL) == STELE_OK &&
+           next >= MESSAGES;
     return end(&sc, held);
 }
 
@@ -539,8 +538,7 @@ static bool a_copy_is_durable(void)
     bool held = begin(&sc, STELE_STREAM_V2, 0) && fill(&sc);
 
     held = close_stream(&sc) && held && copy_all(&sc) &&
-           stele_stream_backup_dir(MODEL_DIR, MODEL_TARGET, &sc.options, NULL, NULL) ==
-                   STELE_OK &&
+           stele_stream_backup_dir(MODEL_DIR, MODEL_TARGET, &sc.options, NULL, NULL) == STELE_OK &&
            cut_power(&sc, false) &&
            stele_stream_open(&sc.s, MODEL_TARGET, &sc.options, NULL) == STELE_OK &&
            next_is(&sc, MESSAGES);
