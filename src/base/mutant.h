@@ -15,7 +15,7 @@
 
 enum sti_mutant_id {
     STI_MUTANT_NONE,
-#define X(name, module, what) STI_MUTANT_##name,
+#define X(name, module, what, stands_for) STI_MUTANT_##name,
 #include "base/mutants.def"
 #undef X
     STI_MUTANT_COUNT
