@@ -125,7 +125,7 @@ stele_code sti_head_copy(
 struct sti_segment {
     atomic_uint refs;
     int64_t base;
-    int64_t limit;         /* offsets are below it: the base of the segment behind; 0: none yet */
+    _Atomic int64_t limit; /* offsets are below it: the base of the segment behind; 0: none yet */
     uint64_t file_id;      /* of a read-only handle: tells a replaced file */
     struct sti_head *head; /* of the newest segment; NULL for a sealed one */
 
