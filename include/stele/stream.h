@@ -160,7 +160,8 @@ static inline void stele_stream_options_init(stele_stream_options *opts)
  * success *out is owned by the caller: stele_stream_close().
  *
  * A torn or preallocated tail of the newest segment, as a crash leaves it,
- * is cut (its bytes go to a quarantine file beside it); leftovers of crashed
+ * is cut (its bytes go to a quarantine file beside it), and so are segments
+ * behind one that was torn before it was sealed: nothing there was durable; leftovers of crashed
  * deletions are removed; an index that does not fit its log is rebuilt.
  * Offsets that were ever seen are not given again. A read-only open does all
  * that in memory only.

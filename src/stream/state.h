@@ -231,7 +231,7 @@ struct sti_prepared {
 struct sti_work {
     enum {
         STI_WORK_INLINE,   /* inside publish */
-        STI_WORK_DEFERRED, /* when sti_work_run() is called: for tests */
+        STI_WORK_DEFERRED, /* when sti_work_once() is called: for tests */
         STI_WORK_THREAD
     } way;
     struct sti_mutex lock;

@@ -10,8 +10,9 @@
  * behind the end of the file, where no item leads them.
  *
  * What a crash leaves: a segment's name becomes durable no later than its
- * first synced message, and a segment is synced, its index written and its
- * zero tail cut before the next one is begun.
+ * first synced message. Rolled over here, a segment is synced, its index
+ * written and its zero tail cut before the next one is begun; work.c does
+ * that behind the writer, and a marker says so.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
