@@ -43,13 +43,13 @@ static void after(struct wrap_vfs *w, const struct wrap_call *call, int64_t rc)
 }
 
 /* `real` is evaluated if the operation is to be done. */
-#define PASS_ON(w, call, rc, real) \
-    do {                           \
-        (rc) = before((w), (call)); \
-        if ((rc) >= 0) {           \
-            (rc) = (real);         \
+#define PASS_ON(w, call, rc, real)    \
+    do {                              \
+        (rc) = before((w), (call));   \
+        if ((rc) >= 0) {              \
+            (rc) = (real);            \
             after((w), (call), (rc)); \
-        }                          \
+        }                             \
     } while (0)
 
 /* ---- Files. ---- */
@@ -304,8 +304,7 @@ static int open_dir(const stele_vfs *vfs, const char *path, unsigned flags, stel
     struct wrap_dir *d;
     int rc;
 
-    PASS_ON(w, &call, rc,
-            stele_vfs_posix()->ops->open_dir(stele_vfs_posix(), path, flags, &real));
+    PASS_ON(w, &call, rc, stele_vfs_posix()->ops->open_dir(stele_vfs_posix(), path, flags, &real));
     if (rc < 0) {
         return rc;
     }
@@ -323,8 +322,6 @@ void wrap_init(
 {
     static const stele_vfs_ops ops = {.version = 1, .open_dir = open_dir};
 
-    *w = (struct wrap_vfs){.vfs = {&ops},
-            .before = before_each,
-            .read_max = SIZE_MAX,
-            .write_max = SIZE_MAX};
+    *w = (struct wrap_vfs){
+            .vfs = {&ops}, .before = before_each, .read_max = SIZE_MAX, .write_max = SIZE_MAX};
 }

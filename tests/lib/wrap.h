@@ -49,7 +49,6 @@ struct wrap_vfs {
 };
 
 /* Everything is passed on whole. */
-void wrap_init(
-        struct wrap_vfs *w, int (*before)(struct wrap_vfs *w, const struct wrap_call *call));
+void wrap_init(struct wrap_vfs *w, int (*before)(struct wrap_vfs *w, const struct wrap_call *call));
 
 #endif /* TESTS_LIB_WRAP_H */
