@@ -152,6 +152,19 @@ static void note_lost(struct check *c)
     }
 }
 
+/* A publish may have been under way when the power went: its message is visible now, if it is
+ * there, and durable with those behind it. */
+static void note_seen(struct check *c)
+{
+    for (size_t i = 0; i < c->scan.count; i++) {
+        const uint64_t value = c->scan.values[i];
+
+        if ((c->model.offsets[value / MODEL_ATTEMPTS].visible >> value % MODEL_ATTEMPTS & 1) == 0) {
+            note(c, SIM_ACK, MODEL_PUBLISH, value);
+        }
+    }
+}
+
 static int publish_more(struct check *c, stele_stream *s)
 {
     int64_t offset = c->scan.next;
@@ -165,6 +178,7 @@ static int publish_more(struct check *c, stele_stream *s)
         return model_wrong(&c->why, "the next offset is %" PRId64, offset);
     }
     model_make(&message, value);
+    note_seen(c);
     note_lost(c);
     note(c, SIM_INTENT, MODEL_PUBLISH, value);
     rc = stele_stream_publish(s, &message.message, 1, NULL, &err);
