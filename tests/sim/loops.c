@@ -683,34 +683,37 @@ static void free_damage(struct loop *l)
     }
 }
 
+static bool damage_loop(struct loop *l, const char *kind, const char *what,
+        void (*work)(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+                struct sim_report *report),
+        struct sim_spans *silent, struct sim_report *report)
+{
+    bool good;
+
+    l->collects = silent != NULL;
+    good = run_loop(l, kind, what, work, prepare_damage, report);
+    if (silent != NULL) {
+        memset(silent, 0, sizeof *silent);
+        if (l->image != NULL) {
+            collect_spans(l, silent);
+        }
+    }
+    free_damage(l);
+    return good;
+}
+
 bool sim_bit_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report)
 {
-    struct loop l = {.workload = workload, .options = options, .collects = silent != NULL};
-    bool good = run_loop(&l, "bit:", "bits flipped", bit_work, prepare_damage, report);
+    struct loop l = {.workload = workload, .options = options};
 
-    if (silent != NULL) {
-        memset(silent, 0, sizeof *silent);
-        if (l.image != NULL) {
-            collect_spans(&l, silent);
-        }
-    }
-    free_damage(&l);
-    return good;
+    return damage_loop(&l, "bit:", "bits flipped", bit_work, silent, report);
 }
 
 bool sim_cut_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report)
 {
-    struct loop l = {.workload = workload, .options = options, .collects = silent != NULL};
-    bool good = run_loop(&l, "cut:", "files cut", cut_work, prepare_damage, report);
+    struct loop l = {.workload = workload, .options = options};
 
-    if (silent != NULL) {
-        memset(silent, 0, sizeof *silent);
-        if (l.image != NULL) {
-            collect_spans(&l, silent);
-        }
-    }
-    free_damage(&l);
-    return good;
+    return damage_loop(&l, "cut:", "files cut", cut_work, silent, report);
 }
