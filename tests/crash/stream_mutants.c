@@ -8,16 +8,35 @@
 #include "crash/stream_scenarios.h"
 #include "crash/stream_workloads.h"
 
-/* The files of version 2 alone: version 1 does not protect all of its bytes. */
+static const struct model_config v2 = {
+        .version = STELE_STREAM_V2, .times = true, .keys = true, .rollover = STREAM_PROBE_ROLLOVER};
+static const struct model_config v2_write = {.version = STELE_STREAM_V2,
+        .times = true,
+        .keys = true,
+        .no_map = true,
+        .rollover = STREAM_PROBE_ROLLOVER};
+/* Without what version 1 does not protect. */
+static const struct model_config v1_bare = {.version = STELE_STREAM_V1,
+        .lenient = true,
+        .bare = true,
+        .rollover = STREAM_PROBE_ROLLOVER};
+
 static const struct sim_workload *damage(size_t *count)
 {
-    static struct model_config config = {.version = STELE_STREAM_V2,
-            .times = true,
-            .keys = true,
-            .rollover = STREAM_PROBE_ROLLOVER};
+    static struct sim_workload list[3];
+
+    list[0] = stream_probe_workload("damage-v2-both", &v2);
+    list[1] = stream_probe_workload("damage-v1-bare", &v1_bare);
+    list[2] = stream_copy_workload("damage-copy-v2", &v2);
+    *count = sizeof list / sizeof list[0];
+    return list;
+}
+
+static const struct sim_workload *lies(size_t *count)
+{
     static struct sim_workload list[1];
 
-    list[0] = stream_probe_workload("damage-v2-both", &config);
+    list[0] = stream_lie_workload("lies-copy-v2", &v2_write);
     *count = sizeof list / sizeof list[0];
     return list;
 }
@@ -51,6 +70,7 @@ const struct mutants_module mutants_stream = {
         .name = "stream",
         .workloads = stream_workloads,
         .damage = damage,
+        .lies = lies,
         .scenarios = stream_scenarios,
         .aims = aims,
         .aim_count = sizeof aims / sizeof aims[0],
