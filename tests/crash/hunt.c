@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
+    SEARCH_SECONDS = 20, /* of the processor; then come the scenarios */
     AIMED_OPENED = 4000,
     AIMED_PER_OP = 40,
     NESTED_PER_STATE = 48,
     GENERAL_OPENED = 40,
-    GENERAL_PER_OP = 12
+    GENERAL_PER_OP = 3
 };
 
 const char *const hunt_names[MUTANTS_HOWS] = {
@@ -116,7 +118,7 @@ static bool loop(const struct sim_workload *w, enum mutants_how how, bool aimed)
     sim_loop_options_init(&options);
     options.workers = 1;
     options.quiet = is_quiet();
-    options.all_bits = aimed;
+    options.all_bits = false;
     switch (how) {
     case MUTANTS_FAULTS:
         options.stride = aimed ? 1 : 5;
@@ -187,6 +189,14 @@ static bool try_scenarios(
     return false;
 }
 
+static bool is_over(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec >= SEARCH_SECONDS;
+}
+
 static const struct sim_workload *workloads_for(
         const struct mutants_module *module, enum mutants_how how, size_t *count)
 {
@@ -219,6 +229,9 @@ static bool try_all(const struct hunt *h, const struct mutants_module *module, e
     }
     list = workloads_for(module, how, &count);
     for (size_t i = 0; i < count; i++) {
+        if (!aimed && is_over()) {
+            return false;
+        }
         if (strstr(list[i].name, part) != NULL && try_one(h, how, &list[i], aimed)) {
             return true;
         }

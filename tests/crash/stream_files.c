@@ -2,6 +2,7 @@
 #include "crash/stream_files.h"
 
 #include "base/coding.h"
+#include "stream/format.h"
 #include "stream/names.h"
 
 #include <inttypes.h>
@@ -48,10 +49,14 @@ static size_t item_size(const struct model_config *config)
     return 16 + (config->times ? 8U : 0U) + (config->keys ? 8U : 0U);
 }
 
-/* Whether a whole message of this offset starts here, in either version. */
+/* Whether a whole message of this offset starts here, in either version. Zeros at the end of a
+ * value may stand for bytes that are lost: then the checksum or what follows is not right. */
 static bool message_here(
         const uint8_t *at, size_t left, bool v1, const struct model *m, int64_t offset)
 {
+    stele_stream_version version = v1 ? STELE_STREAM_V1 : STELE_STREAM_V2;
+    stele_message read;
+    size_t size;
     const uint8_t *header = v1 ? at : at + 4;
     size_t overhead = v1 ? V1_OVERHEAD : V2_OVERHEAD;
 
@@ -71,7 +76,7 @@ static bool message_here(
                 sti_get_be32(header + 16) == key && sti_get_be32(header + 20) == value &&
                 (key == 0 || memcmp(at + 28, made.message.key.data, key) == 0) &&
                 (value == 0 || memcmp(at + 28 + key, made.message.value.data, value) == 0)) {
-            return true;
+            return sti_message_get(at, left, version, &read, &size) == STI_MESSAGE_WHOLE;
         }
     }
     return false;
