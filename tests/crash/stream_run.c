@@ -255,7 +255,7 @@ static void judge_times(struct stream_run *r)
     struct model_why why = {text, sizeof text};
 
     if (r->first != STELE_OK || r->model.rewrites || r->config->recover ||
-            strstr(sim_world_log(r->w), "made again") != NULL) {
+            r->config->eager_migrate || strstr(sim_world_log(r->w), "made again") != NULL) {
         return;
     }
     image = sim_disk_image(r->w->disk);
