@@ -95,6 +95,7 @@ struct sim_disk {
     uint64_t fault_seen;
     uint64_t fault_hits;
     int late_error; /* of a write that is done all the same */
+    bool flips;     /* a write stores something else */
     bool off;
     uint8_t *padded; /* one sector */
 };
@@ -592,6 +593,11 @@ static int judge(struct sim_disk *d, enum sim_call call, bool *half)
     if (n != d->fault.at && !(d->fault.persistent && n > d->fault.at)) {
         return 0;
     }
+    if (d->fault.error == SIM_FLIP) {
+        d->flips = call == SIM_CALL_WRITE;
+        d->fault_hits += d->flips ? 1 : 0;
+        return 0;
+    }
     if (d->fault.error != SIM_SHORT) {
         d->fault_hits++;
         if (d->fault.done && call == SIM_CALL_WRITE) {
@@ -710,6 +716,14 @@ static int64_t write_length(
     return at > file_max - total ? -EFBIG : (int64_t)total;
 }
 
+static void flip_middle(struct inode *n, uint64_t at, uint64_t len)
+{
+    n->cache[at + len / 2] ^= 1;
+    if (n->shadow != NULL) {
+        n->shadow[at + len / 2] ^= 1;
+    }
+}
+
 static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count, uint64_t at)
 {
     struct handle *h = handle_of(f);
@@ -724,6 +738,7 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
 
     begin(d);
     d->late_error = 0;
+    d->flips = false;
     rc = judge(d, SIM_CALL_WRITE, &half);
     late = d->late_error;
     length = rc != 0 ? rc : write_length(h, slices, count, at);
@@ -745,6 +760,9 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
     copy_slices(n->cache + at, slices, (size_t)len);
     if (n->shadow != NULL) {
         copy_slices(n->shadow + at, slices, (size_t)len);
+    }
+    if (d->flips) {
+        flip_middle(n, at, len);
     }
     record_sectors(d, n, at, len);
     if (n->reserved && n->writable_maps == 0) {

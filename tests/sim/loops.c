@@ -717,3 +717,65 @@ bool sim_cut_loop(const struct sim_workload *workload, const struct sim_loop_opt
 
     return damage_loop(&l, "cut:", "files cut", cut_work, silent, report);
 }
+
+/* ---- Writes that store something else. ---- */
+
+static bool lie_run(const struct loop *l, uint64_t n, const char *line, struct sim_report *report)
+{
+    const struct sim_fault fault = {SIM_CALL_WRITE, n, SIM_FLIP, false, false};
+    struct sim_world *w = sim_world_ready(l->workload, l->options->seed, &l->disk, report);
+    struct sim_disk_options options = l->disk;
+    struct sim_world *after;
+    struct sim_image *image;
+    struct sim_notes notes;
+    char why[256] = "";
+    bool more;
+    int rc;
+
+    if (w == NULL) {
+        return false;
+    }
+    sim_disk_set_fault(w->disk, &fault);
+    rc = l->workload->run(l->workload->arg, w);
+    more = sim_disk_fault_hits(w->disk) > 0;
+    report->hits += more ? 1U : 0U;
+    notes = sim_world_notes(w);
+    image = sim_disk_image(w->disk);
+    options.no_trace = true;
+    after = sim_world_new(l->options->seed, image, &options);
+    if (!take_result(rc, sim_world_why(w), line, report)) {
+        more = false;
+    } else if (l->workload->probe(l->workload->arg, after, &notes, why, sizeof why) ==
+               SIM_PROBE_SILENT) {
+        report->silent++;
+        sim_violation(report, line, "unnoticed: %s", why);
+        more = false;
+    }
+    sim_world_free(after);
+    sim_image_unref(image);
+    sim_world_free(w);
+    return more;
+}
+
+static void lie_work(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+        struct sim_report *report)
+{
+    const struct loop *l = arg;
+    uint64_t step = l->replayed != NULL ? 1 : (uint64_t)workers * l->options->stride;
+    uint64_t n = l->replayed != NULL ? strtoull(l->replayed, NULL, 10)
+                                     : (uint64_t)worker * l->options->stride;
+    bool more = true;
+
+    for (; more; n += step) {
+        mark(l, crumb, "lie:%" PRIu64, n);
+        more = lie_run(l, n, crumb->line, report) && l->replayed == NULL;
+    }
+}
+
+bool sim_lie_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
+        struct sim_report *report)
+{
+    struct loop l = {.workload = workload, .options = options};
+
+    return run_loop(&l, "lie:", "every n-th write stores something else", lie_work, NULL, report);
+}

@@ -75,4 +75,9 @@ bool sim_bit_loop(const struct sim_workload *workload, const struct sim_loop_opt
 bool sim_cut_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report);
 
+/* What the n-th write of run() stores has a wrong bit, for every n, and no error tells; then
+ * probe() with the notes of that run. An error of run() is right. */
+bool sim_lie_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
+        struct sim_report *report);
+
 #endif /* SIM_LOOPS_H */
