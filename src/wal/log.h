@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * log.h: the state of an open log on files, and who may do what when.
+ *
+ *     commit    group commit; being its leader (sti_commit_enter(), or inside write()) is the
+ *               right to write to the newest segment and to put another one in its place
+ *     files     the mutex of everything that changes which files there are: preparing, recycling,
+ *               the manifest. Taken by a leader, or by the thread that prepares; never the other
+ * way round view      the mutex of the list of segments, their indexes and the iterators; held for
+ * moments
+ *
+ * Order: leadership, then files (STI_RANK_WAL_FILES), commit's mutex (STI_RANK_WAL_COMMIT), view
+ * (STI_RANK_WAL_VIEW). No input or output under commit's mutex or the view.
+ *
+ * How the log changes, and why a crash does no harm (format stele):
+ *
+ *   append     frames go to the published end of the newest segment, in one write and one sync. The
+ *              first ones of a segment carry its header with them. An append never spans segments:
+ * one that does not fit begins a new segment, first. rollover   a seal behind the last frame,
+ * synced; then the prepared segment takes its place: no file is created, renamed, or written but by
+ * the next append. Afterwards (by the thread, or before the rollover that needs it) another one is
+ * prepared. prepare    a file is created with its blocks, or a trimmed one gets its header zeroed
+ * and synced, and then the new name; synced, directory synced; then the manifest lists it, and only
+ * then is it used. truncate   a new segment is prepared; then the manifest says where the old one
+ * was cut, and lists the new one behind it: that is the moment. Then, if nobody reads it, the old
+ * file gets a seal at the cut, and what lies behind goes; later files are removed or recycled. trim
+ * the manifest no longer lists the segments; then they are removed or recycled. An emptied log may
+ * have no segment at all until the next append. recovery   a torn tail is a truncation: what is cut
+ * goes to quarantine first. Old frames behind a cut can never come back: what follows has another
+ * salt in another file. What a crash left unsynced in the cache of a living system is written again
+ * and synced before anything builds on it.
+ *
+ * Format blb: files grow, and are what the reference makes of the same calls. A cut file is
+ * replaced by a shorter copy (written under a temporary name, synced, renamed), so that maps stay
+ * valid; files are removed from the back, each removal synced; the manifest lowers its claim first.
+ */
+#ifndef STI_WAL_LOG_H
+#define STI_WAL_LOG_H
+
+#include "base/thread.h"
+#include "wal/commit.h"
+#include "wal/manifest.h"
+#include "wal/segment.h"
+#include "wal/wal.h"
+
+struct sti_wal_prepared {        /* a segment that is listed in the manifest and not yet begun */
+    struct sti_segment *segment; /* or NULL */
+};
+
+struct sti_log {
+    struct stele_wal base; /* first: wal.h */
+    stele_env env;
+    char *path;
+    stele_wal_options options; /* all set: no zeros that mean defaults */
+    stele_wal_format format;
+    struct sti_dir dir;
+    struct sti_file lock;
+    struct sti_commit *commit;
+
+    /* Leader. */
+    struct sti_segment *head; /* the last of `segments`; NULL: none, the next append begins one */
+    stele_code failed; /* also under commit's mutex: why the handle refuses to write, or STELE_OK */
+    char failed_text[256];
+
+    /* commit's mutex: what the next frame builds on. */
+    uint64_t next_id; /* of the next append, pending ones counted */
+    bool any_id;      /* the log is empty, and nothing is pending: any id will do */
+    uint64_t tail;    /* where the next frame goes in head; pending ones counted */
+
+    /* files */
+    struct sti_mutex files;
+    struct sti_wal_manifest manifest; /* as it is on disk */
+    struct sti_wal_manifest_file manifest_file;
+    struct sti_wal_prepared prepared;
+
+    /* view */
+    struct sti_mutex view;
+    struct sti_segment **segments; /* oldest first, those with records or that take them; dense */
+    size_t segment_count;
+    size_t segment_capacity;
+    struct stele_wal_iter *iters; /* all that are open, linked */
+    uint64_t view_generation;     /* counts changes of the list */
+    stele_wal_stats stats;        /* the part since open */
+
+    /* The thread that prepares segments and flushes asynchronous appends. */
+    struct sti_mutex work_mutex; /* STI_RANK_WAL_WORK */
+    struct sti_cond work_wake;
+    bool work_running;
+    bool work_stop;
+    bool work_prepare; /* asked for */
+    bool work_flush;
+    struct sti_thread work_thread;
+};
+
+/* ---- files.c: which files there are. ---- */
+
+/* Write the manifest of what the handle holds: the segments of the list, and the one prepared. */
+stele_code sti_log_save_locked(struct sti_log *log, bool clean, stele_error *err)
+        STI_REQUIRES(log->files);
+
+/* Have a segment prepared that takes `capacity` bytes, and listed in the manifest. Nothing to do if
+ * there is one. On STELE_ENOSPC nothing has changed. Format blb: nothing to do ever. */
+stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_error *err)
+        STI_REQUIRES(log->files);
+
+/* As the leader: put a new, empty segment behind the list, whose first record will be first_id,
+ * preparing it if need be. Format stele: its header is written with the first append. Format blb:
+ * the file is made, its name is durable, and the manifest claims it. Not under any lock. */
+stele_code sti_log_begin(
+        struct sti_log *log, uint64_t first_id, uint64_t capacity, stele_error *err);
+
+/* Remove, or recycle, the file of a segment that the manifest does not list any more, and drop the
+ * caller's hold. A failure is logged alone: the next writer that opens removes what is left over.
+ */
+void sti_log_retire_locked(struct sti_log *log, struct sti_segment *seg) STI_REQUIRES(log->files);
+
+/* Make the handle refuse to write from now on; returns `code`. Any thread, not under commit's
+ * mutex. */
+stele_code sti_log_fail(struct sti_log *log, stele_code code, const stele_error *why);
+/* STELE_EFAILED with the reason, if so. */
+stele_code sti_log_check_usable(struct sti_log *log, stele_error *err);
+
+/* ---- open.c, close.c ---- */
+
+extern const struct sti_wal_ops sti_log_ops;
+
+/* Open a segment's file for reading, verify its header, and have its index (from the seal, or by a
+ * scan): once.
+ * `*limit` is the readable end. STELE_ECORRUPT names the place and the ids. Not under a lock. */
+stele_code sti_log_load(struct sti_log *log, struct sti_segment *seg, stele_error *err);
+
+/* ---- work.c ---- */
+
+stele_code sti_log_work_start(struct sti_log *log, stele_error *err);
+void sti_log_work_stop(struct sti_log *log);
+void sti_log_work_ask(struct sti_log *log, bool prepare, bool flush);
+
+#endif /* STI_WAL_LOG_H */
