@@ -185,8 +185,8 @@ struct sti_segment *sti_log_find(struct sti_log *log, uint64_t id, uint64_t *fir
 uint64_t sti_log_generation(struct sti_log *log);
 /* The record that is there, and ends before `end`, verified; its data is borrowed from the map or
  * the reader. STELE_ECORRUPT names the ids that cannot be read. */
-stele_code sti_log_frame(struct sti_log *log, struct sti_segment *seg, struct sti_wal_reader *r,
-        uint64_t at, uint64_t end, uint64_t id, struct sti_wal_frame *out, stele_error *err);
+stele_code sti_log_frame(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t at,
+        uint64_t end, uint64_t id, struct sti_wal_frame *out, stele_error *err);
 /* Where the record with this id begins in a loaded segment that holds it.
  * STELE_ECORRUPT at damage. Not under a lock. */
 stele_code sti_log_locate(struct sti_log *log, struct sti_segment *seg, struct sti_wal_reader *r,
