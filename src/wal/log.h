@@ -173,6 +173,8 @@ stele_code sti_log_close(stele_wal *w, stele_error *err);
 bool sti_log_bounds_locked(struct sti_log *log, uint64_t *first, uint64_t *last)
         STI_REQUIRES(log->view);
 stele_code sti_log_iter_open(stele_wal_iter **out, stele_wal *w, uint64_t start, stele_error *err);
+/* Before a segment is retired: its capacity is what the file has. */
+void sti_log_measure(struct sti_segment *seg);
 /* Records behind `cut`, up to old_next, are gone: iterators that were to give one of them end. */
 void sti_log_iters_cut_locked(struct sti_log *log, uint64_t cut, uint64_t old_next)
         STI_REQUIRES(log->view);

@@ -99,6 +99,10 @@ struct sti_segment *sti_log_find(struct sti_log *log, uint64_t id, uint64_t *fir
 
     sti_mutex_lock(&log->view);
     i = sti_log_list_find_locked(log, id);
+    while (i < log->segment_count &&
+            atomic_load(&log->segments[i]->next_id) == log->segments[i]->first_id) {
+        i++;
+    }
     if (i < log->segment_count) {
         seg = log->segments[i];
         *first_id = seg->first_id;
