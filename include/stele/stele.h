@@ -12,5 +12,6 @@
 #include <stele/stream.h>
 #include <stele/typed.h>
 #include <stele/vfs.h>
+#include <stele/wal.h>
 
 #endif /* STELE_H */
