@@ -102,6 +102,11 @@ stele_code sti_parse_duration(const char *text, int64_t *out_us, stele_error *er
     return parse_unit(text, units, "a duration, such as 90, 500ms, 2s, 5m, 1h or 7d", out_us, err);
 }
 
+int64_t sti_ms_of_us(int64_t us)
+{
+    return us / 1000 + (us % 1000 > 0 ? 1 : 0);
+}
+
 /* Exactly `count` digits, and the separator behind them unless it is 0. */
 static bool read_part(const char **at, int count, char separator, int64_t *out)
 {

@@ -36,19 +36,29 @@ fail() {
     exit 1
 }
 
-# stream CODE VERB ARGS...: run a verb, and expect an exit code. Standard
-# output and error are in out and err. Standard input is what the caller gives.
-stream() {
+# call CODE ARGS...: run the command, and expect an exit code. Standard output
+# and error are in out and err. Standard input is what the caller gives.
+call() {
     local want=$1
     shift
-    last="stele stream $*"
-    "$stele" stream "$@" >"$work/.out" 2>"$work/.err"
+    last="stele $*"
+    "$stele" "$@" >"$work/.out" 2>"$work/.err"
     rc=$?
     [ "$rc" -eq "$want" ] || fail "expected exit code $want"
+}
+
+# verb AREA CODE VERB ARGS...: run a verb; an error has to name it.
+verb() {
+    local area=$1 want=$2
+    shift 2
+    call "$want" "$area" "$@"
     if [ "$want" -ne 0 ]; then
-        grep -q "^stele: stream $1: " "$work/.err" || fail "an error begins with 'stele: stream $1: '"
+        grep -q "^stele: $area $1: " "$work/.err" || fail "an error begins with 'stele: $area $1: '"
     fi
 }
+
+# stream CODE VERB ARGS...: each area has such a short form.
+stream() { verb stream "$@"; }
 
 out() { cat "$work/.out"; }
 err() { cat "$work/.err"; }
@@ -99,7 +109,7 @@ until_true() {
     return 1
 }
 
-# publish_lines DIR OPTIONS...: quietly, from standard input.
+# publish DIR OPTIONS...: quietly, from standard input.
 publish() { "$stele" stream publish "$@" >"$work/.out" 2>"$work/.err" || fail "publish $*"; }
 
 # Names, sizes and checksums of what is in a directory, the lock left out.
