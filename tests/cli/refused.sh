@@ -15,7 +15,7 @@ children+=("$holder")
 exec 3>pipe
 printf 'eleven\n' >&3
 next_is() { [ "$("$stele" stream next log)" -eq "$1" ]; }
-until_true 10 next_is 11 || fail "the writer writes"
+until_true 60 next_is 11 || fail "the writer writes"
 IFS='|'
 for command in $writing; do
     IFS=' '
@@ -38,7 +38,7 @@ for dry in "rm log 1" "trim log --count 5" "compact log"; do
     stream 0 $dry --dry-run
 done
 # The lock is free when that process is gone; who waits for it gets it.
-"$stele" stream trim log --count 5 --lock-wait 60s >waited 2>&1 3>&- &
+"$stele" stream trim log --count 5 --lock-wait 600s >waited 2>&1 3>&- &
 waiter=$!
 children+=("$waiter")
 sleep 0.2

@@ -13,6 +13,7 @@
 #include "crash/stream_check.h"
 
 #include "sim/crash.h"
+#include "sim/seen.h"
 #include "stream/names.h"
 
 #include <inttypes.h>
@@ -362,6 +363,10 @@ static int judge_backup(struct check *c)
 
 /* ---- One crash more. ---- */
 
+/* States that stood this, in this process: loops come back to one state with each of their faults,
+ * which the disk here does not have. */
+static struct sim_seen stood;
+
 /* Open, publish, sync on a disk of its own; then what a crash leaves. */
 static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
 {
@@ -399,6 +404,21 @@ static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
 
 /* ---- The whole. ---- */
 
+static int crash_again_once(struct check *c, struct sim_image *image, const struct sim_notes *notes)
+{
+    uint64_t key = sim_mix(sim_notes_hash(notes, c->pick) + (uintptr_t)c->config);
+    int result;
+
+    if (sim_seen_has(&stood, key)) {
+        return 0;
+    }
+    result = crash_again(c, image, c->pick % 16 == 0);
+    if (result == 0) {
+        (void)sim_seen_add(&stood, key);
+    }
+    return result;
+}
+
 static int judge(struct check *c)
 {
     struct model_scan seen;
@@ -429,7 +449,7 @@ int stream_check(const struct model_config *config, struct sim_world *w,
     c.pick = sim_mix(model_fingerprint(image, MODEL_DIR) + notes->count);
     model_find(&c.found, image, MODEL_DIR, config, &c.model);
     if (c.pick % 8 == 0) {
-        result = crash_again(&c, image, c.pick % 16 == 0);
+        result = crash_again_once(&c, image, notes);
     }
     sim_image_unref(image);
     return result != 0 ? result : judge(&c);

@@ -117,6 +117,7 @@ struct sim_report {
     uint64_t runs;       /* loops: of the workload, or of probe() */
     uint64_t hits;       /* loops: a fault was met */
     uint64_t reported;   /* loops: the workload, or probe(), said so */
+    uint64_t met;        /* loops: states after a fault, each opened if it was new */
     uint64_t silent;     /* probes that gave a wrong answer */
     uint64_t violations; /* what must not be */
     double seconds;

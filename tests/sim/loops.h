@@ -13,6 +13,8 @@
  * that is not there. (a) is not crashed again: what a failed sync left in the
  * cache alone is lost then by nobody's fault.
  *
+ * A state that was opened before, with the same notes, is not opened again.
+ *
  * The recovery loop does that to check() itself, allocations included, on crash
  * states of a few places of the run. Under the fault check() may return an
  * error, but no wrong answer; then, without it and on the disk as it was left,
