@@ -478,7 +478,7 @@ static void open_reader(struct model *m)
     opts.read_only = true;
     must(m, stele_wal_open(&m->reader, m->setup->dir, &opts, &err), "open read-only", &err);
     bounds(m, m->reader, false, "read-only");
-    must_be(m, stele_wal_append(m->reader, m->records, 0, NULL) != STELE_EFAILED, "read-only");
+    must_be(m, stele_wal_append(m->reader, m->records, 0, NULL) == STELE_EREADONLY, "read-only");
     must_be(m, stele_wal_truncate(m->reader, 0, NULL) == STELE_EREADONLY, "read-only truncate");
     must_be(m, stele_wal_trim(m->reader, UINT64_MAX, NULL) == STELE_EREADONLY, "read-only trim");
     iterate_pair(m, m->reader, choose_id(m), below(m, 100));
