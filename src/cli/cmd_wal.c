@@ -6,6 +6,7 @@
 
 #include "cli/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Entries of the table below, in its order. */
@@ -238,15 +239,28 @@ stele_code sti_wal_open_reader(const struct sti_run *run, stele_wal **out, stele
     return stele_wal_open(out, run->operands->items[0], &opts, err);
 }
 
+/* What a writer finds and mends, such as a torn end, is told, but not as data. */
+static void print_note(void *arg, stele_log_level level, const char *message)
+{
+    (void)arg;
+    if (level <= STELE_LOG_WARN) {
+        (void)fprintf(stderr, "note: %s\n", message);
+    }
+}
+
 stele_code sti_wal_open_writer(
         const struct sti_run *run, bool create, stele_wal **out, stele_error *err)
 {
+    static stele_env env; /* until close */
     stele_wal_options opts;
     stele_code code = sti_wal_options(run->args, &opts, err);
 
     if (code != STELE_OK) {
         return code;
     }
+    stele_env_init(&env);
+    env.log = print_note;
+    opts.env = &env;
     opts.create_dirs = create;
     opts.must_exist = !create;
     return stele_wal_open(out, run->operands->items[0], &opts, err);

@@ -200,6 +200,7 @@ for format in stele blb; do
         json 'length == 2 and .[1].records == 19'
         if [ $mend = append ]; then
             echo '{"id":20,"data":"again"}' | wal 0 append $name -J
+            says note quarantine-
         else
             wal 0 recover $name -J
             json '.[0] | .records == 19 and .lost == [] and .cut_bytes > 0 and (.quarantine | length == 1)'
