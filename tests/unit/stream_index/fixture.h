@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "lib/check.h"
 #include "lib/tmpdir.h"
+#include "lib/wrap.h"
 #include "stream/index_file.h"
 #include "vfs/vfs.h"
 
@@ -62,7 +63,7 @@ enum {
 };
 
 struct fx_vfs {
-    stele_vfs vfs;
+    struct wrap_vfs wrap;
     int fail_at;   /* the call that gives fail_with, counted from 1; 0: none */
     int fail_with; /* a negative errno */
     int calls;

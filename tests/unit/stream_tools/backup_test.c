@@ -5,7 +5,7 @@
 #include <stele/vfs.h>
 
 #include "base/mutant.h"
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>

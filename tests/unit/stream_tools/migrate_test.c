@@ -2,14 +2,14 @@
  *
  * migrate_test.c: segments in the other version, byte for byte as the reference makes them.
  */
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
 
-#define LOGS STELE_VECTORS "/klevdb/logs"
+#define LOGS STELE_TESTS_DIR "/vectors/klevdb/logs"
 
 static stele_stream_options options(void)
 {
@@ -169,7 +169,7 @@ static void a_lost_first_message_changes_the_name(void **state)
     (void)state;
     assert_non_null(k);
     tmpdir_make(&t);
-    files_copy(STELE_VECTORS "/klevdb/corrupt/v2_base", t.path, NULL);
+    files_copy(STELE_TESTS_DIR "/vectors/klevdb/corrupt/v2_base", t.path, NULL);
     tmpdir_flip(&t, "00000000000000000021.log", 8 * 40);
     CHECK_OK(stele_stream_recover_dir(t.path, &opts, NULL, NULL, &err), &err);
     assert_true(tmpdir_exists(&t, "00000000000000000021.log"));

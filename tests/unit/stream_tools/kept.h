@@ -1,41 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * files.h: directories of streams as a test sees them: as files.
+ * kept.h: what is in the logs of a directory, and damaged directories to look at.
  */
-#ifndef TESTS_STREAM_TOOLS_FILES_H
-#define TESTS_STREAM_TOOLS_FILES_H
+#ifndef TESTS_STREAM_TOOLS_KEPT_H
+#define TESTS_STREAM_TOOLS_KEPT_H
 
 #include <stele/stream.h>
 
 #include "lib/check.h"
+#include "lib/files.h"
 #include "lib/tmpdir.h"
 
 enum {
-    FILES_MAX = 64,
-    KEPT_MAX = 4096,
-    FILE_NAME_SIZE = 128
+    KEPT_MAX = 4096
 };
-
-/* All files of a directory but .lock, by name. */
-struct one_file {
-    char name[FILE_NAME_SIZE];
-    uint8_t *bytes;
-    size_t len;
-};
-
-struct files {
-    size_t count;
-    struct one_file *list;
-};
-
-void files_read(struct files *out, const char *path);
-void files_free(struct files *f);
-bool files_equal(const struct files *a, const struct files *b); /* prints the first difference */
-const char *files_find(
-        const struct files *f, const char *part); /* a name that contains it, or NULL */
-
-/* Copy the files of one directory into another, and over what is there. */
-void files_copy(const char *from, const char *to, const char *but);
 
 /* One of the damaged directories of the vectors. */
 void files_make_variant(const struct tmpdir *t, const char *version, const char *variant);
@@ -63,4 +41,4 @@ void files_copy_env(const char *from, const stele_env *env, const char *to);
 /* Offsets as "0-58,60". */
 void kept_text(const struct kept *k, char *out, size_t size);
 
-#endif /* TESTS_STREAM_TOOLS_FILES_H */
+#endif /* TESTS_STREAM_TOOLS_KEPT_H */
