@@ -201,6 +201,10 @@ stele_code sti_log_locate(struct sti_log *log, struct sti_segment *seg, struct s
 stele_code sti_log_save_locked(struct sti_log *log, bool clean, stele_error *err)
         STI_REQUIRES(log->files);
 
+/* The salt of a segment that is about to be begun: another one than it had. No byte of it is 0, so
+ * that zeros are quick to look through for it. */
+uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old);
+
 /* Have a segment prepared that takes `capacity` bytes, and listed in the manifest. Nothing to do if
  * there is one. Failures as above. Format blb: nothing to do ever. */
 stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_error *err)
