@@ -201,10 +201,6 @@ stele_code sti_log_locate(struct sti_log *log, struct sti_segment *seg, struct s
 stele_code sti_log_save_locked(struct sti_log *log, bool clean, stele_error *err)
         STI_REQUIRES(log->files);
 
-/* The salt of a segment that is about to be begun: another one than it had. No byte of it is 0, so
- * that zeros are quick to look through for it. */
-uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old);
-
 /* Have a segment prepared that takes `capacity` bytes, and listed in the manifest. Nothing to do if
  * there is one. Failures as above. Format blb: nothing to do ever. */
 stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_error *err)
@@ -217,6 +213,10 @@ stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_
  * is durable, and the manifest claims it. Not under any lock. */
 stele_code sti_log_begin(
         struct sti_log *log, uint64_t first_id, uint64_t capacity, stele_error *err);
+
+/* For a segment that is about to begin. No byte of it is 0, so that zeros are quick to look through
+ * for it. `old`: what it must not be, or 0. */
+uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old);
 
 /* Remove, or recycle, the file of a segment that the manifest does not list any more, and drop the
  * caller's hold. A failure is logged alone: the next writer that opens removes what is left over.
