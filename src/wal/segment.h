@@ -35,6 +35,9 @@ struct sti_segment {
     _Atomic uint64_t end;     /* readable bytes, header included; 0: no header yet */
     _Atomic uint64_t next_id; /* behind the last readable record; first_id when empty */
     _Atomic bool sealed;      /* takes no more records */
+    /* Format blb: another object stands for the file since a truncation. What is cut off later is
+     * not seen here. */
+    _Atomic bool replaced;
     uint64_t capacity;        /* bytes that the file has, or may grow to without asking */
     bool allocated;           /* its blocks are: the file never becomes shorter than that */
     /* A mark stands there, at the end: closed cleanly. The next frame takes its place. 0: none */

@@ -324,6 +324,7 @@ static stele_code replace(
     sti_mutex_lock(&log->view);
     log->segments[log->segment_count - 1] = fresh;
     /* An iterator at its end looks for what follows; see next_here(). */
+    atomic_store(&old->replaced, true);
     atomic_store_explicit(&old->sealed, true, memory_order_release);
     log->view_generation++;
     sti_mutex_unlock(&log->view);
