@@ -138,14 +138,19 @@ static void same_code(
     }
 }
 
-static void same_record(
-        struct model *m, const stele_wal_record *a, const stele_wal_record *b, const char *what)
+static void same_record(struct model *m, const stele_wal_record *files,
+        const stele_wal_record *memory, const char *what)
 {
-    must_be(m, a->id == b->id, what);
-    must_be(m,
-            a->data.len == b->data.len &&
-                    (a->data.len == 0 || memcmp(a->data.data, b->data.data, a->data.len) == 0),
-            what);
+    char text[160];
+
+    if (files->id != memory->id || files->data.len != memory->data.len ||
+            (files->data.len > 0 &&
+                    memcmp(files->data.data, memory->data.data, files->data.len) != 0)) {
+        (void)snprintf(text, sizeof text,
+                "%s: id %" PRIu64 " with %zu bytes on files, id %" PRIu64 " with %zu in memory",
+                what, files->id, files->data.len, memory->id, memory->data.len);
+        differ(m, text, NULL);
+    }
     m->sums->read++;
 }
 
