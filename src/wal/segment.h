@@ -38,8 +38,8 @@ struct sti_segment {
     /* Format blb: another object stands for the file since a truncation. What is cut off later is
      * not seen here. */
     _Atomic bool replaced;
-    uint64_t capacity;        /* bytes that the file has, or may grow to without asking */
-    bool allocated;           /* its blocks are: the file never becomes shorter than that */
+    uint64_t capacity; /* bytes that the file has, or may grow to without asking */
+    bool allocated;    /* its blocks are: the file never becomes shorter than that */
     /* A mark stands there, at the end: closed cleanly. The next frame takes its place. 0: none */
     uint64_t marked_at;
 
