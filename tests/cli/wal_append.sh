@@ -44,7 +44,7 @@ for format in stele blb; do
     json ".[0] | .format == \"$format\" and .last_id == 8"
 
     # Small segments.
-    seq 5000 | new "many.$format" 4k
+    seq 5000 | new "many.$format" 4KiB
     wal 0 stat "many.$format" -J
     json '.[0] | .segments > 10 and .first_id == 1 and .last_id == 5000'
     seq 5001 6000 | append "many.$format" --segment-size 4KiB --batch 3
@@ -106,9 +106,10 @@ grep -q 'standard output' .err || fail "the message says so"
 
 # Wrong values, which create nothing.
 for bad in "--format v2" "--format" "--batch 0" "--batch -1" "--ack 0" "--ack x" "--segment-size 0" \
-    "--segment-size 1x" "--segment-size 2GiB" "--segment-size 4095" "--record-max 0" "--record-max 1GiB" "--record-max x"; do
+    "--segment-size 1x" "--segment-size 2GiB" "--record-max 0" "--record-max 1GiB" "--record-max x"; do
     wal 2 append never $bad <long
 done
 [ ! -e never ] || fail "a wrong option creates nothing"
+wal 2 append slow.stele --segment-size 4095 </dev/null
 wal 2 append
 wal 2 append a b

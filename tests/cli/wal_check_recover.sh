@@ -65,7 +65,7 @@ refused() {
 
 for format in stele blb; do
     rm -rf whole
-    numbers 1 300 | append whole --format $format --segment-size 4k
+    numbers 1 300 | append whole --format $format --segment-size 4KiB
     segments=$("$stele" wal stat whole -J | jq .segments)
     [ "$segments" -gt 3 ] || fail "several segments"
     wal 0 check whole
@@ -133,7 +133,7 @@ done
 # The newest segment is missing: the manifest knows of it.
 for format in stele blb; do
     name=newest.$format
-    numbers 1 300 | append $name --format $format --segment-size 4k
+    numbers 1 300 | append $name --format $format --segment-size 4KiB
     if [ $format = blb ]; then
         victim=$(segments_of $name | tail -n 1)
     else # the last one may have been prepared, and have no record yet
@@ -153,7 +153,7 @@ for format in stele blb; do
 done
 
 # The manifest is missing. Format stele: recovery makes it again, nothing is lost.
-numbers 1 300 | append nomanifest --segment-size 4k
+numbers 1 300 | append nomanifest --segment-size 4KiB
 rm nomanifest/wal.manifest
 wal 3 cat nomanifest
 says manifest

@@ -8,7 +8,7 @@ stat_of() { "$stele" wal stat log -J | jq "$1"; }
 
 for format in stele blb; do
     rm -rf whole
-    values 1 1000 | append whole --format $format --segment-size 4k
+    values 1 1000 | append whole --format $format --segment-size 4KiB
     fresh() { rm -rf log; cp -r whole log; }
 
     # cut VERB ID: a dry run changes nothing and prints the same object.
@@ -29,23 +29,23 @@ for format in stele blb; do
     }
 
     # truncate: exactly the records behind it go, and appending goes on from there.
-    for last in 1000 999 990 500 37 1; do
+    for keep in 1000 999 990 500 37 1; do
         fresh
-        cut truncate $last
+        cut truncate $keep
         wal 0 cat log
-        is "$(values 1 $last)"
-        printf '{"id":%d,"data":"new"}\n' $((last + 2)) | wal 7 append log -J
-        says "$((last + 1))"
-        printf '{"id":%d,"data":"new"}\n' $((last + 1)) | append log -J
+        is "$(values 1 $keep)"
+        printf '{"id":%d,"data":"new"}\n' $((keep + 2)) | wal 7 append log -J
+        says "$((keep + 1))"
+        printf '{"id":%d,"data":"new"}\n' $((keep + 1)) | append log -J
         wal 0 cat log
-        is "$(values 1 $last; echo new)"
-        cut truncate $((last - 1))
-        equal "again" "$(values 1 $((last - 1)))" "$("$stele" wal cat log)"
+        is "$(values 1 $keep; echo new)"
+        cut truncate $((keep - 1))
+        equal "again" "$(values 1 $((keep - 1)))" "$("$stele" wal cat log)"
     done
     # Past the end nothing happens; a file by file look shows it.
     fresh
-    for last in 1000 1001 18446744073709551615; do
-        cut truncate $last
+    for keep in 1000 1001 18446744073709551615; do
+        cut truncate $keep
         equal "all are there" 1000 "$("$stele" wal cat log | wc -l)"
     done
     wal 0 truncate log 1000

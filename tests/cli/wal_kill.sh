@@ -12,13 +12,13 @@ rounds=${rounds:-8}
 for format in stele blb; do
     log=log.$format
     : >expected # records that were acknowledged, or came back besides
-    last=0
+    final=0
     for ((round = 1; round <= rounds; round++)); do
         mkfifo pipe
         : >acks # not those of the round before
         (i=0; while printf 'round %d record %d\n' "$round" "$i"; do i=$((i + 1)); done >pipe) 2>/dev/null &
         feeder=$!
-        "$stele" wal append $log --format $format --ack 7 --batch $((round % 5 * 10 + 7)) --segment-size 4k <pipe >acks 2>.err &
+        "$stele" wal append $log --format $format --ack 7 --batch $((round % 5 * 10 + 7)) --segment-size 4KiB <pipe >acks 2>.err &
         writer=$!
         children=("$feeder" "$writer")
         got() { [ -s acks ]; }
@@ -31,9 +31,9 @@ for format in stele blb; do
         rm pipe
         # The last line may be torn by the kill; whole ones count.
         acked=$(grep '}$' acks | tail -n 1 | jq .appended)
-        equal "round $round: ids go on" $((last + acked)) "$(grep '}$' acks | tail -n 1 | jq .last_id)"
+        equal "round $round: ids go on" $((final + acked)) "$(grep '}$' acks | tail -n 1 | jq .last_id)"
         # As it was left, and after another writer has opened it: the same.
-        wal 0 cat $log --from $((last + 1))
+        wal 0 cat $log --from $((final + 1))
         there=$(wc -l <.out)
         [ "$there" -ge "$acked" ] || fail "round $round: $acked acknowledged, $there there"
         seq 0 $((there - 1)) | sed "s/^/round $round record /" >tail
@@ -45,13 +45,13 @@ for format in stele blb; do
         esac
         wal 0 cat $log
         cmp -s expected .out || fail "round $round: all records of all rounds"
-        last=$(wc -l <expected)
-        equal "round $round: the last id" "$last" "$("$stele" wal stat $log -J | jq .last_id)"
+        final=$(wc -l <expected)
+        equal "round $round: the last id" "$final" "$("$stele" wal stat $log -J | jq .last_id)"
     done
     wal 0 recover $log -J
-    json ".[0].records == $last and .[0].lost == []"
+    json ".[0].records == $final and .[0].lost == []"
     wal 0 check $log
     wal 0 cat $log
     cmp -s expected .out || fail "all records after recovery"
-    echo "$format: killed $rounds times, $last records"
+    echo "$format: killed $rounds times, $final records"
 done

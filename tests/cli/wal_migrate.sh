@@ -5,21 +5,21 @@
 
 { echo '{"id":7,"data":"first"}'; for i in $(seq 300); do printf '{"data":"%060d"}\n' "$i"; done
     echo '{"data":""}'; echo '{"data_b64":"AP8="}'; } >records
-append log -J --segment-size 4k <records
+append log -J --segment-size 4KiB <records
 "$stele" wal cat log -J >dump
 [ "$("$stele" wal stat log -J | jq .segments)" -gt 5 ] || fail "several segments"
 
 # to FORMAT: the same records, checked, in that format; a dry run tells it before.
 to() {
     content log >before
-    wal 0 migrate log --to "$1" --dry-run -J --segment-size 4k
+    wal 0 migrate log --to "$1" --dry-run -J --segment-size 4KiB
     quiet
     json '.[0] | keys_unsorted == ["segments","migrated","dry_run"] and .dry_run and .migrated > 5'
     promised=$(jq -c 'del(.dry_run)' .out)
-    wal 0 migrate log --to "$1" --dry-run --segment-size 4k
+    wal 0 migrate log --to "$1" --dry-run --segment-size 4KiB
     row "dry run" "nothing was changed"
     content log | cmp -s - before || fail "a dry run changes nothing"
-    wal 0 migrate log --to "$1" -J --segment-size 4k
+    wal 0 migrate log --to "$1" -J --segment-size 4KiB
     quiet
     is "$promised"
     wal 0 stat log -J

@@ -8,7 +8,7 @@ values() { seq "$1" "$2" | sed 's/^/v/'; }
 for format in stele blb; do
     log=log.$format
     { echo '{"id":11,"data":"v11"}'; values 12 1010 | jq -Rc '{data: .}'; } |
-        append $log -J --format $format --segment-size 4k
+        append $log -J --format $format --segment-size 4KiB
     wal 0 cat $log
     quiet
     is "$(values 11 1010)"
