@@ -91,6 +91,7 @@ struct sti_area {
 };
 
 extern const struct sti_area sti_area_stream;
+extern const struct sti_area sti_area_wal;
 
 /* All areas, and how many; those that later versions bring. */
 const struct sti_area *const *sti_areas(size_t *count);

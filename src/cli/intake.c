@@ -34,19 +34,21 @@ void sti_intake_free(struct sti_intake *in)
     sti_lines_free(&in->lines);
 }
 
+/* A batch that could not be written is not tried again. */
 static stele_code flush(struct sti_intake *in, stele_error *err)
 {
+    const int64_t waiting = in->waiting;
     stele_code code;
 
-    if (in->waiting == 0) {
+    if (waiting == 0) {
         return STELE_OK;
     }
+    in->waiting = 0;
     code = in->calls->write(in->arg, err);
     if (code != STELE_OK) {
         return code;
     }
-    in->written += in->waiting;
-    in->waiting = 0;
+    in->written += waiting;
     sti_progress_show(
             &in->progress, in->input_size > 0 ? in->lines.taken : in->written, in->input_size);
     return STELE_OK;
@@ -77,6 +79,12 @@ static stele_code take(struct sti_intake *in, stele_error *err)
 
     if (code != STELE_OK) {
         return code;
+    }
+    if (in->waiting > 0 && in->calls->fits != NULL && !in->calls->fits(in->arg, line.len)) {
+        code = flush_and_acknowledge(in, err);
+        if (code != STELE_OK) {
+            return code;
+        }
     }
     code = in->calls->add(in->arg, line, err);
     if (code != STELE_OK) {

@@ -21,6 +21,9 @@
 struct sti_intake_calls {
     /* Take one line into the batch; it is valid during the call alone. */
     stele_code (*add)(void *arg, stele_bytes line, stele_error *err);
+    /* Whether a line of so many bytes may go into the batch, which is not empty; if not, the
+     * batch is written first. NULL: it always may. */
+    bool (*fits)(const void *arg, size_t len);
     /* Whether the batch is large enough. */
     bool (*is_full)(const void *arg);
     /* Write the batch, which then is empty. */

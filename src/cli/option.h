@@ -85,6 +85,7 @@ void sti_options_free(const struct sti_options *options, void *args);
 
 /* Single values; STELE_EINVAL names the text. */
 stele_code sti_parse_integer(const char *text, int64_t *out, stele_error *err);
+stele_code sti_parse_id(const char *text, uint64_t *out, stele_error *err);
 stele_code sti_parse_bytes(const char *text, int64_t *out, stele_error *err);
 stele_code sti_parse_duration(const char *text, int64_t *out_us, stele_error *err);
 stele_code sti_parse_time(const char *text, stele_time *out, stele_error *err);

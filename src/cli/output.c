@@ -212,6 +212,12 @@ void sti_json_int(struct sti_json *j, const char *name, int64_t value)
     (void)fprintf(j->to, "%" PRId64, value);
 }
 
+void sti_json_uint(struct sti_json *j, const char *name, uint64_t value)
+{
+    sti_json_name(j, name);
+    (void)fprintf(j->to, "%" PRIu64, value);
+}
+
 void sti_json_int_or_null(struct sti_json *j, const char *name, int64_t value)
 {
     if (value < 0) {
@@ -277,6 +283,11 @@ void sti_row(const char *label, const char *format, ...)
 void sti_row_int(const char *label, int64_t value)
 {
     sti_row(label, "%" PRId64, value);
+}
+
+void sti_row_uint(const char *label, uint64_t value)
+{
+    sti_row(label, "%" PRIu64, value);
 }
 
 void sti_row_bool(const char *label, bool value)

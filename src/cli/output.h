@@ -40,6 +40,7 @@ struct sti_json sti_json_begin(FILE *to);
 void sti_json_null(struct sti_json *j, const char *name);
 void sti_json_bool(struct sti_json *j, const char *name, bool value);
 void sti_json_int(struct sti_json *j, const char *name, int64_t value);
+void sti_json_uint(struct sti_json *j, const char *name, uint64_t value);
 void sti_json_int_or_null(struct sti_json *j, const char *name, int64_t value); /* < 0: null */
 void sti_json_text(struct sti_json *j, const char *name, const char *value);    /* NULL: null */
 void sti_json_bytes(struct sti_json *j, const char *name, stele_bytes value);   /* nil: null */
@@ -54,6 +55,7 @@ void sti_json_string(FILE *to, stele_bytes value);
 /* A line of text: a label, aligned with those of other rows, and a value. */
 void sti_row(const char *label, const char *format, ...) STELE_PRINTF(2, 3);
 void sti_row_int(const char *label, int64_t value);
+void sti_row_uint(const char *label, uint64_t value);
 void sti_row_bool(const char *label, bool value);
 void sti_row_dry_run(bool dry_run); /* or nothing */
 

@@ -68,8 +68,8 @@ stele_code sti_faults_end(const struct sti_faults *faults, stele_code code,
 /* ---- recover ---- */
 
 struct sti_lost {
-    int64_t first;
-    int64_t last;
+    uint64_t first;
+    uint64_t last;
 };
 
 /* Grow by doubling: at powers of two, and at the start. */
@@ -93,6 +93,11 @@ static bool reserve(void **items, size_t count, size_t size)
 }
 
 void sti_recovered_lost(void *arg, int64_t first, int64_t last)
+{
+    sti_recovered_lost_ids(arg, (uint64_t)first, (uint64_t)last);
+}
+
+void sti_recovered_lost_ids(void *arg, uint64_t first, uint64_t last)
 {
     struct sti_recovered *r = arg;
     void *items = r->lost;
@@ -143,7 +148,7 @@ static void print_json(const struct sti_recovered *r, const struct sti_contents 
     sti_json_name(&j, "lost");
     (void)putchar('[');
     for (size_t i = 0; i < r->lost_count; i++) {
-        (void)printf("%s[%" PRId64 ",%" PRId64 "]", i == 0 ? "" : ",", r->lost[i].first,
+        (void)printf("%s[%" PRIu64 ",%" PRIu64 "]", i == 0 ? "" : ",", r->lost[i].first,
                 r->lost[i].last);
     }
     (void)putchar(']');
@@ -166,9 +171,9 @@ static void print_text(const struct sti_recovered *r, const struct sti_contents 
     sti_row("cut", "%" PRId64 " bytes", sums->cut_bytes);
     for (size_t i = 0; i < r->lost_count; i++) {
         if (r->lost[i].first == r->lost[i].last) {
-            sti_row("lost", "%s %" PRId64, contents->number, r->lost[i].first);
+            sti_row("lost", "%s %" PRIu64, contents->number, r->lost[i].first);
         } else {
-            sti_row("lost", "%s %" PRId64 " to %" PRId64, contents->numbers, r->lost[i].first,
+            sti_row("lost", "%s %" PRIu64 " to %" PRIu64, contents->numbers, r->lost[i].first,
                     r->lost[i].last);
         }
     }

@@ -47,8 +47,9 @@ struct sti_recovered {
     bool no_memory;
 };
 
-/* `arg` is a struct sti_recovered, zero at first. */
+/* `arg` is a struct sti_recovered, zero at first. Offsets that are lost, or ids. */
 void sti_recovered_lost(void *arg, int64_t first, int64_t last);
+void sti_recovered_lost_ids(void *arg, uint64_t first, uint64_t last);
 void sti_recovered_quarantine(void *arg, const char *file);
 void sti_recovered_free(struct sti_recovered *r);
 

@@ -7,12 +7,15 @@ exec </dev/null
 # Each area, its verbs, those of them that remove or rewrite, and those that
 # need no argument.
 declare -A verbs=(
+    [wal]="append cat stat truncate trim check recover migrate"
     [stream]="publish consume get offset next size stat check recover migrate backup rm trim compact"
 )
 declare -A rewriting=(
+    [wal]="truncate trim recover migrate"
     [stream]="rm trim compact migrate recover"
 )
 declare -A alone=(
+    [wal]=""
     [stream]="size"
 )
 

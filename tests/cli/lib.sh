@@ -59,6 +59,7 @@ verb() {
 
 # stream CODE VERB ARGS...: each area has such a short form.
 stream() { verb stream "$@"; }
+wal() { verb wal "$@"; }
 
 out() { cat "$work/.out"; }
 err() { cat "$work/.err"; }
@@ -111,6 +112,40 @@ until_true() {
 
 # publish DIR OPTIONS...: quietly, from standard input.
 publish() { "$stele" stream publish "$@" >"$work/.out" 2>"$work/.err" || fail "publish $*"; }
+
+# append DIR OPTIONS...: likewise.
+append() { "$stele" wal append "$@" >"$work/.out" 2>"$work/.err" || fail "append $*"; }
+
+# flip FILE POSITION: all bits of a byte.
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+    printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# as_other COMMAND...: without permission for what is ours. Root may do everything, so it
+# becomes nobody, who runs the copy of the command that prepare_other makes.
+prepare_other() {
+    local library
+    chmod 711 .
+    cp "$stele" ./stele.copy
+    chmod 755 ./stele.copy
+    [ "$(id -u)" -eq 0 ] || return 0
+    library=$(ldd "$stele" | awk '$1 ~ /^libstele/ { print $3 }')
+    if [ -n "$library" ]; then
+        cp "$library" .
+        chmod 644 ./libstele*
+        export LD_LIBRARY_PATH=$work
+    fi
+    as_other ./stele.copy --version >/dev/null || fail "another user can run it"
+}
+as_other() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
 
 # Names, sizes and checksums of what is in a directory, the lock left out.
 content() { (cd "$1" && find . -type f ! -name .lock -exec sha256sum {} + | sort); }

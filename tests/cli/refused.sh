@@ -66,23 +66,8 @@ stream 2 stat file/below
 stream 2 stat ''
 IFS=' '
 
-# Without permission. Root may do everything, so it becomes nobody.
-as_other() { "$@"; }
-if [ "$(id -u)" -eq 0 ]; then
-    as_other() { setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"; }
-    chmod 711 .
-    cp "$stele" ./stele.copy
-    chmod 755 ./stele.copy
-    library=$(ldd "$stele" | awk '$1 ~ /^libstele/ { print $3 }')
-    if [ -n "$library" ]; then
-        cp "$library" .
-        chmod 644 ./libstele*
-        export LD_LIBRARY_PATH=$work
-    fi
-    as_other ./stele.copy --version >/dev/null || fail "another user can run it"
-else
-    cp "$stele" ./stele.copy
-fi
+# Without permission.
+prepare_other
 seq 5 | publish secret
 chmod 000 secret secret/*
 cp -r log open
