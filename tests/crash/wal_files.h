@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wal_files.h: the files of a log, before and after it was opened, compared.
+ */
+#ifndef TESTS_CRASH_WAL_FILES_H
+#define TESTS_CRASH_WAL_FILES_H
+
+#include "crash/wal_model.h"
+
+/* Of the names and contents of the log's directory, the lock file left out. */
+uint64_t wfiles_fingerprint(const struct sim_image *image);
+
+/* The files, the lock file left out, are byte for byte as before. Takes the image of before. */
+int wfiles_check_same(struct sim_image *before, struct sim_world *w, const char *who,
+        const struct wmodel_why *why);
+
+/* There are no names but those that an open log may have, in the format that it has. */
+int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why);
+
+/* A quarantine file that is new holds the bytes that were at its place in its file. */
+int wfiles_check_quarantine(
+        const struct sim_image *before, struct sim_world *w, const struct wmodel_why *why);
+
+/* A record whose data was whole in a file, and that is not in the log now, is in a file all the
+ * same, if nobody truncated it (or `all`). */
+int wfiles_check_kept(const struct sim_image *before, struct sim_world *w, const struct wmodel *m,
+        const struct wmodel_scan *scan, bool all, const struct wmodel_why *why);
+
+#endif /* TESTS_CRASH_WAL_FILES_H */
