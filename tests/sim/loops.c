@@ -19,21 +19,24 @@ struct fault_kind {
     int error;
     bool persistent;
     bool reverts; /* sim_disk_options.sync_failure_reverts */
+    bool done;    /* sim_fault.done */
 };
 
 static const struct fault_kind fault_kinds[] = {
-        {"eio-once", SIM_CALLS_ALL, EIO, false, false},
-        {"eio-from", SIM_CALLS_ALL, EIO, true, false},
-        {"enospc-once", SIM_CALLS_SPACE, ENOSPC, false, false},
-        {"enospc-from", SIM_CALLS_SPACE, ENOSPC, true, false},
-        {"short-write-once", SIM_CALL_WRITE, SIM_SHORT, false, false},
-        {"short-write-from", SIM_CALL_WRITE, SIM_SHORT, true, false},
-        {"short-read-once", SIM_CALL_READ, SIM_SHORT, false, false},
-        {"short-read-from", SIM_CALL_READ, SIM_SHORT, true, false},
-        {"sync-once", SIM_CALLS_SYNC, EIO, false, false},
-        {"sync-once-reverts", SIM_CALLS_SYNC, EIO, false, true},
-        {"sync-from", SIM_CALLS_SYNC, EIO, true, false},
-        {"alloc-once", 0, ENOMEM, false, false}, /* in recovery only */
+        {"eio-once", SIM_CALLS_ALL, EIO, false, false, false},
+        {"eio-from", SIM_CALLS_ALL, EIO, true, false, false},
+        {"enospc-once", SIM_CALLS_SPACE, ENOSPC, false, false, false},
+        {"enospc-from", SIM_CALLS_SPACE, ENOSPC, true, false, false},
+        {"eio-written-once", SIM_CALL_WRITE, EIO, false, false, true},
+        {"enospc-written-once", SIM_CALL_WRITE, ENOSPC, false, false, true},
+        {"short-write-once", SIM_CALL_WRITE, SIM_SHORT, false, false, false},
+        {"short-write-from", SIM_CALL_WRITE, SIM_SHORT, true, false, false},
+        {"short-read-once", SIM_CALL_READ, SIM_SHORT, false, false, false},
+        {"short-read-from", SIM_CALL_READ, SIM_SHORT, true, false, false},
+        {"sync-once", SIM_CALLS_SYNC, EIO, false, false, false},
+        {"sync-once-reverts", SIM_CALLS_SYNC, EIO, false, true, false},
+        {"sync-from", SIM_CALLS_SYNC, EIO, true, false, false},
+        {"alloc-once", 0, ENOMEM, false, false, false}, /* in recovery only */
 };
 
 enum {
@@ -177,7 +180,7 @@ static bool fault_run(const struct loop *l, const struct fault_kind *kind, uint6
         const char *line, struct sim_report *report)
 {
     struct sim_disk_options options = l->disk;
-    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent};
+    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent, kind->done};
     struct sim_world *w;
     struct sim_notes notes;
     bool more;
@@ -433,7 +436,7 @@ static bool recovery_run(const struct loop *l, const struct fault_kind *kind, ui
         uint64_t n, const char *line, struct sim_report *report)
 {
     struct sim_disk_options options = l->disk;
-    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent};
+    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent, kind->done};
     const struct sim_notes *before = &l->image_notes[place];
     struct sim_world *w;
     struct sim_notes notes;
