@@ -76,6 +76,9 @@ static int look(struct check *c, struct wmodel_scan *scan, bool *looked)
         return wmodel_failed(&c->why, "open to read", rc, &err);
     }
     *looked = true;
+    if (stele_wal_trim(wal, UINT64_MAX, NULL) == STELE_OK) {
+        return close_after(c, wal, wmodel_wrong(&c->why, "a reader may write"));
+    }
     return close_after(c, wal, scan_and_judge(c, wal, scan));
 }
 

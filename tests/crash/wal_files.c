@@ -175,7 +175,8 @@ int wfiles_check_quarantine(
 /* ---- Records in files. ---- */
 
 /* Zeros at the end are not looked for: they need not be put aside. */
-static bool has_data(const struct sim_image *image, const struct wmodel_record *made)
+static bool has_data(
+        const struct sim_image *image, const struct wmodel_record *made, bool segments_only)
 {
     size_t len = made->record.data.len;
     bool found = false;
@@ -184,7 +185,11 @@ static bool has_data(const struct sim_image *image, const struct wmodel_record *
         len--;
     }
     for (uint32_t i = 0; i < image->entry_count && !found; i++) {
-        if (counts(image, i)) {
+        uint64_t number;
+        enum sti_wal_name_kind kind = sti_wal_name_parse(image->entries[i].name, &number);
+        bool segment = kind == STI_WAL_NAME_STELE || kind == STI_WAL_NAME_BLB;
+
+        if (counts(image, i) && (segment || !segments_only)) {
             uint64_t size;
             uint8_t *bytes = sim_image_read(image, i, &size);
 
@@ -207,7 +212,8 @@ static int check_id(const struct sim_image *before, const struct sim_image *afte
             continue;
         }
         wmodel_make(m->config, &made, wmodel_value(id, attempt));
-        if (made.record.data.len > 0 && has_data(before, &made) && !has_data(after, &made)) {
+        if (made.record.data.len > 0 && has_data(before, &made, true) &&
+                !has_data(after, &made, false)) {
             return wmodel_wrong(why, "record %" PRIu64 " was thrown away", id);
         }
     }

@@ -21,7 +21,7 @@ int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why);
 int wfiles_check_quarantine(
         const struct sim_image *before, struct sim_world *w, const struct wmodel_why *why);
 
-/* A record whose data was whole in a file, and that is not in the log now, is in a file all the
+/* A record whose data was whole in a segment, and that is not in the log now, is in a file all the
  * same, if nobody truncated it (or `all`). */
 int wfiles_check_kept(const struct sim_image *before, struct sim_world *w, const struct wmodel *m,
         const struct wmodel_scan *scan, bool all, const struct wmodel_why *why);

@@ -118,7 +118,7 @@ void wmodel_add(struct wmodel *m, const struct sim_note *note)
         m->trim = note->value > m->trim ? note->value : m->trim;
         break;
     default:
-        m->migrated = ack ? (int64_t)note->value : m->migrated;
+        m->migrated = ack ? (int64_t)note->value : -1;
         break;
     }
 }

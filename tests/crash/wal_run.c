@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "crash/wal_run.h"
 
+#include "crash/wal_files.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -234,17 +236,49 @@ static struct batch *batch_new(void)
     return b;
 }
 
+/* What an iterator shows that was opened before the append: all of it, or if that failed nothing.
+ */
+static void expect_seen(struct wal_run *r, stele_wal_iter *it, const struct batch *b, bool appended)
+{
+    stele_wal_record record;
+    size_t i = 0;
+    stele_code rc;
+
+    while ((rc = stele_wal_iter_next(it, &record, &r->err)) == STELE_OK) {
+        if (!appended || i == b->count || record.id != b->records[i].id ||
+                record.data.len != b->records[i].data.len) {
+            wrong(r, "an iterator shows what was not appended");
+            return;
+        }
+        i++;
+    }
+    if (rc != STELE_END) {
+        failed(r, rc);
+    } else if (appended && i < b->count) {
+        wrong(r, "an iterator does not show what was appended");
+    }
+}
+
 static stele_code append_once(struct wal_run *r, size_t count)
 {
     struct batch *b = batch_new();
+    stele_wal_iter *it = NULL;
     stele_code rc = batch_make(r, b, count);
 
-    rc = rc != STELE_OK ? rc : stele_wal_append(r->wal, b->records, count, &r->err);
+    rc = rc != STELE_OK ? rc : stele_wal_iter_open(&it, r->wal, r->next, &r->err);
+    if (rc == STELE_OK) {
+        stele_error err;
+
+        rc = stele_wal_append(r->wal, b->records, count, &err);
+        expect_seen(r, it, b, rc == STELE_OK);
+        r->err = rc != STELE_OK ? err : r->err;
+    }
     if (rc == STELE_OK) {
         batch_acknowledged(r, b);
         r->next += count;
         expect_last(r, r->next - 1);
     }
+    (void)stele_wal_iter_close(it, NULL);
     free(b);
     return rc;
 }
@@ -368,8 +402,10 @@ void wrun_append_failing(struct wal_run *r, size_t count, unsigned calls, int er
     sim_disk_set_fault(r->w->disk, NULL);
     if (rc == STELE_OK) {
         wrong(r, "an append whose write or sync failed succeeds");
+    } else if (rc == STELE_ENOMEM) {
+        failed(r, rc);
     } else if (rc != STELE_ENOSPC) {
-        if (append_once(r, 1) != STELE_EFAILED) {
+        if (append_once(r, 1) == STELE_OK) {
             wrong(r, "a handle writes on after a failure");
         }
         reopen(r);
@@ -397,6 +433,28 @@ void wrun_fill(struct wal_run *r)
 
 /* ---- Cutting. ---- */
 
+/* An iterator at the last record must not go on to what comes in the place of those that are
+ * gone. */
+static stele_code truncate_under_iterator(struct wal_run *r, uint64_t keep)
+{
+    uint64_t last = wrun_last(r);
+    stele_wal_iter *it;
+    stele_code rc = stele_wal_iter_open(&it, r->wal, last, &r->err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = stele_wal_iter_next(it, NULL, &r->err);
+    if (rc == STELE_OK || rc == STELE_END) {
+        rc = stele_wal_truncate(r->wal, keep, &r->err);
+        if (rc == STELE_OK && keep < last && stele_wal_iter_next(it, NULL, NULL) != STELE_ESTATE) {
+            wrong(r, "an iterator does not notice a truncation");
+        }
+    }
+    (void)stele_wal_iter_close(it, NULL);
+    return rc;
+}
+
 static stele_code truncate_once(struct wal_run *r, uint64_t keep)
 {
     uint64_t first = 0;
@@ -405,7 +463,8 @@ static stele_code truncate_once(struct wal_run *r, uint64_t keep)
 
     if (rc == STELE_OK) {
         note(r, SIM_INTENT, WMODEL_TRUNCATE, keep);
-        rc = stele_wal_truncate(r->wal, keep, &r->err);
+        rc = r->config->no_map ? truncate_under_iterator(r, keep)
+                               : stele_wal_truncate(r->wal, keep, &r->err);
     }
     if (rc == STELE_OK) {
         note(r, SIM_ACK, WMODEL_TRUNCATE, keep);
@@ -431,7 +490,7 @@ void wrun_truncate(struct wal_run *r, uint64_t keep)
 }
 
 /* In format `stele` a trim of everything empties the log. */
-static void expect_trimmed(struct wal_run *r, uint64_t discard)
+static void expect_trimmed(struct wal_run *r, uint64_t discard, uint64_t before)
 {
     uint64_t first = 0;
     bool empty = false;
@@ -439,7 +498,7 @@ static void expect_trimmed(struct wal_run *r, uint64_t discard)
 
     if (rc != STELE_OK) {
         failed(r, rc);
-    } else if (!empty && first > discard + 1) {
+    } else if (!empty && first > discard + 1 && first != before) {
         wrong(r, "a trim drops more than it may");
     } else if (!empty && r->next == discard + 1 && r->config->format == STELE_WAL_STELE &&
                !r->config->migrates) {
@@ -449,13 +508,17 @@ static void expect_trimmed(struct wal_run *r, uint64_t discard)
 
 static stele_code trim_once(struct wal_run *r, uint64_t discard)
 {
-    stele_code rc;
+    uint64_t first = 0;
+    bool empty = false;
+    stele_code rc = stele_wal_first_id(r->wal, &first, &empty, &r->err);
 
-    note(r, SIM_INTENT, WMODEL_TRIM, discard);
-    rc = stele_wal_trim(r->wal, discard, &r->err);
+    if (rc == STELE_OK) {
+        note(r, SIM_INTENT, WMODEL_TRIM, discard);
+        rc = stele_wal_trim(r->wal, discard, &r->err);
+    }
     if (rc == STELE_OK) {
         note(r, SIM_ACK, WMODEL_TRIM, discard);
-        expect_trimmed(r, discard);
+        expect_trimmed(r, discard, first);
     }
     return rc;
 }
@@ -471,17 +534,130 @@ void wrun_trim(struct wal_run *r, uint64_t discard)
     }
 }
 
+/* ---- What is refused. ---- */
+
+static void expect_refusal(struct wal_run *r, uint64_t id, size_t len, stele_code expected)
+{
+    static const uint8_t zeros[WMODEL_DATA_MAX + 1];
+    stele_wal_record record = {.id = id, .data = stele_bytes_of(zeros, len)};
+    stele_code rc = stele_wal_append(r->wal, &record, 1, &r->err);
+
+    if (rc == STELE_OK) {
+        wrong(r, "an append is not refused");
+    } else if (rc != expected) {
+        failed(r, rc);
+    }
+}
+
+void wrun_refused(struct wal_run *r)
+{
+    stele_wal_options options;
+    stele_wal *second;
+
+    if (r->over) {
+        return;
+    }
+    wmodel_options(r->config, &r->w->env, &options);
+    if (stele_wal_open(&second, WMODEL_DIR, &options, NULL) == STELE_OK) {
+        (void)stele_wal_close(second, NULL);
+        wrong(r, "there are two writers");
+    }
+    if (wrun_last(r) != 0) {
+        expect_refusal(r, r->next - 1, 1, STELE_ECONFLICT);
+        expect_refusal(r, r->next + 1, 1, STELE_ECONFLICT);
+    }
+    expect_refusal(r, r->next, WMODEL_DATA_MAX + 1, STELE_ETOOBIG);
+    expect_last(r, r->next - 1);
+}
+
 /* ---- Directories. ---- */
 
-void wrun_recover(struct wal_run *r)
+void wrun_expect_damage(struct wal_run *r)
 {
+    stele_wal_options options;
+    stele_wal *wal = NULL;
+    stele_code rc;
+
+    wmodel_options(r->config, &r->w->env, &options);
+    rc = stele_wal_open(&wal, WMODEL_DIR, &options, &r->err);
+    if (rc == STELE_OK) {
+        struct wmodel_scan scan;
+        char text[WMODEL_WHY];
+        struct wmodel_why why = {text, sizeof text};
+
+        if (wmodel_read(wal, &r->model, &scan, &why) == 0) {
+            wrong(r, "damage is not found by reading");
+        }
+        (void)stele_wal_close(wal, NULL);
+    } else if (rc != STELE_ECORRUPT) {
+        failed(r, rc);
+    }
+    rc = stele_wal_check_dir(WMODEL_DIR, &options, NULL, NULL, NULL, &r->err);
+    if (rc == STELE_OK) {
+        wrong(r, "damage is not found by a check");
+    } else if (rc != STELE_ECORRUPT) {
+        failed(r, rc);
+    }
+}
+
+struct lost {
+    uint64_t id;
+    bool told;
+    bool quarantined;
+};
+
+static void each_lost(void *arg, uint64_t first, uint64_t last)
+{
+    struct lost *lost = arg;
+
+    lost->told = lost->told || (first <= lost->id && lost->id <= last);
+}
+
+static void each_quarantine(void *arg, const char *file)
+{
+    struct lost *lost = arg;
+
+    lost->quarantined = lost->quarantined || file[0] != '\0';
+}
+
+/* A dry run tells the same, and changes nothing. */
+static void recover_dry(struct wal_run *r, const stele_wal_options *options)
+{
+    stele_wal_options dry = *options;
+    struct sim_image *before = sim_disk_image(r->w->disk);
+    char text[WMODEL_WHY];
+    struct wmodel_why why = {text, sizeof text};
+    stele_code rc;
+
+    dry.dry_run = true;
+    rc = stele_wal_recover_dir(WMODEL_DIR, &dry, NULL, NULL, &r->err);
+    if (rc != STELE_OK) {
+        failed(r, rc);
+    }
+    if (wfiles_check_same(before, r->w, "a dry run", &why) != 0) {
+        wrong(r, text);
+    }
+}
+
+void wrun_recover(struct wal_run *r, uint64_t lost)
+{
+    struct lost told = {.id = lost};
+    const stele_wal_recover_events events = {
+            .arg = &told, .lost = each_lost, .quarantine = each_quarantine};
     stele_wal_options options;
 
     wmodel_options(r->config, &r->w->env, &options);
+    recover_dry(r, &options);
     for (int i = 0; !r->over; i++) {
-        stele_code rc = stele_wal_recover_dir(WMODEL_DIR, &options, NULL, NULL, &r->err);
+        stele_code rc = stele_wal_recover_dir(WMODEL_DIR, &options, &events, NULL, &r->err);
 
-        if (rc == STELE_OK || !again(r, rc, i)) {
+        if (rc == STELE_OK) {
+            if (lost != 0 && !(told.told && told.quarantined) && r->first == STELE_OK) {
+                wrong(r, "recovery does not tell what it cuts");
+            }
+            return;
+        }
+        if (!again(r, rc, i)) {
             return;
         }
     }

@@ -48,8 +48,14 @@ void wrun_fill(struct wal_run *r);
 void wrun_truncate(struct wal_run *r, uint64_t keep);
 void wrun_trim(struct wal_run *r, uint64_t discard);
 
-/* Of a log that is not open. */
-void wrun_recover(struct wal_run *r);
+/* What a log refuses changes nothing: another writer, ids that do not follow, and what is too
+ * large. */
+void wrun_refused(struct wal_run *r);
+
+/* Of a log that is not open. Damage is found, by opening and reading, and by a check. */
+void wrun_expect_damage(struct wal_run *r);
+/* What is lost is told, `lost` too if it is not 0. */
+void wrun_recover(struct wal_run *r, uint64_t lost);
 void wrun_migrate(struct wal_run *r, stele_wal_format format);
 
 /* The last record that the log has, by its own account; 0: none. */

@@ -3,6 +3,7 @@
 
 #include "crash/wal_check.h"
 #include "crash/wal_run.h"
+#include "vfs/vfs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ static void script_append(struct wal_run *r)
     wrun_append(r, 1);
     wrun_append(r, 1);
     wrun_append(r, 2);
+    wrun_refused(r);
     wrun_append(r, 1);
 }
 
@@ -227,11 +229,22 @@ static void script_migrate(struct wal_run *r)
     wrun_migrate(r, r->config->format);
 }
 
-static void script_recover(struct wal_run *r)
+static void recover_and_go_on(struct wal_run *r, uint64_t lost)
 {
-    wrun_recover(r);
+    wrun_expect_damage(r);
+    wrun_recover(r, lost);
     wrun_open(r);
     wrun_append(r, 2);
+}
+
+static void script_recover(struct wal_run *r)
+{
+    recover_and_go_on(r, DAMAGED);
+}
+
+static void script_recover_missing(struct wal_run *r)
+{
+    recover_and_go_on(r, 0);
 }
 
 /* ---- Random scripts. ---- */
@@ -313,40 +326,47 @@ static int setup_filled(const struct wmodel_config *config, struct sim_world *w)
     return wrun_end(&r);
 }
 
-/* Change a byte in the data of a record, wherever it is. */
-static int damage(const struct wmodel_config *config, struct sim_world *w, uint64_t id)
+/* The name of the file that holds a record, and where in it; false if there is none. */
+static bool find_record(const struct wmodel_config *config, struct sim_world *w, uint64_t id,
+        char name[SIM_NAME_SIZE], uint64_t *at)
 {
-    const stele_vfs *vfs = w->env.vfs;
     struct sim_image *image = sim_disk_image(w->disk);
     struct wmodel_record made;
-    int rc = -1;
+    bool found = false;
 
     wmodel_make(config, &made, wmodel_value(id, 0));
-    for (uint32_t i = 0; i < image->entry_count && rc != 0; i++) {
+    for (uint32_t i = 0; i < image->entry_count && !found; i++) {
         uint64_t size;
         uint8_t *bytes = sim_image_read(image, i, &size);
-        uint8_t *found = memmem(bytes, (size_t)size, made.data, made.record.data.len);
-        stele_dir *d = NULL;
-        stele_file *f = NULL;
-        stele_slice slice = {"\xff", 1};
+        const uint8_t *there = memmem(bytes, (size_t)size, made.data, made.record.data.len);
 
-        if (found != NULL && vfs->ops->open_dir(vfs, WMODEL_DIR, 0, &d) == 0 &&
-                d->ops->open(d, image->entries[i].name, STELE_OPEN_WRITE, &f) == 0 &&
-                f->ops->pwritev(f, &slice, 1, (uint64_t)(found - bytes) + 4) == 1) {
-            rc = 0;
-        }
-        if (f != NULL) {
-            (void)f->ops->close(f);
-        }
-        if (d != NULL) {
-            (void)d->ops->close(d);
+        if (there != NULL) {
+            found = true;
+            *at = (uint64_t)(there - bytes);
+            memcpy(name, image->entries[i].name, SIM_NAME_SIZE);
         }
         free(bytes);
     }
     sim_image_unref(image);
-    if (rc == 0) {
-        sim_note_intent(w, WMODEL_TRUNCATE, id - 1);
-    }
+    return found;
+}
+
+/* Change a byte in the data of a record. */
+static int damage(const struct wmodel_config *config, struct sim_world *w, uint64_t id)
+{
+    char name[SIM_NAME_SIZE];
+    uint64_t at = 0;
+    struct sti_dir dir = {.raw = NULL};
+    struct sti_file file = {.raw = NULL};
+    stele_code rc = find_record(config, w, id, name, &at) ? STELE_OK : STELE_ENOTFOUND;
+
+    rc = rc != STELE_OK ? rc : sti_dir_open(&dir, &w->env, WMODEL_DIR, 0, NULL);
+    rc = rc != STELE_OK ? rc : sti_file_open(&file, &dir, name, STELE_OPEN_WRITE, NULL);
+    rc = rc != STELE_OK ? rc : sti_file_write(&file, at + 4, "\xff", 1, NULL);
+    rc = rc != STELE_OK ? rc : sti_file_sync(&file, false, NULL);
+    sti_file_close(&file);
+    sti_dir_close(&dir);
+    sim_note_intent(w, WMODEL_TRUNCATE, id - 1);
     return rc;
 }
 
@@ -357,6 +377,36 @@ static int setup_damaged(const struct wmodel_config *config, struct sim_world *w
 
     rc = rc != 0 ? rc : damage(config, w, 11);
     return rc != 0 ? rc : damage(config, w, DAMAGED);
+}
+
+/* Remove the segment that holds a record. What is left may be anything: see the model. */
+static int remove_segment(const struct wmodel_config *config, struct sim_world *w, uint64_t id)
+{
+    char name[SIM_NAME_SIZE];
+    uint64_t at = 0;
+    struct sti_dir dir = {.raw = NULL};
+    stele_code rc = find_record(config, w, id, name, &at) ? STELE_OK : STELE_ENOTFOUND;
+
+    rc = rc != STELE_OK ? rc : sti_dir_open(&dir, &w->env, WMODEL_DIR, 0, NULL);
+    rc = rc != STELE_OK ? rc : sti_dir_unlink(&dir, name, NULL, NULL);
+    rc = rc != STELE_OK ? rc : sti_dir_sync(&dir, NULL);
+    sti_dir_close(&dir);
+    sim_note_intent(w, WMODEL_TRUNCATE, 0);
+    return rc;
+}
+
+static int setup_missing_last(const struct wmodel_config *config, struct sim_world *w)
+{
+    int rc = setup_filled(config, w);
+
+    return rc != 0 ? rc : remove_segment(config, w, 12);
+}
+
+static int setup_gap(const struct wmodel_config *config, struct sim_world *w)
+{
+    int rc = setup_filled(config, w);
+
+    return rc != 0 ? rc : remove_segment(config, w, DAMAGED);
 }
 
 /* ---- The table. ---- */
@@ -391,6 +441,11 @@ static const struct script scripts[] = {
         {.name = "full", .run = script_full, .full = true},
         {.name = "migrate", .run = script_migrate, .setup = setup_filled, .migrates = true},
         {.name = "recover", .run = script_recover, .setup = setup_damaged, .recover = true},
+        {.name = "recover-last",
+                .run = script_recover_missing,
+                .setup = setup_missing_last,
+                .recover = true},
+        {.name = "recover-gap", .run = script_recover_missing, .setup = setup_gap, .recover = true},
 };
 
 static const struct script random_script = {.name = "random", .run = script_random};
