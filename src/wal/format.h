@@ -13,7 +13,7 @@
  *        8   8  id of the first record
  *       16   8  number of the segment, as in its name
  *       24   4  salt, random, not 0, new each time that the segment is begun
- *       28   4  CRC-32C of bytes 0 to 27
+ *       28   4  CRC-32C of bytes 0 to 27; so in every version
  *
  *     frame     24 bytes, then its data
  *        0   4  CRC-32C of the bytes from 4 to the end of the data
@@ -24,7 +24,7 @@
  *       24   -  data
  *
  *     kind 0  a record; its id is one more than that of the record before
- *     kind 1  a mark, without data: written at a clean close
+ *     kind 1  a mark, without data: written at a clean close; the next record takes its place
  *     kind 2  a seal: the segment takes no more records; nothing behind it counts. Data:
  *        0   4  n, the number of positions
  *        4  4n  position of the frame of every 16th record, from the first on
@@ -54,6 +54,7 @@ enum {
     STI_WAL_HEADER_SIZE = 32,
     STI_WAL_FRAME_SIZE = 24,
     STI_WAL_BLB_OVERHEAD = 16,
+    STI_WAL_PEEK = 12,
     STI_WAL_STRIDE = 16 /* records for one position of an index */
 };
 
@@ -89,6 +90,9 @@ size_t sti_wal_frame_encode(uint8_t *out, stele_wal_format format, enum sti_wal_
         uint64_t id, uint32_t salt, uint32_t durable, stele_bytes data);
 
 size_t sti_wal_frame_size(stele_wal_format format, size_t data_len);
+
+/* Length of the data of a record that is known to be whole, from the first STI_WAL_PEEK bytes. */
+uint32_t sti_wal_frame_peek(const uint8_t in[STI_WAL_PEEK], stele_wal_format format);
 
 enum sti_wal_decoded {
     STI_WAL_VALID,
