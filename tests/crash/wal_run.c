@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "crash/wal_run.h"
 
-#include "crash/wal_files.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,7 +14,7 @@ enum {
 
 /* ---- Notes. ---- */
 
-static void note(struct wal_run *r, enum sim_note_kind kind, enum wmodel_note what, uint64_t value)
+void wrun_note(struct wal_run *r, enum sim_note_kind kind, enum wmodel_note what, uint64_t value)
 {
     struct sim_note made = {.kind = kind, .what = what, .value = value};
 
@@ -35,7 +33,7 @@ static bool lost_names(const stele_error *err)
     return strstr(err->message, "cannot sync the directory") != NULL;
 }
 
-static void failed(struct wal_run *r, stele_code rc)
+void wrun_failed(struct wal_run *r, stele_code rc)
 {
     r->over = r->over || lost_names(&r->err);
     if (r->first == STELE_OK) {
@@ -43,7 +41,7 @@ static void failed(struct wal_run *r, stele_code rc)
     }
 }
 
-static void wrong(struct wal_run *r, const char *text)
+void wrun_wrong(struct wal_run *r, const char *text)
 {
     if (r->wrong == 0) {
         r->wrong = sim_wrong(r->w, "%s", text);
@@ -63,30 +61,30 @@ static void adopt(struct wal_run *r)
 
     result = result != 0 ? result : wmodel_check_kept(&r->model, &scan, &why);
     if (result > 0) {
-        wrong(r, text);
+        wrun_wrong(r, text);
     } else if (result < 0) {
-        failed(r, result);
+        wrun_failed(r, result);
         r->over = true;
     } else {
         for (size_t i = 0; i < scan.count; i++) {
-            note(r, SIM_ACK, WMODEL_APPEND, scan.values[i]);
+            wrun_note(r, SIM_ACK, WMODEL_APPEND, scan.values[i]);
         }
         if (scan.count > 0) {
-            note(r, SIM_ACK, WMODEL_TRUNCATE, wmodel_last(&scan));
+            wrun_note(r, SIM_ACK, WMODEL_TRUNCATE, wmodel_last(&scan));
             r->next = wmodel_last(&scan) + 1;
         }
     }
 }
 
 /* What the log says itself is as it must be now: `last` is its last record, 0 for none. */
-static void expect_last(struct wal_run *r, uint64_t last)
+void wrun_expect_last(struct wal_run *r, uint64_t last)
 {
     uint64_t id = 0;
     bool empty = false;
     stele_code rc = stele_wal_last_id(r->wal, &id, &empty, &r->err);
 
     if (rc != STELE_OK) {
-        failed(r, rc);
+        wrun_failed(r, rc);
     } else if (id != last || empty != (last == 0)) {
         r->wrong = sim_wrong(r->w, "the last record is %" PRIu64 ", and not %" PRIu64, id, last);
         r->over = true;
@@ -127,7 +125,7 @@ void wrun_open(struct wal_run *r)
         rc = stele_wal_open(&r->wal, WMODEL_DIR, &options, &r->err);
         if (rc != STELE_OK) {
             r->wal = NULL;
-            failed(r, rc);
+            wrun_failed(r, rc);
         }
     }
     if (rc != STELE_OK) {
@@ -154,7 +152,7 @@ void wrun_close(struct wal_run *r)
     rc = stele_wal_close(r->wal, &r->err);
     r->wal = NULL;
     if (rc != STELE_OK) {
-        failed(r, rc);
+        wrun_failed(r, rc);
     }
 }
 
@@ -175,9 +173,9 @@ int wrun_end(struct wal_run *r)
 }
 
 /* Whether a step that failed is worth another try; opens again if need be. */
-static bool again(struct wal_run *r, stele_code rc, int tried)
+bool wrun_again(struct wal_run *r, stele_code rc, int tried)
 {
-    failed(r, rc);
+    wrun_failed(r, rc);
     if (tried + 1 == TRIES) {
         r->over = true;
     } else if (rc == STELE_EFAILED) {
@@ -212,7 +210,7 @@ static stele_code batch_make(struct wal_run *r, struct batch *b, size_t count)
         uint64_t id = r->next + i;
 
         b->values[i] = wmodel_value(id, wmodel_next_attempt(&r->model, id));
-        note(r, SIM_INTENT, WMODEL_APPEND, b->values[i]);
+        wrun_note(r, SIM_INTENT, WMODEL_APPEND, b->values[i]);
         wmodel_make(r->config, &b->made[i], b->values[i]);
         b->records[i] = b->made[i].record;
     }
@@ -222,7 +220,7 @@ static stele_code batch_make(struct wal_run *r, struct batch *b, size_t count)
 static void batch_acknowledged(struct wal_run *r, const struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        note(r, SIM_ACK, WMODEL_APPEND, b->values[i]);
+        wrun_note(r, SIM_ACK, WMODEL_APPEND, b->values[i]);
     }
 }
 
@@ -247,15 +245,15 @@ static void expect_seen(struct wal_run *r, stele_wal_iter *it, const struct batc
     while ((rc = stele_wal_iter_next(it, &record, &r->err)) == STELE_OK) {
         if (!appended || i == b->count || record.id != b->records[i].id ||
                 record.data.len != b->records[i].data.len) {
-            wrong(r, "an iterator shows what was not appended");
+            wrun_wrong(r, "an iterator shows what was not appended");
             return;
         }
         i++;
     }
     if (rc != STELE_END) {
-        failed(r, rc);
+        wrun_failed(r, rc);
     } else if (appended && i < b->count) {
-        wrong(r, "an iterator does not show what was appended");
+        wrun_wrong(r, "an iterator does not show what was appended");
     }
 }
 
@@ -276,7 +274,7 @@ static stele_code append_once(struct wal_run *r, size_t count)
     if (rc == STELE_OK) {
         batch_acknowledged(r, b);
         r->next += count;
-        expect_last(r, r->next - 1);
+        wrun_expect_last(r, r->next - 1);
     }
     (void)stele_wal_iter_close(it, NULL);
     free(b);
@@ -288,7 +286,7 @@ void wrun_append(struct wal_run *r, size_t count)
     for (int i = 0; !r->over; i++) {
         stele_code rc = append_once(r, count);
 
-        if (rc == STELE_OK || !again(r, rc, i)) {
+        if (rc == STELE_OK || !wrun_again(r, rc, i)) {
             return;
         }
     }
@@ -348,7 +346,7 @@ static stele_code append_async_once(struct wal_run *r, size_t count)
     }
     rc = rc != STELE_OK ? rc : waited;
     if (rc == STELE_OK) {
-        expect_last(r, r->next - 1);
+        wrun_expect_last(r, r->next - 1);
     } else if (!r->over) {
         /* Some may have been written, others not. */
         uint64_t last = wrun_last(r);
@@ -363,7 +361,7 @@ void wrun_append_async(struct wal_run *r, size_t count)
     for (int i = 0; !r->over; i++) {
         stele_code rc = append_async_once(r, count);
 
-        if (rc == STELE_OK || !again(r, rc, i)) {
+        if (rc == STELE_OK || !wrun_again(r, rc, i)) {
             return;
         }
     }
@@ -384,7 +382,7 @@ void wrun_append_unwaited(struct wal_run *r, size_t count)
         free(batches[i]);
     }
     if (rc != STELE_OK) {
-        failed(r, rc);
+        wrun_failed(r, rc);
         r->over = true;
     }
 }
@@ -401,12 +399,12 @@ void wrun_append_failing(struct wal_run *r, size_t count, unsigned calls, int er
     rc = append_once(r, count);
     sim_disk_set_fault(r->w->disk, NULL);
     if (rc == STELE_OK) {
-        wrong(r, "an append whose write or sync failed succeeds");
+        wrun_wrong(r, "an append whose write or sync failed succeeds");
     } else if (rc == STELE_ENOMEM) {
-        failed(r, rc);
+        wrun_failed(r, rc);
     } else if (rc != STELE_ENOSPC) {
         if (append_once(r, 1) == STELE_OK) {
-            wrong(r, "a handle writes on after a failure");
+            wrun_wrong(r, "a handle writes on after a failure");
         }
         reopen(r);
     }
@@ -419,15 +417,15 @@ void wrun_fill(struct wal_run *r)
         stele_code rc = append_once(r, 1);
 
         if (rc == STELE_ENOSPC) {
-            expect_last(r, last);
+            wrun_expect_last(r, last);
             return;
         }
-        if (rc != STELE_OK && !again(r, rc, 0)) {
+        if (rc != STELE_OK && !wrun_again(r, rc, 0)) {
             return;
         }
     }
     if (!r->over && r->first == STELE_OK) {
-        wrong(r, "the disk does not become full");
+        wrun_wrong(r, "the disk does not become full");
     }
 }
 
@@ -448,7 +446,7 @@ static stele_code truncate_under_iterator(struct wal_run *r, uint64_t keep)
     if (rc == STELE_OK || rc == STELE_END) {
         rc = stele_wal_truncate(r->wal, keep, &r->err);
         if (rc == STELE_OK && keep < last && stele_wal_iter_next(it, NULL, NULL) != STELE_ESTATE) {
-            wrong(r, "an iterator does not notice a truncation");
+            wrun_wrong(r, "an iterator does not notice a truncation");
         }
     }
     (void)stele_wal_iter_close(it, NULL);
@@ -462,17 +460,17 @@ static stele_code truncate_once(struct wal_run *r, uint64_t keep)
     stele_code rc = stele_wal_first_id(r->wal, &first, &empty, &r->err);
 
     if (rc == STELE_OK) {
-        note(r, SIM_INTENT, WMODEL_TRUNCATE, keep);
+        wrun_note(r, SIM_INTENT, WMODEL_TRUNCATE, keep);
         rc = r->config->no_map ? truncate_under_iterator(r, keep)
                                : stele_wal_truncate(r->wal, keep, &r->err);
     }
     if (rc == STELE_OK) {
-        note(r, SIM_ACK, WMODEL_TRUNCATE, keep);
+        wrun_note(r, SIM_ACK, WMODEL_TRUNCATE, keep);
         if (keep < r->next) {
             r->next = keep + 1;
         }
         if (!empty) {
-            expect_last(r, keep < first ? 0 : r->next - 1);
+            wrun_expect_last(r, keep < first ? 0 : r->next - 1);
         }
     }
     return rc;
@@ -483,7 +481,7 @@ void wrun_truncate(struct wal_run *r, uint64_t keep)
     for (int i = 0; !r->over; i++) {
         stele_code rc = truncate_once(r, keep);
 
-        if (rc == STELE_OK || !again(r, rc, i)) {
+        if (rc == STELE_OK || !wrun_again(r, rc, i)) {
             return;
         }
     }
@@ -497,12 +495,12 @@ static void expect_trimmed(struct wal_run *r, uint64_t discard, uint64_t before)
     stele_code rc = stele_wal_first_id(r->wal, &first, &empty, &r->err);
 
     if (rc != STELE_OK) {
-        failed(r, rc);
+        wrun_failed(r, rc);
     } else if (!empty && first > discard + 1 && first != before) {
-        wrong(r, "a trim drops more than it may");
+        wrun_wrong(r, "a trim drops more than it may");
     } else if (!empty && r->next == discard + 1 && r->config->format == STELE_WAL_STELE &&
                !r->config->migrates) {
-        wrong(r, "a trim of everything leaves records");
+        wrun_wrong(r, "a trim of everything leaves records");
     }
 }
 
@@ -513,11 +511,11 @@ static stele_code trim_once(struct wal_run *r, uint64_t discard)
     stele_code rc = stele_wal_first_id(r->wal, &first, &empty, &r->err);
 
     if (rc == STELE_OK) {
-        note(r, SIM_INTENT, WMODEL_TRIM, discard);
+        wrun_note(r, SIM_INTENT, WMODEL_TRIM, discard);
         rc = stele_wal_trim(r->wal, discard, &r->err);
     }
     if (rc == STELE_OK) {
-        note(r, SIM_ACK, WMODEL_TRIM, discard);
+        wrun_note(r, SIM_ACK, WMODEL_TRIM, discard);
         expect_trimmed(r, discard, first);
     }
     return rc;
@@ -528,156 +526,7 @@ void wrun_trim(struct wal_run *r, uint64_t discard)
     for (int i = 0; !r->over; i++) {
         stele_code rc = trim_once(r, discard);
 
-        if (rc == STELE_OK || !again(r, rc, i)) {
-            return;
-        }
-    }
-}
-
-/* ---- What is refused. ---- */
-
-static void expect_refusal(struct wal_run *r, uint64_t id, size_t len, stele_code expected)
-{
-    static const uint8_t zeros[WMODEL_DATA_MAX + 1];
-    stele_wal_record record = {.id = id, .data = stele_bytes_of(zeros, len)};
-    stele_code rc = stele_wal_append(r->wal, &record, 1, &r->err);
-
-    if (rc == STELE_OK) {
-        wrong(r, "an append is not refused");
-    } else if (rc != expected) {
-        failed(r, rc);
-    }
-}
-
-void wrun_refused(struct wal_run *r)
-{
-    stele_wal_options options;
-    stele_wal *second;
-
-    if (r->over) {
-        return;
-    }
-    wmodel_options(r->config, &r->w->env, &options);
-    if (stele_wal_open(&second, WMODEL_DIR, &options, NULL) == STELE_OK) {
-        (void)stele_wal_close(second, NULL);
-        wrong(r, "there are two writers");
-    }
-    if (wrun_last(r) != 0) {
-        expect_refusal(r, r->next - 1, 1, STELE_ECONFLICT);
-        expect_refusal(r, r->next + 1, 1, STELE_ECONFLICT);
-    }
-    expect_refusal(r, r->next, WMODEL_DATA_MAX + 1, STELE_ETOOBIG);
-    expect_last(r, r->next - 1);
-}
-
-/* ---- Directories. ---- */
-
-void wrun_expect_damage(struct wal_run *r)
-{
-    stele_wal_options options;
-    stele_wal *wal = NULL;
-    stele_code rc;
-
-    wmodel_options(r->config, &r->w->env, &options);
-    rc = stele_wal_open(&wal, WMODEL_DIR, &options, &r->err);
-    if (rc == STELE_OK) {
-        struct wmodel_scan scan;
-        char text[WMODEL_WHY];
-        struct wmodel_why why = {text, sizeof text};
-
-        if (wmodel_read(wal, &r->model, &scan, &why) == 0) {
-            wrong(r, "damage is not found by reading");
-        }
-        (void)stele_wal_close(wal, NULL);
-    } else if (rc != STELE_ECORRUPT) {
-        failed(r, rc);
-    }
-    rc = stele_wal_check_dir(WMODEL_DIR, &options, NULL, NULL, NULL, &r->err);
-    if (rc == STELE_OK) {
-        wrong(r, "damage is not found by a check");
-    } else if (rc != STELE_ECORRUPT) {
-        failed(r, rc);
-    }
-}
-
-struct lost {
-    uint64_t id;
-    bool told;
-    bool quarantined;
-};
-
-static void each_lost(void *arg, uint64_t first, uint64_t last)
-{
-    struct lost *lost = arg;
-
-    lost->told = lost->told || (first <= lost->id && lost->id <= last);
-}
-
-static void each_quarantine(void *arg, const char *file)
-{
-    struct lost *lost = arg;
-
-    lost->quarantined = lost->quarantined || file[0] != '\0';
-}
-
-/* A dry run tells the same, and changes nothing. */
-static void recover_dry(struct wal_run *r, const stele_wal_options *options)
-{
-    stele_wal_options dry = *options;
-    struct sim_image *before = sim_disk_image(r->w->disk);
-    char text[WMODEL_WHY];
-    struct wmodel_why why = {text, sizeof text};
-    stele_code rc;
-
-    dry.dry_run = true;
-    rc = stele_wal_recover_dir(WMODEL_DIR, &dry, NULL, NULL, &r->err);
-    if (rc != STELE_OK) {
-        failed(r, rc);
-    }
-    if (wfiles_check_same(before, r->w, "a dry run", &why) != 0) {
-        wrong(r, text);
-    }
-}
-
-void wrun_recover(struct wal_run *r, uint64_t lost)
-{
-    struct lost told = {.id = lost};
-    const stele_wal_recover_events events = {
-            .arg = &told, .lost = each_lost, .quarantine = each_quarantine};
-    stele_wal_options options;
-
-    wmodel_options(r->config, &r->w->env, &options);
-    recover_dry(r, &options);
-    for (int i = 0; !r->over; i++) {
-        stele_code rc = stele_wal_recover_dir(WMODEL_DIR, &options, &events, NULL, &r->err);
-
-        if (rc == STELE_OK) {
-            if (lost != 0 && !(told.told && told.quarantined) && r->first == STELE_OK) {
-                wrong(r, "recovery does not tell what it cuts");
-            }
-            return;
-        }
-        if (!again(r, rc, i)) {
-            return;
-        }
-    }
-}
-
-void wrun_migrate(struct wal_run *r, stele_wal_format format)
-{
-    stele_wal_options options;
-
-    wmodel_options(r->config, &r->w->env, &options);
-    for (int i = 0; !r->over; i++) {
-        stele_code rc;
-
-        note(r, SIM_INTENT, WMODEL_MIGRATE, (uint64_t)format);
-        rc = stele_wal_migrate_dir(WMODEL_DIR, &options, format, NULL, NULL, &r->err);
-        if (rc == STELE_OK) {
-            note(r, SIM_ACK, WMODEL_MIGRATE, (uint64_t)format);
-            return;
-        }
-        if (!again(r, rc, i)) {
+        if (rc == STELE_OK || !wrun_again(r, rc, i)) {
             return;
         }
     }

@@ -61,4 +61,15 @@ void wrun_migrate(struct wal_run *r, stele_wal_format format);
 /* The last record that the log has, by its own account; 0: none. */
 uint64_t wrun_last(struct wal_run *r);
 
+/* ---- For the steps above. ---- */
+
+void wrun_note(struct wal_run *r, enum sim_note_kind kind, enum wmodel_note what, uint64_t value);
+/* A call failed with r->err. */
+void wrun_failed(struct wal_run *r, stele_code rc);
+void wrun_wrong(struct wal_run *r, const char *text);
+/* Whether a step that failed is worth another try; opens again if need be. */
+bool wrun_again(struct wal_run *r, stele_code rc, int tried);
+/* The log has to say that `last` is its last record; 0 for none. */
+void wrun_expect_last(struct wal_run *r, uint64_t last);
+
 #endif /* TESTS_CRASH_WAL_RUN_H */

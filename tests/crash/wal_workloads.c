@@ -3,7 +3,7 @@
 
 #include "crash/wal_check.h"
 #include "crash/wal_run.h"
-#include "vfs/vfs.h"
+#include "crash/wal_setup.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@ enum {
     BLB_SEGMENT = 1500,
     FILE_MAX = 2 << 20,
     CAPACITY = 10 * 4096, /* of a disk that becomes full */
-    DAMAGED = 6,          /* in a sealed segment of what is recovered */
     RANDOM_STEPS = 24,
     RANDOM_IDS = 280, /* a random run ends there */
     WORKLOADS_MAX = 160
@@ -97,19 +96,9 @@ static void script_killed(struct wal_run *r)
 
 /* ---- Scripts: cutting. ---- */
 
-/* Twelve large records in about three segments. */
-static void fill(struct wal_run *r)
-{
-    wrun_open(r);
-    wrun_append(r, 5);
-    wrun_append(r, 4);
-    wrun_append(r, 2);
-    wrun_append(r, 1);
-}
-
 static void script_truncate_head(struct wal_run *r)
 {
-    fill(r);
+    wsetup_fill(r);
     wrun_truncate(r, 11);
     wrun_append(r, 1);
     wrun_truncate(r, 11);
@@ -118,7 +107,7 @@ static void script_truncate_head(struct wal_run *r)
 
 static void script_truncate_over(struct wal_run *r)
 {
-    fill(r);
+    wsetup_fill(r);
     wrun_truncate(r, 3);
     wrun_append(r, 2);
     wrun_append(r, 4);
@@ -126,7 +115,7 @@ static void script_truncate_over(struct wal_run *r)
 
 static void script_truncate_edges(struct wal_run *r)
 {
-    fill(r);
+    wsetup_fill(r);
     wrun_truncate(r, 9);
     wrun_truncate(r, 9);
     wrun_truncate(r, 5);
@@ -138,7 +127,7 @@ static void script_truncate_edges(struct wal_run *r)
 
 static void script_truncate_empty(struct wal_run *r)
 {
-    fill(r);
+    wsetup_fill(r);
     wrun_truncate(r, 0);
     wrun_append(r, 3);
     wrun_truncate(r, 0);
@@ -149,7 +138,7 @@ static void script_truncate_empty(struct wal_run *r)
 
 static void script_trim_middle(struct wal_run *r)
 {
-    fill(r);
+    wsetup_fill(r);
     wrun_trim(r, 3);
     wrun_trim(r, 6);
     wrun_append(r, 1);
@@ -158,7 +147,7 @@ static void script_trim_middle(struct wal_run *r)
 
 static void script_trim_empty(struct wal_run *r)
 {
-    fill(r);
+    wsetup_fill(r);
     wrun_trim(r, 12);
     wrun_append(r, 2);
     wrun_trim(r, 14);
@@ -173,7 +162,7 @@ static void script_trim_empty(struct wal_run *r)
 /* Both ends, and the ids that come again. */
 static void script_both_ends(struct wal_run *r)
 {
-    fill(r);
+    wsetup_fill(r);
     wrun_trim(r, 6);
     wrun_truncate(r, 10);
     wrun_append(r, 3);
@@ -239,7 +228,7 @@ static void recover_and_go_on(struct wal_run *r, uint64_t lost)
 
 static void script_recover(struct wal_run *r)
 {
-    recover_and_go_on(r, DAMAGED);
+    recover_and_go_on(r, WSETUP_DAMAGED);
 }
 
 static void script_recover_missing(struct wal_run *r)
@@ -313,102 +302,6 @@ static void script_random(struct wal_run *r)
     }
 }
 
-/* ---- What is there before. ---- */
-
-static int setup_filled(const struct wmodel_config *config, struct sim_world *w)
-{
-    struct wmodel_config first = *config;
-    struct wal_run r;
-
-    first.migrates = false; /* the log is made in the format of the configuration */
-    wrun_begin(&r, w, &first);
-    fill(&r);
-    return wrun_end(&r);
-}
-
-/* The name of the file that holds a record, and where in it; false if there is none. */
-static bool find_record(const struct wmodel_config *config, struct sim_world *w, uint64_t id,
-        char name[SIM_NAME_SIZE], uint64_t *at)
-{
-    struct sim_image *image = sim_disk_image(w->disk);
-    struct wmodel_record made;
-    bool found = false;
-
-    wmodel_make(config, &made, wmodel_value(id, 0));
-    for (uint32_t i = 0; i < image->entry_count && !found; i++) {
-        uint64_t size;
-        uint8_t *bytes = sim_image_read(image, i, &size);
-        const uint8_t *there = memmem(bytes, (size_t)size, made.data, made.record.data.len);
-
-        if (there != NULL) {
-            found = true;
-            *at = (uint64_t)(there - bytes);
-            memcpy(name, image->entries[i].name, SIM_NAME_SIZE);
-        }
-        free(bytes);
-    }
-    sim_image_unref(image);
-    return found;
-}
-
-/* Change a byte in the data of a record. */
-static int damage(const struct wmodel_config *config, struct sim_world *w, uint64_t id)
-{
-    char name[SIM_NAME_SIZE];
-    uint64_t at = 0;
-    struct sti_dir dir = {.raw = NULL};
-    struct sti_file file = {.raw = NULL};
-    stele_code rc = find_record(config, w, id, name, &at) ? STELE_OK : STELE_ENOTFOUND;
-
-    rc = rc != STELE_OK ? rc : sti_dir_open(&dir, &w->env, WMODEL_DIR, 0, NULL);
-    rc = rc != STELE_OK ? rc : sti_file_open(&file, &dir, name, STELE_OPEN_WRITE, NULL);
-    rc = rc != STELE_OK ? rc : sti_file_write(&file, at + 4, "\xff", 1, NULL);
-    rc = rc != STELE_OK ? rc : sti_file_sync(&file, false, NULL);
-    sti_file_close(&file);
-    sti_dir_close(&dir);
-    sim_note_intent(w, WMODEL_TRUNCATE, id - 1);
-    return rc;
-}
-
-/* A record of a sealed segment, and one of the newest. */
-static int setup_damaged(const struct wmodel_config *config, struct sim_world *w)
-{
-    int rc = setup_filled(config, w);
-
-    rc = rc != 0 ? rc : damage(config, w, 11);
-    return rc != 0 ? rc : damage(config, w, DAMAGED);
-}
-
-/* Remove the segment that holds a record. What is left may be anything: see the model. */
-static int remove_segment(const struct wmodel_config *config, struct sim_world *w, uint64_t id)
-{
-    char name[SIM_NAME_SIZE];
-    uint64_t at = 0;
-    struct sti_dir dir = {.raw = NULL};
-    stele_code rc = find_record(config, w, id, name, &at) ? STELE_OK : STELE_ENOTFOUND;
-
-    rc = rc != STELE_OK ? rc : sti_dir_open(&dir, &w->env, WMODEL_DIR, 0, NULL);
-    rc = rc != STELE_OK ? rc : sti_dir_unlink(&dir, name, NULL, NULL);
-    rc = rc != STELE_OK ? rc : sti_dir_sync(&dir, NULL);
-    sti_dir_close(&dir);
-    sim_note_intent(w, WMODEL_TRUNCATE, 0);
-    return rc;
-}
-
-static int setup_missing_last(const struct wmodel_config *config, struct sim_world *w)
-{
-    int rc = setup_filled(config, w);
-
-    return rc != 0 ? rc : remove_segment(config, w, 12);
-}
-
-static int setup_gap(const struct wmodel_config *config, struct sim_world *w)
-{
-    int rc = setup_filled(config, w);
-
-    return rc != 0 ? rc : remove_segment(config, w, DAMAGED);
-}
-
 /* ---- The table. ---- */
 
 struct script {
@@ -439,13 +332,16 @@ static const struct script scripts[] = {
         {.name = "failed-sync", .run = script_failed_sync},
         {.name = "failed-write", .run = script_failed_write},
         {.name = "full", .run = script_full, .full = true},
-        {.name = "migrate", .run = script_migrate, .setup = setup_filled, .migrates = true},
-        {.name = "recover", .run = script_recover, .setup = setup_damaged, .recover = true},
+        {.name = "migrate", .run = script_migrate, .setup = wsetup_filled, .migrates = true},
+        {.name = "recover", .run = script_recover, .setup = wsetup_damaged, .recover = true},
         {.name = "recover-last",
                 .run = script_recover_missing,
-                .setup = setup_missing_last,
+                .setup = wsetup_missing_last,
                 .recover = true},
-        {.name = "recover-gap", .run = script_recover_missing, .setup = setup_gap, .recover = true},
+        {.name = "recover-gap",
+                .run = script_recover_missing,
+                .setup = wsetup_gap,
+                .recover = true},
 };
 
 static const struct script random_script = {.name = "random", .run = script_random};
