@@ -153,7 +153,7 @@ static void script_trim_empty(struct wal_run *r)
     wrun_trim(r, 14);
     wrun_close(r);
     wrun_open(r);
-    if (r->config->format == STELE_WAL_STELE) {
+    if (!r->over && wrun_last(r) == 0) {
         r->next += 7; /* an emptied log takes any id */
     }
     wrun_append(r, 2);
