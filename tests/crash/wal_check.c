@@ -268,6 +268,24 @@ static int run_check_dir(struct check *c)
     return 0;
 }
 
+/* After a clean close nothing is to be done, whatever happened then. */
+static int open_closed(struct check *c)
+{
+    struct sim_image *before;
+    stele_wal *wal;
+    int result;
+    int same;
+
+    if (!c->model.closed || c->config->recover) {
+        return 0;
+    }
+    before = sim_disk_image(c->w->disk);
+    result = open_writer(c, &wal);
+    result = result != 0 ? result : close_after(c, wal, 0);
+    same = wfiles_check_same(before, c->w, "opening what was closed", &c->why);
+    return result != 0 ? result : disturbed(c) ? 0 : same;
+}
+
 /* Open again: the same, and no byte of any file is another one. */
 static int open_again(struct check *c)
 {
@@ -388,6 +406,7 @@ static int judge(struct check *c, const struct sim_image *before)
     stele_wal *wal;
     int result = reader(c, &seen, &looked);
 
+    result = result != 0 ? result : open_closed(c);
     if (c->config->recover || c->pick % 16 == 5) {
         result = result != 0 ? result : recover_twice(c);
     }

@@ -107,6 +107,7 @@ void wmodel_add(struct wmodel *m, const struct sim_note *note)
 {
     bool ack = note->kind == SIM_ACK;
 
+    m->closed = ack && (m->closed || note->what == WMODEL_CLOSE);
     switch (note->what) {
     case WMODEL_APPEND:
         add_append(m, ack, note->value);
@@ -116,6 +117,8 @@ void wmodel_add(struct wmodel *m, const struct sim_note *note)
         break;
     case WMODEL_TRIM:
         m->trim = note->value > m->trim ? note->value : m->trim;
+        break;
+    case WMODEL_CLOSE:
         break;
     default:
         m->migrated = ack ? (int64_t)note->value : -1;

@@ -32,7 +32,8 @@ enum wmodel_note {
     WMODEL_APPEND,   /* a value */
     WMODEL_TRUNCATE, /* the last id to keep */
     WMODEL_TRIM,     /* the last id to discard */
-    WMODEL_MIGRATE   /* the format; acknowledged: the files have it */
+    WMODEL_MIGRATE,  /* the format; acknowledged: the files have it */
+    WMODEL_CLOSE     /* acknowledged: nothing is in doubt, and no open changes anything */
 };
 
 /* How a workload opens its log, and what else differs between workloads. */
@@ -79,6 +80,7 @@ struct wmodel {
     uint64_t limit;   /* above all that was ever tried */
     uint64_t trim;    /* those up to here may be gone */
     int64_t migrated; /* format, or -1 */
+    bool closed;      /* and nothing was intended since */
 };
 
 void wmodel_init(struct wmodel *m, const struct wmodel_config *config);

@@ -151,7 +151,9 @@ void wrun_close(struct wal_run *r)
     }
     rc = stele_wal_close(r->wal, &r->err);
     r->wal = NULL;
-    if (rc != STELE_OK) {
+    if (rc == STELE_OK) {
+        wrun_note(r, SIM_ACK, WMODEL_CLOSE, 0);
+    } else {
         wrun_failed(r, rc);
     }
 }
