@@ -126,7 +126,7 @@ static stele_code next_here(
     if (it->at >= it->awake) {
         prefault(it, end);
     }
-    rc = sti_log_frame(it->log, seg, &it->reader, it->at, end, next_of(it), &frame, err);
+    rc = sti_log_frame(seg, &it->reader, it->at, end, next_of(it), &frame, err);
     if (rc != STELE_OK) {
         return rc;
     }

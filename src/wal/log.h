@@ -173,6 +173,8 @@ stele_code sti_log_close(stele_wal *w, stele_error *err);
 bool sti_log_bounds_locked(struct sti_log *log, uint64_t *first, uint64_t *last)
         STI_REQUIRES(log->view);
 stele_code sti_log_iter_open(stele_wal_iter **out, stele_wal *w, uint64_t start, stele_error *err);
+/* Before a segment is retired: its capacity is what the file has. */
+void sti_log_measure(struct sti_segment *seg);
 /* Records behind `cut`, up to old_next, are gone: iterators that were to give one of them end. */
 void sti_log_iters_cut_locked(struct sti_log *log, uint64_t cut, uint64_t old_next)
         STI_REQUIRES(log->view);
@@ -185,8 +187,8 @@ struct sti_segment *sti_log_find(struct sti_log *log, uint64_t id, uint64_t *fir
 uint64_t sti_log_generation(struct sti_log *log);
 /* The record that is there, and ends before `end`, verified; its data is borrowed from the map or
  * the reader. STELE_ECORRUPT names the ids that cannot be read. */
-stele_code sti_log_frame(struct sti_log *log, struct sti_segment *seg, struct sti_wal_reader *r,
-        uint64_t at, uint64_t end, uint64_t id, struct sti_wal_frame *out, stele_error *err);
+stele_code sti_log_frame(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t at,
+        uint64_t end, uint64_t id, struct sti_wal_frame *out, stele_error *err);
 /* Where the record with this id begins in a loaded segment that holds it.
  * STELE_ECORRUPT at damage. Not under a lock. */
 stele_code sti_log_locate(struct sti_log *log, struct sti_segment *seg, struct sti_wal_reader *r,

@@ -69,11 +69,12 @@ stele_code sti_log_locate(struct sti_log *log, struct sti_segment *seg, struct s
     return STELE_OK;
 }
 
-stele_code sti_log_frame(struct sti_log *log, struct sti_segment *seg, struct sti_wal_reader *r,
-        uint64_t at, uint64_t end, uint64_t id, struct sti_wal_frame *out, stele_error *err)
+stele_code sti_log_frame(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t at,
+        uint64_t end, uint64_t id, struct sti_wal_frame *out, stele_error *err)
 {
     bool valid;
-    stele_code rc = sti_segment_frame(seg, r, at, end, id, log->base.record_max, out, &valid, err);
+    stele_code rc = sti_segment_frame(
+            seg, r, at, end, id, sti_wal_record_max(seg->format), out, &valid, err);
 
     if (rc == STELE_OK && (!valid || out->kind != STI_WAL_RECORD)) {
         return fail_unreadable(seg, at, id, err);
@@ -98,6 +99,10 @@ struct sti_segment *sti_log_find(struct sti_log *log, uint64_t id, uint64_t *fir
 
     sti_mutex_lock(&log->view);
     i = sti_log_list_find_locked(log, id);
+    while (i < log->segment_count &&
+            atomic_load(&log->segments[i]->next_id) == log->segments[i]->first_id) {
+        i++;
+    }
     if (i < log->segment_count) {
         seg = log->segments[i];
         *first_id = seg->first_id;
@@ -123,8 +128,8 @@ static stele_code read_once(struct sti_log *log, uint64_t id, stele_buf *out, st
     rc = sti_log_load(log, seg, err);
     rc = rc != STELE_OK ? rc : sti_log_locate(log, seg, &reader, id, &at, err);
     if (rc == STELE_OK) {
-        rc = sti_log_frame(log, seg, &reader, at,
-                atomic_load_explicit(&seg->end, memory_order_acquire), id, &frame, err);
+        rc = sti_log_frame(seg, &reader, at, atomic_load_explicit(&seg->end, memory_order_acquire),
+                id, &frame, err);
     }
     if (rc == STELE_OK) {
         rc = stele_buf_append(out, frame.data.len > 0 ? frame.data : stele_empty(), err);

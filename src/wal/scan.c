@@ -11,6 +11,7 @@
  * calculated, and the bytes of all such checksums together are limited, so that the time stays
  * linear in the size of the file.
  */
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/coding.h"
 #include "base/error.h"
@@ -29,6 +30,7 @@ enum {
 
 struct walk {
     struct sti_segment *seg;
+    struct sti_segment *index; /* whose index is filled */
     struct sti_wal_reader *reader;
     uint64_t limit;
     uint64_t at;      /* of the next frame, marks skipped */
@@ -58,7 +60,7 @@ static stele_code walk_one(struct walk *w, bool *more, stele_error *err)
     w->durable = durable > w->durable ? durable : w->durable;
     switch (frame.kind) {
     case STI_WAL_RECORD:
-        rc = sti_segment_index_add(w->seg, w->next_id, w->at, err);
+        rc = sti_segment_index_add(w->index, w->next_id, w->at, err);
         if (rc != STELE_OK) {
             return rc;
         }
@@ -98,6 +100,7 @@ stele_code sti_segment_index(struct sti_segment *seg, struct sti_wal_reader *r, 
 {
     struct walk w = {
             .seg = seg,
+            .index = seg,
             .reader = r,
             .limit = limit,
             .at = seg->format == STELE_WAL_BLB ? 0 : STI_WAL_HEADER_SIZE,
@@ -115,11 +118,29 @@ stele_code sti_segment_index(struct sti_segment *seg, struct sti_wal_reader *r, 
     return rc;
 }
 
-stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
-        bool *sealed, stele_error *err)
+/* Positions that were found by themselves, behind those that are there. */
+static stele_code append_positions(
+        struct sti_segment *seg, const struct sti_segment *more, stele_error *err)
 {
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < more->position_count && rc == STELE_OK; i++) {
+        rc = sti_segment_index_add(
+                seg, more->first_id + STI_WAL_STRIDE * i, more->positions[i], err);
+    }
+    return rc;
+}
+
+stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
+        struct sti_mutex *view, bool *sealed, stele_error *err)
+{
+    /* Has an index alone, from the next place on that seg's does not have. */
+    struct sti_segment more = {
+            .first_id = seg->first_id + STI_WAL_STRIDE * seg->position_count,
+    };
     struct walk w = {
             .seg = seg,
+            .index = &more,
             .reader = r,
             .limit = limit,
             .at = atomic_load(&seg->end),
@@ -129,12 +150,18 @@ stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r
     stele_code rc = walk_all(&w, err);
 
     if (rc == STELE_OK) {
-        atomic_store(&seg->next_id, w.next_id);
-        atomic_store(&seg->end, w.end);
-        if (sealed != NULL) {
+        sti_mutex_lock(view);
+        rc = append_positions(seg, &more, err);
+        if (rc == STELE_OK) {
+            atomic_store(&seg->end, w.end);
+            atomic_store(&seg->next_id, w.next_id);
             *sealed = w.sealed;
+        } else {
+            sti_segment_index_cut(seg, atomic_load(&seg->next_id));
         }
+        sti_mutex_unlock(view);
     }
+    sti_free(more.positions);
     return rc;
 }
 
@@ -448,7 +475,7 @@ stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t fi
         uint64_t known_durable, struct sti_scan *out, stele_error *err)
 {
     struct sti_wal_reader reader = {0};
-    struct walk w = {.seg = seg, .reader = &reader};
+    struct walk w = {.seg = seg, .index = seg, .reader = &reader};
     stele_file_stat stat;
     stele_code rc = sti_file_stat(&seg->file, &stat, err);
 

@@ -67,6 +67,16 @@ static void restore(struct sti_log *log, const struct trimming *t)
     sti_mutex_unlock(&log->view);
 }
 
+void sti_log_measure(struct sti_segment *seg)
+{
+    stele_file_stat stat = {0};
+
+    /* What a full disk refused was put back, and the file is shorter since. */
+    if (!seg->allocated && seg->file.raw != NULL) {
+        seg->capacity = sti_file_stat(&seg->file, &stat, NULL) == STELE_OK ? stat.size : 0;
+    }
+}
+
 static void retire(struct sti_log *log, const struct trimming *t, bool keep_files)
         STI_REQUIRES(log->files)
 {
@@ -76,6 +86,7 @@ static void retire(struct sti_log *log, const struct trimming *t, bool keep_file
         if (keep_files) {
             sti_segment_drop(t->gone[i]);
         } else {
+            sti_log_measure(t->gone[i]);
             sti_log_retire_locked(log, t->gone[i]);
         }
     }

@@ -145,7 +145,7 @@ static void settle(struct sti_log *log, struct cut *c)
 
 /* What lies behind the cut goes, and a seal says so: both for the sake of order alone, since the
  * manifest has decided. Not where somebody reads, who may have been lent a record there. */
-static stele_code tidy(struct sti_log *log, const struct cut *c, stele_error *err)
+static stele_code tidy(struct sti_log *log, struct cut *c, stele_error *err)
 {
     struct sti_file f = {0};
     uint8_t *seal = NULL;
@@ -154,6 +154,8 @@ static stele_code tidy(struct sti_log *log, const struct cut *c, stele_error *er
 
     rc = rc != STELE_OK ? rc : sti_log_encode_seal(c->seg, &seal, &len, err);
     rc = rc != STELE_OK ? rc : sti_file_write(&f, c->at, seal, len, err);
+    /* The file is not to be used again, be it that only a part of this is done. */
+    c->seg->capacity = 0;
     rc = rc != STELE_OK ? rc : sti_file_truncate(&f, c->at + len, err);
     rc = rc != STELE_OK ? rc : sti_file_sync(&f, false, err);
     sti_free(seal);
@@ -191,6 +193,7 @@ static stele_code truncate_locked(struct sti_log *log, struct cut *c, stele_erro
     }
     for (size_t i = 0; i < c->count; i++) {
         if (rc == STELE_OK) {
+            sti_log_measure(c->gone[i]);
             sti_log_retire_locked(log, c->gone[i]);
         } else {
             /* The manifest that a failure leaves may list it. */
