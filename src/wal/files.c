@@ -289,8 +289,7 @@ stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_
 
 /* ---- Beginning. ---- */
 
-/* No byte of it is 0, so that zeros are quick to look through for it. */
-static uint32_t new_salt(struct sti_log *log, uint32_t old)
+uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old)
 {
     uint32_t salt;
 
@@ -346,7 +345,7 @@ static stele_code begin_stele(struct sti_log *log, uint64_t first_id, uint64_t c
     }
     seg = log->prepared.segment;
     seg->first_id = first_id;
-    seg->salt = new_salt(log, seg->salt);
+    seg->salt = sti_log_new_salt(log, seg->salt);
     atomic_store(&seg->next_id, first_id);
     rc = list_head(log, seg, &empty, err);
     if (rc != STELE_OK) {

@@ -238,7 +238,9 @@ static stele_code keep_head(struct opening *o, struct sti_wal_examined *x, stele
     } else if (x->scan.header) {
         rc = renew(o, x, err);
     } else {
+        /* It was never begun, and is by the next append. */
         seg->first_id = o->next_id;
+        seg->salt = sti_log_new_salt(log, 0);
         atomic_store(&seg->next_id, o->next_id);
     }
     if (!seg->allocated && seg->capacity < log->options.segment_size) {
