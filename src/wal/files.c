@@ -434,8 +434,15 @@ void sti_log_retire_locked(struct sti_log *log, struct sti_segment *seg)
     if (seg->format == STELE_WAL_STELE && log->format == STELE_WAL_STELE &&
             !log->options.no_recycle && log->spare == NULL && seg->capacity >= size &&
             seg->capacity / 2 <= size && sti_segment_is_alone(seg)) {
-        log->spare = seg;
-        return;
+        char name[STI_WAL_NAME_SIZE];
+
+        /* Under a name that tells a leftover, also where there is no manifest. */
+        sti_wal_name_tmp(name, seg->name);
+        if (sti_dir_rename(&log->dir, seg->name, name, &err) == STELE_OK) {
+            memcpy(seg->name, name, sizeof name);
+            log->spare = seg;
+            return;
+        }
     }
     if (sti_dir_unlink(&log->dir, seg->name, NULL, &err) != STELE_OK) {
         note_locked(log, &err);
