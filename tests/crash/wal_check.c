@@ -268,11 +268,13 @@ static int run_check_dir(struct check *c)
     return 0;
 }
 
-/* After a clean close nothing is to be done, whatever happened then. */
+/* After a clean close nothing is to be done, whatever happened then; but a file may have come back
+ * that was removed before, and goes now. */
 static int open_closed(struct check *c)
 {
     struct sim_image *before;
     stele_wal *wal;
+    bool all_there;
     int result;
     int same;
 
@@ -282,8 +284,9 @@ static int open_closed(struct check *c)
     before = sim_disk_image(c->w->disk);
     result = open_writer(c, &wal);
     result = result != 0 ? result : close_after(c, wal, 0);
+    all_there = wfiles_all_there(before, c->w);
     same = wfiles_check_same(before, c->w, "opening what was closed", &c->why);
-    return result != 0 ? result : disturbed(c) ? 0 : same;
+    return result != 0 ? result : disturbed(c) || !all_there ? 0 : same;
 }
 
 /* Open again: the same, and no byte of any file is another one. */

@@ -72,6 +72,18 @@ int wfiles_check_same(struct sim_image *before, struct sim_world *w, const char 
     return result;
 }
 
+bool wfiles_all_there(const struct sim_image *before, struct sim_world *w)
+{
+    struct sim_image *after = sim_disk_image(w->disk);
+    bool all = true;
+
+    for (uint32_t i = 0; i < before->entry_count && all; i++) {
+        all = !counts(before, i) || find(after, before->entries[i].name) < after->entry_count;
+    }
+    sim_image_unref(after);
+    return all;
+}
+
 int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why)
 {
     struct sim_image *image = sim_disk_image(w->disk);

@@ -14,6 +14,9 @@ uint64_t wfiles_fingerprint(const struct sim_image *image);
 int wfiles_check_same(struct sim_image *before, struct sim_world *w, const char *who,
         const struct wmodel_why *why);
 
+/* Whether all names of before are there still. */
+bool wfiles_all_there(const struct sim_image *before, struct sim_world *w);
+
 /* There are no names but those that an open log may have, in the format that it has. */
 int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why);
 
