@@ -364,6 +364,13 @@ static stele_code begin_stele(struct sti_log *log, uint64_t first_id, uint64_t c
     return STELE_OK;
 }
 
+/* One that was made in vain. */
+static void forget_file(struct sti_log *log, struct sti_segment *seg)
+{
+    (void)sti_dir_unlink(&log->dir, seg->name, NULL, NULL);
+    sti_segment_drop(seg);
+}
+
 static stele_code begin_blb(struct sti_log *log, uint64_t first_id, stele_error *err)
         STI_REQUIRES(log->files)
 {
@@ -394,17 +401,20 @@ static stele_code begin_blb(struct sti_log *log, uint64_t first_id, stele_error 
         (void)sti_segment_open_file(seg, &log->dir, true, false, (size_t)len, NULL);
     }
     rc = rc != STELE_OK ? rc : list_head(log, seg, &empty, err);
-    if (rc == STELE_OK) {
-        rc = sti_log_save_locked(log, false, err);
-        if (rc != STELE_OK) {
-            sti_mutex_lock(&log->view);
-            (void)sti_log_list_remove_locked(log, log->segment_count - 1);
-            sti_mutex_unlock(&log->view);
-        }
-    }
     if (rc != STELE_OK) {
-        (void)sti_dir_unlink(&log->dir, seg->name, NULL, NULL);
-        sti_segment_drop(seg);
+        forget_file(log, seg);
+        return rc;
+    }
+    rc = sti_log_save_locked(log, false, err);
+    if (rc != STELE_OK) {
+        sti_mutex_lock(&log->view);
+        (void)sti_log_list_remove_locked(log, log->segment_count - 1);
+        sti_mutex_unlock(&log->view);
+        if (rc == STELE_ENOSPC || rc == STELE_ENOMEM) {
+            forget_file(log, seg);
+        } else {
+            sti_segment_drop(seg); /* the manifest may claim it */
+        }
         return rc;
     }
     set_head(log, seg);

@@ -8,10 +8,11 @@
 #include <stele/wal.h>
 
 #include "lib/check.h"
-#include "sim/explore.h"
+#include "sim/loops.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum call {
     APPEND,   /* n records in one call */
@@ -32,7 +33,10 @@ struct script {
 };
 
 enum {
-    STEP = 1,
+    STEP = 1,  /* notes: a step of the script, counted from 1 */
+    EXTRA = 2, /* check() appends from this id on */
+    EXTRAS = 3,
+    BY_CHECK = 99,
     DATA_MAX = 1400,
     IDS_MAX = 128
 };
@@ -207,6 +211,25 @@ static int verify(stele_wal *wal, const struct model *m, uint64_t *first, uint64
     return 0;
 }
 
+static void extend(struct model *m, uint64_t id, bool done)
+{
+    for (uint64_t i = 0; i < EXTRAS; i++) {
+        m->by[id + i] = BY_CHECK;
+    }
+    m->last_max = id + EXTRAS - 1;
+    m->last_min = done ? m->last_max : id - 1;
+}
+
+/* What an earlier check() appended, on what had been left then. */
+static void add_extras(struct model *m, const struct sim_notes *notes)
+{
+    for (size_t i = 0; i < notes->count; i++) {
+        if (notes->list[i].what == EXTRA) {
+            extend(m, notes->list[i].value, notes->list[i].kind == SIM_ACK);
+        }
+    }
+}
+
 static int check(void *arg, struct sim_world *w, uint64_t at_op, const struct sim_notes *notes,
         char *why, size_t why_len)
 {
@@ -230,6 +253,7 @@ static int check(void *arg, struct sim_world *w, uint64_t at_op, const struct si
     if (begun > acked) {
         advance(&m, &s->steps[acked], acked, false);
     }
+    add_extras(&m, notes);
     options_of(s, w, &opts);
     rc = stele_wal_open(&wal, "/log", &opts, &err);
     if (rc != STELE_OK) {
@@ -240,20 +264,22 @@ static int check(void *arg, struct sim_world *w, uint64_t at_op, const struct si
     sim_note_recovered(w);
     if (rc == 0 && last > 0) {
         /* It goes on from there, and nothing of what was cut comes back. */
-        rc = append(wal, last + 1, 3, 99, &err);
+        sim_note_intent(w, EXTRA, last + 1);
+        rc = append(wal, last + 1, EXTRAS, BY_CHECK, &err);
         if (rc != STELE_OK) {
             (void)snprintf(why, why_len, "%s", err.message);
+        } else {
+            sim_note_ack(w, EXTRA, last + 1);
         }
         m.first_min = m.first_max = first;
-        m.last_min = m.last_max = last + 3;
-        m.by[last + 1] = m.by[last + 2] = m.by[last + 3] = 99;
+        extend(&m, last + 1, true);
         rc = rc != 0 ? rc : verify(wal, &m, &first, &last, why, why_len);
     }
     if (stele_wal_close(wal, &err) != STELE_OK && rc == 0) {
         (void)snprintf(why, why_len, "%s", err.message);
         rc = err.code;
     }
-    if (rc == 0 && m.by[m.last_max] == 99) {
+    if (rc == 0 && m.by[m.last_max] == BY_CHECK) {
         rc = stele_wal_open(&wal, "/log", &opts, &err);
         if (rc != STELE_OK) {
             (void)snprintf(why, why_len, "%s", err.message);
@@ -263,6 +289,32 @@ static int check(void *arg, struct sim_world *w, uint64_t at_op, const struct si
         (void)stele_wal_close(wal, NULL);
     }
     return rc;
+}
+
+/* All that the whole script leaves, read by a writer. */
+static enum sim_probe probe(
+        void *arg, struct sim_world *w, const struct sim_notes *notes, char *why, size_t why_len)
+{
+    const struct script *s = arg;
+    struct model m = {.first_min = 1, .first_max = 1};
+    stele_wal_options opts;
+    stele_wal *wal = NULL;
+    stele_error err;
+    uint64_t first = 0;
+    uint64_t last = 0;
+    int rc;
+
+    (void)notes;
+    for (size_t i = 0; i < s->count; i++) {
+        advance(&m, &s->steps[i], i, true);
+    }
+    options_of(s, w, &opts);
+    if (stele_wal_open(&wal, "/log", &opts, &err) != STELE_OK) {
+        return SIM_PROBE_REPORTED;
+    }
+    rc = verify(wal, &m, &first, &last, why, why_len);
+    (void)stele_wal_close(wal, NULL);
+    return rc == 0 ? SIM_PROBE_RIGHT : rc < 0 ? SIM_PROBE_REPORTED : SIM_PROBE_SILENT;
 }
 
 static const struct step life[] = {{APPEND, 1}, {APPEND, 3}, {APPEND, 4}, {APPEND, 2}, {REOPEN, 0},
@@ -278,6 +330,9 @@ static void explore(stele_wal_format format)
 
     workload.name = format == STELE_WAL_BLB ? "wal_open_blb" : "wal_open_stele";
     sim_explore_options_init(&options);
+    if (getenv("STELE_FULL") == NULL) {
+        options.opened_max = 1000;
+    }
     for (unsigned i = 0; i < 2; i++) {
         options.sector_size = i == 0 ? 512 : 4096;
         assert_true(sim_explore(&workload, &options, &report));
@@ -296,11 +351,52 @@ static void test_blb(void **state)
     explore(STELE_WAL_BLB);
 }
 
+static void disturb(stele_wal_format format)
+{
+    struct script script = {format, life, sizeof life / sizeof life[0]};
+    struct sim_workload workload = {.arg = &script, .run = run, .check = check, .probe = probe};
+    struct sim_loop_options options;
+    struct sim_report report;
+    struct sim_spans silent = {.count = 0};
+
+    workload.name = format == STELE_WAL_BLB ? "wal_open_blb" : "wal_open_stele";
+    sim_loop_options_init(&options);
+    /* In seconds, unless all is asked for. */
+    options.stride = getenv("STELE_FULL") != NULL ? 1 : 11;
+    assert_true(sim_fault_loop(&workload, &options, &report));
+    assert_true(sim_alloc_loop(&workload, &options, &report));
+    assert_true(sim_recovery_fault_loop(&workload, &options, &report));
+    assert_true(sim_bit_loop(&workload, &options, &silent, &report));
+    for (size_t i = 0; i < silent.count; i++) {
+        fail_msg("%s: bits of bytes %" PRIu64 " to %" PRIu64 " go unnoticed", silent.list[i].name,
+                silent.list[i].from, silent.list[i].to);
+    }
+    assert_true(sim_cut_loop(&workload, &options, &silent, &report));
+    for (size_t i = 0; i < silent.count; i++) {
+        fail_msg("%s: cuts at %" PRIu64 " to %" PRIu64 " go unnoticed", silent.list[i].name,
+                silent.list[i].from, silent.list[i].to);
+    }
+}
+
+static void test_stele_disturbed(void **state)
+{
+    (void)state;
+    disturb(STELE_WAL_STELE);
+}
+
+static void test_blb_disturbed(void **state)
+{
+    (void)state;
+    disturb(STELE_WAL_BLB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_stele),
             cmocka_unit_test(test_blb),
+            cmocka_unit_test(test_stele_disturbed),
+            cmocka_unit_test(test_blb_disturbed),
     };
 
     return cmocka_run_group_tests_name("wal crashes", tests, NULL, NULL);
