@@ -160,6 +160,9 @@ stele_code sti_log_open_blb(struct sti_log *log, const struct sti_wal_listing *l
         rc = sti_log_begin(log, 1, 0, err);
     } else if (rc == STELE_OK && (dirty || sti_log_has_leftovers(log, listing))) {
         rc = save(log, err);
+    } else if (rc == STELE_OK && log->manifest_differs) {
+        rc = save(log, err);
+        rc = rc == STELE_ENOSPC ? STELE_OK : rc;
     }
     rc = rc != STELE_OK ? rc : sti_log_remove_leftovers(log, listing, err);
     if (rc == STELE_OK) {
