@@ -84,6 +84,22 @@ bool wfiles_all_there(const struct sim_image *before, struct sim_world *w)
     return all;
 }
 
+bool wfiles_manifest_is_whole(const struct sim_image *image)
+{
+    uint32_t i = find(image, STI_WAL_MANIFEST_NAME);
+    uint64_t size = 0;
+    uint8_t *bytes;
+    bool whole;
+
+    if (i == image->entry_count) {
+        return false;
+    }
+    bytes = sim_image_read(image, i, &size);
+    whole = memcmp(bytes, bytes + size / 2, (size_t)size / 2) == 0;
+    free(bytes);
+    return whole;
+}
+
 int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why)
 {
     struct sim_image *image = sim_disk_image(w->disk);

@@ -17,6 +17,9 @@ int wfiles_check_same(struct sim_image *before, struct sim_world *w, const char 
 /* Whether all names of before are there still. */
 bool wfiles_all_there(const struct sim_image *before, struct sim_world *w);
 
+/* Whether both halves of the manifest are the same. */
+bool wfiles_manifest_is_whole(const struct sim_image *image);
+
 /* There are no names but those that an open log may have, in the format that it has. */
 int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why);
 
