@@ -120,6 +120,7 @@ static void explore_seeds(const struct program *p, const struct sim_workload *wo
 int program_explore(const struct program *p)
 {
     struct choice choice = choose(p);
+    bool all = program_full() || getenv("STELE_SIM") != NULL;
     struct sim_report sum = {0};
     size_t count = 0;
     const struct sim_workload *list = p->workloads(&count);
@@ -129,10 +130,10 @@ int program_explore(const struct program *p)
     }
     for (size_t i = 0; i < count; i++) {
         /* The larger sectors are a part of the quick run as well. */
-        if (is_chosen(&choice, list[i].name) && (program_full() || i % 2 == 0)) {
+        if (is_chosen(&choice, list[i].name) && (all || i % 2 == 0)) {
             explore(p, &list[i], 512, &sum);
         }
-        if (!choice.list && is_chosen(&choice, list[i].name) && (program_full() || i % 2 == 1)) {
+        if (!choice.list && is_chosen(&choice, list[i].name) && (all || i % 2 == 1)) {
             explore(p, &list[i], 4096, &sum);
         }
     }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "crash/wal_files.h"
 
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "wal/format.h"
 #include "wal/names.h"
 
 #include <inttypes.h>
@@ -130,8 +133,9 @@ int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why)
 
 /* ---- Quarantine. ---- */
 
-/* Taken apart: quarantine-NAME-POSITION; false if it is not one. */
-static bool parse_quarantine(const char *file, char name[SIM_NAME_SIZE], uint64_t *position)
+/* Taken apart: quarantine-NAME-NUMBER. The number is the place in the file, or, if that name was
+ * taken, another one. False if it is not one. */
+static bool parse_quarantine(const char *file, char name[SIM_NAME_SIZE])
 {
     static const char prefix[] = "quarantine-";
     const char *dash = strrchr(file, '-');
@@ -143,16 +147,7 @@ static bool parse_quarantine(const char *file, char name[SIM_NAME_SIZE], uint64_
     len = (size_t)(dash - (file + sizeof prefix - 1));
     memcpy(name, file + sizeof prefix - 1, len);
     name[len] = '\0';
-    *position = strtoull(dash + 1, NULL, 10);
     return true;
-}
-
-/* The place is that in the name, or behind it, if the name was taken. */
-static bool is_part_of(
-        const uint8_t *part, uint64_t len, const uint8_t *whole, uint64_t size, uint64_t position)
-{
-    return position <= size && (len == 0 || memmem(whole + position, (size_t)(size - position),
-                                                    part, (size_t)len) != NULL);
 }
 
 static int check_one_quarantine(const struct sim_image *before, const struct sim_image *after,
@@ -160,7 +155,6 @@ static int check_one_quarantine(const struct sim_image *before, const struct sim
 {
     const char *file = after->entries[entry].name;
     char name[SIM_NAME_SIZE];
-    uint64_t position;
     uint64_t len;
     uint64_t size = 0;
     uint8_t *part;
@@ -168,7 +162,7 @@ static int check_one_quarantine(const struct sim_image *before, const struct sim
     uint32_t from;
     int result = 0;
 
-    if (!parse_quarantine(file, name, &position)) {
+    if (!parse_quarantine(file, name)) {
         return 0;
     }
     from = find(before, name);
@@ -177,7 +171,7 @@ static int check_one_quarantine(const struct sim_image *before, const struct sim
     }
     part = sim_image_read(after, entry, &len);
     whole = sim_image_read(before, from, &size);
-    if (!is_part_of(part, len, whole, size, position)) {
+    if (len > 0 && memmem(whole, (size_t)size, part, (size_t)len) == NULL) {
         result = wmodel_wrong(why, "%s does not hold what was there", file);
     }
     free(part);
@@ -202,9 +196,42 @@ int wfiles_check_quarantine(
 
 /* ---- Records in files. ---- */
 
-/* Zeros at the end are not looked for: they need not be put aside. */
-static bool has_data(
-        const struct sim_image *image, const struct wmodel_record *made, bool segments_only)
+/* Whether the data at `at` is that of a whole record, which its header and checksum tell. */
+static bool is_whole(const uint8_t *bytes, size_t size, size_t at, const stele_wal_record *record)
+{
+    size_t len = record->data.len;
+
+    if (at >= STI_WAL_FRAME_SIZE && sti_get_le64(bytes + at - 16) == record->id &&
+            sti_get_le32(bytes + at - 20) == len) {
+        return sti_crc32c(0, bytes + at - 20, 20 + len) == sti_get_le32(bytes + at - 24);
+    }
+    return at >= 12 && size - at >= len + 4 && sti_get_le64(bytes + at - 12) == record->id &&
+           sti_crc32c(0, bytes + at - 12, 12 + len) == sti_get_le32(bytes + at + len);
+}
+
+static bool holds_record(const struct sim_image *image, const struct wmodel_record *made)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < image->entry_count && !found; i++) {
+        uint64_t number;
+        enum sti_wal_name_kind kind = sti_wal_name_parse(image->entries[i].name, &number);
+
+        if (counts(image, i) && (kind == STI_WAL_NAME_STELE || kind == STI_WAL_NAME_BLB)) {
+            uint64_t size;
+            uint8_t *bytes = sim_image_read(image, i, &size);
+            const uint8_t *at = memmem(bytes, (size_t)size, made->data, made->record.data.len);
+
+            found = at != NULL &&
+                    is_whole(bytes, (size_t)size, (size_t)(at - bytes), &made->record);
+            free(bytes);
+        }
+    }
+    return found;
+}
+
+/* In any file. Zeros at the end are not looked for: they need not be put aside. */
+static bool holds_data(const struct sim_image *image, const struct wmodel_record *made)
 {
     size_t len = made->record.data.len;
     bool found = false;
@@ -213,11 +240,7 @@ static bool has_data(
         len--;
     }
     for (uint32_t i = 0; i < image->entry_count && !found; i++) {
-        uint64_t number;
-        enum sti_wal_name_kind kind = sti_wal_name_parse(image->entries[i].name, &number);
-        bool segment = kind == STI_WAL_NAME_STELE || kind == STI_WAL_NAME_BLB;
-
-        if (counts(image, i) && (segment || !segments_only)) {
+        if (counts(image, i)) {
             uint64_t size;
             uint8_t *bytes = sim_image_read(image, i, &size);
 
@@ -240,8 +263,7 @@ static int check_id(const struct sim_image *before, const struct sim_image *afte
             continue;
         }
         wmodel_make(m->config, &made, wmodel_value(id, attempt));
-        if (made.record.data.len > 0 && has_data(before, &made, true) &&
-                !has_data(after, &made, false)) {
+        if (made.record.data.len > 0 && holds_record(before, &made) && !holds_data(after, &made)) {
             return wmodel_wrong(why, "record %" PRIu64 " was thrown away", id);
         }
     }

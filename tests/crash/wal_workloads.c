@@ -414,6 +414,9 @@ static void make(struct one *one, struct sim_workload *workload, const struct sc
     one->config.recover = script->recover;
     one->config.migrates = script->migrates;
     one->config.full = script->full;
+    if (script->migrates) {
+        one->config.segment_size = SEGMENT; /* one that both formats take */
+    }
     (void)snprintf(one->name, sizeof one->name, "wal-%s-%s", script->name, way->name);
     *workload = (struct sim_workload){.name = one->name,
             .arg = one,
