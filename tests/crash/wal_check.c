@@ -224,8 +224,7 @@ static int judge_writer(struct check *c, stele_wal *wal, const struct sim_image 
     result = result != 0 ? result : wfiles_check_quarantine(before, c->w, &c->why);
     /* On a full disk there may be no room for what is cut. */
     if (result == 0 && !c->config->full) {
-        result = wfiles_check_kept(
-                before, c->w, &c->model, &c->scan, c->config->recover, &c->why);
+        result = wfiles_check_kept(before, c->w, &c->model, &c->scan, c->config->recover, &c->why);
     }
     if (result == 0 && seen != NULL && !wmodel_scans_equal(seen, &c->scan)) {
         result = wmodel_wrong(&c->why, "a reader saw other records than the writer finds");
