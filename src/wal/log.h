@@ -85,6 +85,7 @@ struct sti_log {
     struct sti_mutex files;
     struct sti_wal_manifest manifest; /* as it is on disk */
     struct sti_wal_manifest_file manifest_file;
+    bool manifest_differs; /* while opening: its slots do, and it is to be written again */
     struct sti_wal_prepared prepared;
     struct sti_segment *spare; /* retired, to be prepared again; its file is a leftover, or NULL */
     char note[256];            /* what is to be logged when no lock is held: sti_log_tell() */

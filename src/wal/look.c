@@ -297,6 +297,15 @@ static stele_code look_ahead(
     return look_at_head(log, moved, all, err);
 }
 
+/* A segment that was looked at anew is another object, and need not be another segment. */
+static bool is_same(const struct sti_segment *a, const struct sti_segment *b)
+{
+    return a == b ||
+           (a->number == b->number && a->first_id == b->first_id && a->salt == b->salt &&
+                   a->damaged == b->damaged && atomic_load(&a->end) == atomic_load(&b->end) &&
+                   atomic_load(&a->next_id) == atomic_load(&b->next_id));
+}
+
 /* The new list in place of the old one. */
 static void swap(struct sti_log *log, struct look *l, bool *changed)
 {
@@ -304,7 +313,7 @@ static void swap(struct sti_log *log, struct look *l, bool *changed)
 
     *changed = l->count != log->segment_count;
     for (size_t i = 0; i < l->count && !*changed; i++) {
-        *changed = l->segments[i] != log->segments[i];
+        *changed = !is_same(l->segments[i], log->segments[i]);
     }
     sti_mutex_lock(&log->view);
     log->segments = l->segments;

@@ -34,6 +34,15 @@ static stele_code choose(const uint8_t *data, size_t slot_size, struct sti_wal_m
         rc[i] = sti_wal_manifest_decode(
                 stele_bytes_of(data + i * slot_size, slot_size), &both[i], &errors[i]);
     }
+    if (rc[0] == STELE_ENOMEM || rc[1] == STELE_ENOMEM) {
+        /* The one that could not be read may be the newer one. */
+        for (unsigned i = 0; i < 2; i++) {
+            if (rc[i] == STELE_OK) {
+                sti_wal_manifest_free(&both[i]);
+            }
+        }
+        return sti_fail_memory(err, slot_size);
+    }
     best = rc[0] == STELE_OK ? 0 : 1;
     if (rc[0] == STELE_OK && rc[1] == STELE_OK) {
         best = both[1].generation > both[0].generation ? 1 : 0;

@@ -46,6 +46,7 @@ static stele_code make_handle(struct sti_log **out, struct sti_wal_found *found,
     log->lock = found->lock;
     log->manifest = found->manifest;
     log->manifest_file = found->manifest_file;
+    log->manifest_differs = found->manifest_differs;
     memset(&found->dir, 0, sizeof found->dir);
     memset(&found->lock, 0, sizeof found->lock);
     memset(&found->manifest, 0, sizeof found->manifest);

@@ -9,6 +9,8 @@
 #include "base/mutant.h"
 #include "wal/open.h"
 
+#include <stdio.h>
+
 static stele_code fail_bad(
         const struct sti_blb_files *all, const struct sti_wal_manifest *manifest, stele_error *err)
 {
@@ -39,6 +41,11 @@ static stele_code cut(struct sti_log *log, struct sti_blb_file *f, stele_error *
     if (f->scan.torn) {
         rc = sti_wal_quarantine(
                 &log->dir, &f->seg->file, f->seg->name, f->scan.end, f->scan.torn_end, name, err);
+        if (rc == STELE_ENOSPC) {
+            /* They stand in the way of the next record, and were never acknowledged. */
+            (void)snprintf(name, sizeof name, "no file, since the disk is full");
+            rc = STELE_OK;
+        }
         if (rc == STELE_OK) {
             sti_log_tell_cut(log, f->seg->name, f->scan.end, f->scan.torn_end, name);
         }
@@ -160,6 +167,9 @@ stele_code sti_log_open_blb(struct sti_log *log, const struct sti_wal_listing *l
         rc = sti_log_begin(log, 1, 0, err);
     } else if (rc == STELE_OK && (dirty || sti_log_has_leftovers(log, listing))) {
         rc = save(log, err);
+    } else if (rc == STELE_OK && log->manifest_differs) {
+        rc = save(log, err);
+        rc = rc == STELE_ENOSPC ? STELE_OK : rc;
     }
     rc = rc != STELE_OK ? rc : sti_log_remove_leftovers(log, listing, err);
     if (rc == STELE_OK) {

@@ -346,6 +346,10 @@ static stele_code finish(struct opening *o, const struct sti_wal_listing *listin
 
     if (o->save || !was_clean(o) || sti_log_has_leftovers(log, listing)) {
         rc = write_manifest(log, err);
+    } else if (log->manifest_differs) {
+        /* A full disk kept the second slot from being written. */
+        rc = write_manifest(log, err);
+        rc = rc == STELE_ENOSPC ? STELE_OK : rc;
     }
     if (rc == STELE_OK && o->aside[0] != '\0') {
         rc = sti_wal_quarantine_file(&log->dir, o->aside, name, err);

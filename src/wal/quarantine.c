@@ -162,14 +162,15 @@ stele_code sti_wal_quarantine_file(
     char candidate[STI_WAL_NAME_SIZE];
     stele_file_stat stat;
     uint64_t number = 0;
+    stele_error why;
     stele_code rc;
 
     do {
         sti_wal_name_quarantine(candidate, name, number++);
-        rc = sti_dir_stat(dir, candidate, &stat, NULL);
+        rc = sti_dir_stat(dir, candidate, &stat, &why);
     } while (rc == STELE_OK);
     if (rc != STELE_ENOTFOUND) {
-        return sti_dir_stat(dir, candidate, &stat, err);
+        return sti_fail_at(err, rc, candidate, -1, "%s", why.message);
     }
     rc = sti_dir_rename(dir, name, candidate, err);
     rc = rc != STELE_OK ? rc : sti_dir_sync(dir, err);

@@ -37,6 +37,7 @@ enum {
 
 static const struct mutants_module *const modules[] = {
         &mutants_stream,
+        &mutants_wal,
 };
 
 struct mutant {

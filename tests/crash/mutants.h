@@ -57,5 +57,6 @@ struct mutants_module {
 };
 
 extern const struct mutants_module mutants_stream;
+extern const struct mutants_module mutants_wal;
 
 #endif /* TESTS_CRASH_MUTANTS_H */

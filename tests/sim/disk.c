@@ -353,7 +353,8 @@ static bool fits(const struct sim_disk *d, const struct inode *n, uint64_t at, u
     for (uint64_t s = at / ss; s * ss < at + len; s++) {
         more += n->owned == NULL || n->owned[s] == 0 ? 1U : 0U;
     }
-    return (d->used + more) * ss <= d->options.capacity;
+    /* A crash may bring back what was removed to make room: what has its place keeps it. */
+    return more == 0 || (d->used + more) * ss <= d->options.capacity;
 }
 
 /* Record a sector as it is in d->padded. */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "crash/wal_setup.h"
+
+#include "vfs/vfs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Twelve large records in about three segments. */
+void wsetup_fill(struct wal_run *r)
+{
+    wrun_open(r);
+    wrun_append(r, 5);
+    wrun_append(r, 4);
+    wrun_append(r, 2);
+    wrun_append(r, 1);
+}
+
+int wsetup_filled(const struct wmodel_config *config, struct sim_world *w)
+{
+    struct wmodel_config first = *config;
+    struct wal_run r;
+
+    first.migrates = false; /* the log is made in the format of the configuration */
+    wrun_begin(&r, w, &first);
+    wsetup_fill(&r);
+    return wrun_end(&r);
+}
+
+/* The name of the file that holds a record, and where in it; false if there is none. */
+static bool find_record(const struct wmodel_config *config, struct sim_world *w, uint64_t id,
+        char name[SIM_NAME_SIZE], uint64_t *at)
+{
+    struct sim_image *image = sim_disk_image(w->disk);
+    struct wmodel_record made;
+    bool found = false;
+
+    wmodel_make(config, &made, wmodel_value(id, 0));
+    for (uint32_t i = 0; i < image->entry_count && !found; i++) {
+        uint64_t size;
+        uint8_t *bytes = sim_image_read(image, i, &size);
+        const uint8_t *there = memmem(bytes, (size_t)size, made.data, made.record.data.len);
+
+        if (there != NULL) {
+            found = true;
+            *at = (uint64_t)(there - bytes);
+            memcpy(name, image->entries[i].name, SIM_NAME_SIZE);
+        }
+        free(bytes);
+    }
+    sim_image_unref(image);
+    return found;
+}
+
+/* Change a byte in the data of a record. */
+static int damage(const struct wmodel_config *config, struct sim_world *w, uint64_t id)
+{
+    char name[SIM_NAME_SIZE];
+    uint64_t at = 0;
+    struct sti_dir dir = {.raw = NULL};
+    struct sti_file file = {.raw = NULL};
+    stele_code rc = find_record(config, w, id, name, &at) ? STELE_OK : STELE_ENOTFOUND;
+
+    rc = rc != STELE_OK ? rc : sti_dir_open(&dir, &w->env, WMODEL_DIR, 0, NULL);
+    rc = rc != STELE_OK ? rc : sti_file_open(&file, &dir, name, STELE_OPEN_WRITE, NULL);
+    rc = rc != STELE_OK ? rc : sti_file_write(&file, at + 4, "\xff", 1, NULL);
+    rc = rc != STELE_OK ? rc : sti_file_sync(&file, false, NULL);
+    sti_file_close(&file);
+    sti_dir_close(&dir);
+    sim_note_intent(w, WMODEL_TRUNCATE, id - 1);
+    return rc;
+}
+
+/* A record of a sealed segment, and one of the newest. */
+int wsetup_damaged(const struct wmodel_config *config, struct sim_world *w)
+{
+    int rc = wsetup_filled(config, w);
+
+    rc = rc != 0 ? rc : damage(config, w, 11);
+    return rc != 0 ? rc : damage(config, w, WSETUP_DAMAGED);
+}
+
+/* Remove the segment that holds a record. What is left may be anything: see the model. */
+static int remove_segment(const struct wmodel_config *config, struct sim_world *w, uint64_t id)
+{
+    char name[SIM_NAME_SIZE];
+    uint64_t at = 0;
+    struct sti_dir dir = {.raw = NULL};
+    stele_code rc = find_record(config, w, id, name, &at) ? STELE_OK : STELE_ENOTFOUND;
+
+    rc = rc != STELE_OK ? rc : sti_dir_open(&dir, &w->env, WMODEL_DIR, 0, NULL);
+    rc = rc != STELE_OK ? rc : sti_dir_unlink(&dir, name, NULL, NULL);
+    rc = rc != STELE_OK ? rc : sti_dir_sync(&dir, NULL);
+    sti_dir_close(&dir);
+    sim_note_intent(w, WMODEL_TRUNCATE, 0);
+    return rc;
+}
+
+int wsetup_missing_last(const struct wmodel_config *config, struct sim_world *w)
+{
+    int rc = wsetup_filled(config, w);
+
+    return rc != 0 ? rc : remove_segment(config, w, 12);
+}
+
+int wsetup_gap(const struct wmodel_config *config, struct sim_world *w)
+{
+    int rc = wsetup_filled(config, w);
+
+    return rc != 0 ? rc : remove_segment(config, w, WSETUP_DAMAGED);
+}
