@@ -92,6 +92,32 @@ struct sti_log {
     struct sti_thread work_thread;
 };
 
+/* ---- state.c: the memory of a handle, and the list of its segments. ---- */
+
+/* A handle without directory, lock, manifest and segments: mutexes, group commit, copies of the
+ * path and of the options (whose defaults are filled in: sti_wal_options_resolve()). */
+stele_code sti_log_new(
+        struct sti_log **out, const char *path, const stele_wal_options *options, stele_error *err);
+/* Drop the segments, close all files, the lock last, and free; accepts a half-opened handle, and
+ * NULL. Nothing is written. The thread does not run. */
+void sti_log_free(struct sti_log *log);
+
+/* Put a segment behind the last; the list takes over the caller's hold, on success alone. */
+stele_code sti_log_list_push_locked(struct sti_log *log, struct sti_segment *seg, stele_error *err)
+        STI_REQUIRES(log->view);
+/* Take the one at `i` out; the hold is the caller's then. */
+struct sti_segment *sti_log_list_remove_locked(struct sti_log *log, size_t i)
+        STI_REQUIRES(log->view);
+/* Index of the first segment whose records end behind `id`; segment_count if there is none. */
+size_t sti_log_list_find_locked(struct sti_log *log, uint64_t id) STI_REQUIRES(log->view);
+/* Whether no segment holds a record. */
+bool sti_log_list_is_empty_locked(struct sti_log *log) STI_REQUIRES(log->view);
+
+/* ---- append.c ---- */
+
+/* What group commit asks of a log; the argument is the struct sti_log. */
+extern const struct sti_commit_ops sti_log_commit_ops;
+
 /* ---- files.c: which files there are. ---- */
 
 /* Write the manifest of what the handle holds: the segments of the list, and the one prepared. */

@@ -16,9 +16,9 @@
 
 struct sti_wal_ops {
     stele_code (*close)(stele_wal *w, stele_error *err);
-    /* Arguments are checked: count > 0, no data that is NULL with a length, sizes within the
-     * limits. `ids` NULL: the log gives them, *first_id says which. With `ticket` it does not wait.
-     */
+    /* Arguments are checked: no data that is NULL with a length, sizes within the limits; count
+     * may be 0. `records` NULL: the log gives the ids, *first_id (may be NULL) says which. With
+     * `ticket` it does not wait. */
     stele_code (*append)(stele_wal *w, const stele_wal_record *records, const stele_bytes *data,
             size_t count, uint64_t *first_id, stele_wal_ticket *ticket, stele_error *err);
     stele_code (*wait)(
@@ -38,6 +38,17 @@ struct stele_wal {
     uint32_t record_max;
     bool read_only;
 };
+
+/* ---- wal.c ---- */
+
+/* A copy of the caller's options (may be NULL), checked as far as the format does not matter.
+ * STELE_EINVAL. */
+stele_code sti_wal_options_copy(
+        stele_wal_options *out, const stele_wal_options *in, stele_error *err);
+/* Fill in the defaults that depend on the format, which is known now, and check them:
+ * segment_size and record_size_max. STELE_EINVAL. */
+stele_code sti_wal_options_resolve(
+        stele_wal_options *opts, stele_wal_format format, stele_error *err);
 
 /* An iterator of either kind begins with this. */
 struct sti_wal_iter_ops {
