@@ -41,6 +41,7 @@ enum sti_rank {
     STI_RANK_STREAM_WAIT = 60,   /* consumers that wait */
     STI_RANK_STREAM_WORK = 70,   /* the queue of background work */
     STI_RANK_WAL_FILES = 72,     /* which files a log has, and its manifest */
+    STI_RANK_WAL_LOAD = 73,      /* opening one segment of a log */
     STI_RANK_WAL_COMMIT = 74,    /* what is pending for the next sync */
     STI_RANK_WAL_VIEW = 76,      /* the list of a log's segments */
     STI_RANK_WAL_WORK = 78,      /* what a log's thread is asked for */

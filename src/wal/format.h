@@ -13,7 +13,7 @@
  *        8   8  id of the first record
  *       16   8  number of the segment, as in its name
  *       24   4  salt, random, not 0, new each time that the segment is begun
- *       28   4  CRC-32C of bytes 0 to 27
+ *       28   4  CRC-32C of bytes 0 to 27; so in every version
  *
  *     frame     24 bytes, then its data
  *        0   4  CRC-32C of the bytes from 4 to the end of the data
@@ -24,7 +24,7 @@
  *       24   -  data
  *
  *     kind 0  a record; its id is one more than that of the record before
- *     kind 1  a mark, without data: written at a clean close
+ *     kind 1  a mark, without data: written at a clean close; the next record takes its place
  *     kind 2  a seal: the segment takes no more records; nothing behind it counts. Data:
  *        0   4  n, the number of positions
  *        4  4n  position of the frame of every 16th record, from the first on

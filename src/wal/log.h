@@ -2,33 +2,36 @@
  *
  * log.h: the state of an open log on files, and who may do what when.
  *
- *     commit    group commit; being its leader (sti_commit_enter(), or inside write()) is the
- *               right to write to the newest segment and to put another one in its place
- *     files     the mutex of everything that changes which files there are: preparing, recycling,
- *               the manifest. Taken by a leader, or by the thread that prepares; never the other
- * way round view      the mutex of the list of segments, their indexes and the iterators; held for
- * moments
+ * - commit is group commit. Being its leader (sti_commit_enter(), or inside write()) is the right
+ * to write to the newest segment and to put another one in its place.
+ * - files is the mutex of all that changes which files there are: preparing, recycling, the
+ * manifest. A leader takes it, or the thread that prepares; whoever has it never becomes leader.
+ * - view is the mutex of the list of segments, their indexes and the iterators; held for moments.
  *
- * Order: leadership, then files (STI_RANK_WAL_FILES), commit's mutex (STI_RANK_WAL_COMMIT), view
- * (STI_RANK_WAL_VIEW). No input or output under commit's mutex or the view.
+ * Order: leadership, then files (STI_RANK_WAL_FILES), load, commit's mutex (STI_RANK_WAL_COMMIT),
+ * view (STI_RANK_WAL_VIEW). No input or output under commit's mutex or the view.
  *
  * How the log changes, and why a crash does no harm (format stele):
  *
- *   append     frames go to the published end of the newest segment, in one write and one sync. The
- *              first ones of a segment carry its header with them. An append never spans segments:
- * one that does not fit begins a new segment, first. rollover   a seal behind the last frame,
- * synced; then the prepared segment takes its place: no file is created, renamed, or written but by
- * the next append. Afterwards (by the thread, or before the rollover that needs it) another one is
- * prepared. prepare    a file is created with its blocks, or a trimmed one gets its header zeroed
- * and synced, and then the new name; synced, directory synced; then the manifest lists it, and only
- * then is it used. truncate   a new segment is prepared; then the manifest says where the old one
- * was cut, and lists the new one behind it: that is the moment. Then, if nobody reads it, the old
- * file gets a seal at the cut, and what lies behind goes; later files are removed or recycled. trim
- * the manifest no longer lists the segments; then they are removed or recycled. An emptied log may
- * have no segment at all until the next append. recovery   a torn tail is a truncation: what is cut
- * goes to quarantine first. Old frames behind a cut can never come back: what follows has another
- * salt in another file. What a crash left unsynced in the cache of a living system is written again
- * and synced before anything builds on it.
+ * - Append: frames go to the published end of the newest segment, in one write and one sync. The
+ *   first ones of a segment carry its header with them. An append never spans segments: one that
+ *   does not fit begins a new segment, first. A mark, which a clean close leaves at the end, is
+ *   overwritten: it need not be durable for what follows it.
+ * - Rollover: a seal behind the last frame, synced; then the prepared segment takes its place: no
+ * file is created, renamed, or written but by the next append. Afterwards (by the thread, or before
+ * the rollover that needs it) another one is prepared.
+ * - Prepare: a file is created with its blocks, or a trimmed one gets its header zeroed, synced,
+ * and then the new name; synced, directory synced; then the manifest lists it, and only then is it
+ * used.
+ * - Truncate: a new segment is prepared; then the manifest says where the old one was cut, and
+ * lists the new one behind it: that is the moment. Then, if nobody reads it, the old file gets a
+ * seal at the cut, and what lies behind goes; later files are removed or recycled.
+ * - Trim: the manifest no longer lists the segments; then they are removed or recycled. An emptied
+ * log may have no segment at all until the next append.
+ * - Recovery: a torn tail is a truncation: what is cut goes to quarantine first. Old frames behind
+ * a cut can never come back: what follows has another salt in another file. What a crash left
+ * unsynced in the cache of a living system is written again and synced before anything builds on
+ * it.
  *
  * Format blb: files grow, and are what the reference makes of the same calls. A cut file is
  * replaced by a shorter copy (written under a temporary name, synced, renamed), so that maps stay
@@ -59,8 +62,8 @@ struct sti_log {
 
     /* Leader. */
     struct sti_segment *head; /* the last of `segments`; NULL: none, the next append begins one */
-    stele_code failed; /* also under commit's mutex: why the handle refuses to write, or STELE_OK */
-    char failed_text[256];
+    _Atomic int failed;       /* a stele_code: why the handle refuses to write, or STELE_OK */
+    char failed_text[256];    /* set before `failed` is, by whoever comes first (commit's mutex) */
 
     /* commit's mutex: what the next frame builds on. */
     uint64_t next_id; /* of the next append, pending ones counted */
@@ -72,6 +75,11 @@ struct sti_log {
     struct sti_wal_manifest manifest; /* as it is on disk */
     struct sti_wal_manifest_file manifest_file;
     struct sti_wal_prepared prepared;
+    struct sti_segment *spare; /* retired, to be prepared again; its file is a leftover, or NULL */
+    char note[256];            /* what is to be logged when no lock is held: sti_log_tell() */
+
+    /* load: taken behind files, before commit's mutex (STI_RANK_WAL_LOAD) */
+    struct sti_mutex load; /* opening the file of one segment; reading the log again */
 
     /* view */
     struct sti_mutex view;
@@ -140,6 +148,16 @@ stele_code sti_log_begin(
  */
 void sti_log_retire_locked(struct sti_log *log, struct sti_segment *seg) STI_REQUIRES(log->files);
 
+/* Remove the file that is kept to be used again; before a clean close. */
+void sti_log_drop_spare_locked(struct sti_log *log) STI_REQUIRES(log->files);
+
+/* As the leader, after a write that failed for want of space: have nothing behind the published end
+ * of the head, durably. Failing that, the handle must fail. Not under any lock. */
+stele_code sti_log_put_back(struct sti_log *log, stele_error *err);
+
+/* Log what was noted under a lock. Not under any lock; after the files mutex was held. */
+void sti_log_tell(struct sti_log *log);
+
 /* Make the handle refuse to write from now on; returns `code`. Any thread, not under commit's
  * mutex. */
 stele_code sti_log_fail(struct sti_log *log, stele_code code, const stele_error *why);
@@ -151,9 +169,14 @@ stele_code sti_log_check_usable(struct sti_log *log, stele_error *err);
 extern const struct sti_wal_ops sti_log_ops;
 
 /* Open a segment's file for reading, verify its header, and have its index (from the seal, or by a
- * scan): once.
- * `*limit` is the readable end. STELE_ECORRUPT names the place and the ids. Not under a lock. */
+ * scan): once; cheap when `loaded`. STELE_ECORRUPT names the place and the ids that cannot be read;
+ * with damage inside, it succeeds, and seg->damaged says what precedes it. Not under a lock. */
 stele_code sti_log_load(struct sti_log *log, struct sti_segment *seg, stele_error *err);
+
+/* Read-only handle: look again at what a writer did: move on the end of the newest segment, or
+ * replace the list. *changed (may be NULL): there may be more to read, or less. STELE_ECORRUPT:
+ * what can be read ends before what the log holds. Not under a lock. */
+stele_code sti_log_refresh(struct sti_log *log, bool *changed, stele_error *err);
 
 /* ---- work.c ---- */
 

@@ -3,10 +3,11 @@
  * manifest.h: the file that says which segments there have to be.
  *
  * It is the commit point of everything that concerns more than one file: a new segment, a
- * truncation, a trim, a migration. It holds two slots of equal size, and an update overwrites the
- * older one and syncs: so it needs no space on a full disk, and a torn update leaves the other
- * slot. Of two valid slots the one with the higher generation counts. A slot that becomes too small
- * is made larger in a new file, which replaces the old one.
+ * truncation, a trim, a migration. It holds two slots of equal size. An update overwrites the older
+ * one and syncs, then the other one with the same bytes: so it needs no space on a full disk, a
+ * torn update leaves one slot, and damage to one later on does not bring an earlier state back. Of
+ * two valid slots the one with the higher generation counts. When the slots are too small, larger
+ * ones are made in a new file, which replaces the old one.
  *
  *     slot      at 0, and at half of the file's size
  *        0   4  magic, "STWM"
@@ -24,11 +25,13 @@
  *     entry     40 bytes
  *        0   8  number of the segment
  *        8   8  first id (sealed; 0: not known)
- *       16   8  last id (sealed), first id - 1 if it holds none
+ *       16   8  sealed: last id. Open, format stele: bytes that the file has at least, or 0
  *       24   8  sealed: bytes before the seal, or at which the segment was cut; else how many
- *               bytes were durable at least when this was written (format blb), or 0
+ *               bytes were durable at least when this was written, or 0
  *       32   1  0 open, 1 sealed, 2 open and used before (format stele)
  *       33   7  reserved, 0
+ *
+ * Numbers ascend, and ids follow each other.
  *
  * Format stele: all segments are listed, sealed ones first, then at most two open ones: the one
  * that takes records, and the one prepared to follow it. A segment that is listed and is not there
@@ -63,7 +66,8 @@ enum sti_wal_entry_state {
 struct sti_wal_entry {
     uint64_t number;
     uint64_t first_id;
-    uint64_t last_id;
+    uint64_t last_id; /* sealed */
+    uint64_t size;    /* open */
     uint64_t end;
     enum sti_wal_entry_state state;
 };
@@ -94,12 +98,12 @@ stele_code sti_wal_manifest_decode(stele_bytes slot, struct sti_wal_manifest *m,
 struct sti_wal_manifest_file {
     struct sti_file file;
     uint64_t slot_size;
-    unsigned slot; /* where the newest is; the other one is written next */
+    unsigned slot; /* where the newest surely is; the other one is written first */
 };
 
 /* Read it. STELE_ENOTFOUND: no such file · STELE_ECORRUPT: no valid slot · STELE_EVERSION.
- * *damaged (may be NULL): one of two slots is not valid although both should be. With `out_file`
- * (may be NULL) it stays open for sti_wal_manifest_write(). */
+ * *damaged (may be NULL): the slots are not the same, as damage to one or a crash leaves them. With
+ * `out_file` (may be NULL) it stays open for sti_wal_manifest_write(). */
 stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m, bool *damaged,
         struct sti_wal_manifest_file *out_file, stele_error *err);
 

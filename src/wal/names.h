@@ -29,7 +29,7 @@ enum sti_wal_name_kind {
     STI_WAL_NAME_BLB,
     STI_WAL_NAME_MANIFEST,
     STI_WAL_NAME_QUARANTINE,
-    STI_WAL_NAME_LEFTOVER /* tmp-…, wal.manifest.tmp: to be removed at open */
+    STI_WAL_NAME_LEFTOVER /* tmp-…, ….tmp: to be removed at open */
 };
 
 /* *number is set for segments of the two formats. */

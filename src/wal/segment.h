@@ -22,6 +22,7 @@
 
 struct sti_segment {
     _Atomic uint32_t refs;
+    uint64_t serial; /* differs between all segments of the process */
     stele_wal_format format;
     uint64_t number;
     char name[STI_WAL_NAME_SIZE];
@@ -34,18 +35,23 @@ struct sti_segment {
     _Atomic uint64_t next_id; /* behind the last readable record; first_id when empty */
     _Atomic bool sealed;      /* takes no more records */
     uint64_t capacity;        /* bytes that the file has, or may grow to without asking */
+    bool allocated;           /* its blocks are: the file never becomes shorter than that */
+    /* A mark stands there, at the end: closed cleanly. The next frame takes its place. 0: none */
+    uint64_t marked_at;
 
     /* Where every STI_WAL_STRIDE-th record begins. Format stele, sealed: in the seal. */
     uint32_t *positions; /* owned */
     size_t position_count;
     size_t position_capacity;
 
-    /* Opened at first use (`loaded`). The descriptor of the newest segment is the one that
-     * appends write to. */
-    bool loaded;
-    bool damaged; /* see damage_* : reads at or behind that place give STELE_ECORRUPT */
-    uint64_t damage_at;
-    char damage_text[96];
+    /* Opened at first use, see sti_log_load(): what follows is set before `loaded` is. The
+     * descriptor of the newest segment is the one that appends write to. */
+    _Atomic bool loaded;
+    bool indexed;         /* `positions` reach to the end, or to the damage */
+    bool damaged;         /* reads at or behind damage_at give STELE_ECORRUPT */
+    uint64_t damage_at;   /* a position */
+    uint64_t damage_id;   /* the first record that cannot be read */
+    char damage_text[96]; /* what is wrong there */
     struct sti_file file;
     void *map; /* NULL: read with pread */
     size_t map_len;
@@ -70,6 +76,9 @@ stele_code sti_segment_index_add(
 /* Forget what is behind next_id. */
 void sti_segment_index_cut(struct sti_segment *seg, uint64_t next_id);
 
+/* The error of reading at or behind the damage of a loaded segment. */
+stele_code sti_segment_fail_damaged(const struct sti_segment *seg, stele_error *err);
+
 /* ---- Reading frames, through the map or with pread. ---- */
 
 /* A place in a segment, with a buffer of its own for pread. Zero-initialised; free at the end. */
@@ -78,13 +87,14 @@ struct sti_wal_reader {
     size_t capacity;
     size_t len;  /* valid bytes */
     uint64_t at; /* their place in the file */
-    const struct sti_segment *of;
+    uint64_t of; /* serial of the segment that they are of */
 };
 
 /* At least `need` bytes at `at`, or as many as there are before `limit`: *out and *len say which.
- * Reads ahead. */
+ * Reads ahead. What lies behind a published end may change: sti_wal_reader_forget(). */
 stele_code sti_wal_reader_get(struct sti_wal_reader *r, struct sti_segment *seg, uint64_t at,
         size_t need, uint64_t limit, const uint8_t **out, size_t *len, stele_error *err);
+void sti_wal_reader_forget(struct sti_wal_reader *r); /* keeps the memory */
 void sti_wal_reader_free(struct sti_wal_reader *r);
 
 /* The frame at `at`, which ends at or before `limit`. *valid is false, and *need_more untouched, if
@@ -98,30 +108,39 @@ stele_code sti_segment_frame(struct sti_segment *seg, struct sti_wal_reader *r, 
 
 /* What a scan found, from the start to the first place that holds no valid frame. */
 struct sti_scan {
-    bool header; /* format stele: a valid one; else all below is as for an empty file */
+    bool header; /* format stele: a valid one; else `end` is 0, and there are no records */
     struct sti_wal_header head;
-    uint64_t end;      /* behind the last valid record (or mark) */
-    uint64_t first_id; /* of the first record; format blb: 0 without any */
+    uint64_t end;      /* behind the last valid record */
+    uint64_t first_id; /* of the first record; format blb: what it has to be, without any */
     uint64_t next_id;
     uint64_t records;
-    uint64_t durable; /* the most that a frame says was durable, a mark or seal counted */
-    bool marked;      /* the last valid frame is a mark: closed cleanly there */
+    uint64_t durable; /* the most that a frame, or known_durable, says was durable */
+    bool marked;      /* a mark stands at `end`: closed cleanly there */
     bool sealed;      /* a seal stands at `end` */
     uint64_t file_size;
 
-    /* Of what is behind `end` (not if sealed). */
+    /* Of what is behind `end`, and a mark there (not if sealed). */
     bool torn;         /* something was begun there: neither zeros nor what was there before */
+    uint64_t torn_at;  /* `end`, or behind the mark */
     uint64_t torn_end; /* behind the last byte of it */
-    bool damaged; /* a valid frame behind says that `end` was durable; blb: a valid record follows
-                   */
-    uint64_t resume_at; /* damaged: where that frame is */
-    uint64_t resume_id; /* and its id */
+    /* A valid frame behind says that `end` was durable, or known_durable does: what was
+     * acknowledged is gone. Format stele without a valid header: that the header was. */
+    bool damaged;
+    bool resumes;       /* a valid frame follows, as far as can be told; */
+    uint64_t resume_at; /* there */
+    uint64_t resume_id; /* with that id */
 };
 
-/* Scan, and fill the segment's index (not its published fields). `first_id`: format blb, what the
- * first record has to be, or 0 if any. `known_durable`: bytes that something else says were durable
- * (manifest). */
-stele_code sti_segment_scan(struct sti_segment *seg, uint64_t first_id, uint64_t known_durable,
-        uint32_t record_max, struct sti_scan *out, stele_error *err);
+/* Scan, and fill the segment's index (not its published fields). The file is open. `any_first`, or
+ * `first_id`: format blb, what the first record has to be. `known_durable`: bytes that the manifest
+ * says were durable. */
+stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t first_id,
+        uint64_t known_durable, uint32_t record_max, struct sti_scan *out, stele_error *err);
+
+/* Go on from where `end` and `next_id` stand, up to `limit`, as long as there are valid records;
+ * fill the index, and publish the new end. *sealed (may be NULL): a seal follows. For a segment
+ * that another handle appends to, and for a sealed one without a seal in its file. */
+stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
+        uint32_t record_max, bool *sealed, stele_error *err);
 
 #endif /* STI_WAL_SEGMENT_H */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * manifest_file.c: the two slots of a manifest on disk.
+ *
+ * The slot that is surely whole is never the first one to be written.
+ */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/mutant.h"
+#include "wal/manifest.h"
+#include "wal/names.h"
+
+/* A manifest of more than that was not written by us: a million segments. */
+#define FILE_MAX ((size_t)1 << 27)
+
+void sti_wal_manifest_close(struct sti_wal_manifest_file *file)
+{
+    sti_file_close(&file->file);
+    file->slot_size = 0;
+    file->slot = 0;
+}
+
+/* Of both slots, the newer one. *same: they say the same. */
+static stele_code choose(const uint8_t *data, size_t slot_size, struct sti_wal_manifest *m,
+        unsigned *slot, bool *same, stele_error *err)
+{
+    struct sti_wal_manifest both[2];
+    stele_error errors[2];
+    stele_code rc[2];
+    unsigned best;
+
+    for (unsigned i = 0; i < 2; i++) {
+        rc[i] = sti_wal_manifest_decode(
+                stele_bytes_of(data + i * slot_size, slot_size), &both[i], &errors[i]);
+    }
+    best = rc[0] == STELE_OK ? 0 : 1;
+    if (rc[0] == STELE_OK && rc[1] == STELE_OK) {
+        best = both[1].generation > both[0].generation ? 1 : 0;
+        if (STI_MUTANT(WAL_MANIFEST_OLDER_SLOT)) {
+            best = 1 - best;
+        }
+    }
+    *same = rc[0] == STELE_OK && rc[1] == STELE_OK && both[0].generation == both[1].generation;
+    *slot = best;
+    if (rc[best] != STELE_OK) {
+        /* A version that is not known tells more than damage does. */
+        unsigned told = rc[0] == STELE_ECORRUPT ? 1 : 0;
+
+        return sti_fail_at(err, rc[told], STI_WAL_MANIFEST_NAME, -1, "%s", errors[told].message);
+    }
+    sti_wal_manifest_free(&both[1 - best]);
+    *m = both[best];
+    return STELE_OK;
+}
+
+stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m, bool *damaged,
+        struct sti_wal_manifest_file *out_file, stele_error *err)
+{
+    struct sti_file f = {0};
+    uint8_t *data = NULL;
+    size_t len = 0;
+    unsigned slot = 0;
+    bool same = false;
+    stele_code rc = sti_file_open(&f, dir, STI_WAL_MANIFEST_NAME,
+            out_file != NULL ? STELE_OPEN_WRITE : STELE_OPEN_READ, err);
+
+    rc = rc != STELE_OK ? rc : sti_file_read_all(&f, FILE_MAX, &data, &len, err);
+    if (rc == STELE_ETOOBIG || (rc == STELE_OK && len % 2 != 0)) {
+        rc = sti_fail_at(err, STELE_ECORRUPT, STI_WAL_MANIFEST_NAME, -1,
+                "is no manifest: its size is wrong");
+    }
+    rc = rc != STELE_OK ? rc : choose(data, len / 2, m, &slot, &same, err);
+    sti_free(data);
+    if (rc != STELE_OK || out_file == NULL) {
+        sti_file_close(&f);
+    }
+    if (rc == STELE_OK && out_file != NULL) {
+        out_file->file = f;
+        out_file->slot_size = len / 2;
+        out_file->slot = slot;
+    }
+    if (rc == STELE_OK && damaged != NULL) {
+        *damaged = !same;
+    }
+    return rc;
+}
+
+/* A new file, with the same in both slots. */
+static stele_code write_new(struct sti_dir *dir, struct sti_wal_manifest_file *file, uint8_t *both,
+        size_t slot_size, size_t len, stele_error *err)
+{
+    struct sti_file f = {0};
+    stele_code rc;
+
+    memcpy(both + slot_size, both, len);
+    rc = sti_dir_replace(dir, STI_WAL_MANIFEST_NAME, both, 2 * slot_size, err);
+    rc = rc != STELE_OK ? rc : sti_file_open(&f, dir, STI_WAL_MANIFEST_NAME, STELE_OPEN_WRITE, err);
+    if (rc == STELE_OK) {
+        sti_wal_manifest_close(file);
+        file->file = f;
+        file->slot_size = slot_size;
+        file->slot = 0;
+    }
+    return rc;
+}
+
+static stele_code write_slot(struct sti_wal_manifest_file *file, unsigned slot, const uint8_t *data,
+        size_t len, stele_error *err)
+{
+    stele_code rc = sti_file_write(&file->file, slot * file->slot_size, data, len, err);
+
+    if (rc == STELE_OK && !STI_MUTANT(WAL_MANIFEST_NOT_SYNCED)) {
+        rc = sti_file_sync(&file->file, true, err);
+        /* What a failed sync leaves is in doubt, whatever the reason. */
+        rc = rc == STELE_ENOSPC ? STELE_EIO : rc;
+    }
+    return rc;
+}
+
+stele_code sti_wal_manifest_write(struct sti_dir *dir, struct sti_wal_manifest_file *file,
+        struct sti_wal_manifest *m, stele_error *err)
+{
+    size_t len = sti_wal_manifest_size(m->count);
+    size_t slot_size = STI_WAL_MANIFEST_SLOT;
+    uint8_t *both;
+    stele_code rc;
+
+    sti_assert(m->generation < UINT64_MAX);
+    while (slot_size < len) {
+        slot_size *= 2;
+    }
+    both = sti_calloc(2, slot_size);
+    if (both == NULL) {
+        return sti_fail_memory(err, 2 * slot_size);
+    }
+    m->generation++;
+    sti_wal_manifest_encode(both, m);
+    if (file->file.raw == NULL || file->slot_size < len) {
+        rc = write_new(dir, file, both, slot_size, len, err);
+    } else {
+        rc = write_slot(file, 1 - file->slot, both, len, err);
+        if (rc == STELE_OK) {
+            file->slot = 1 - file->slot;
+            rc = STI_MUTANT(WAL_MANIFEST_ONE_SLOT)
+                         ? STELE_OK
+                         : write_slot(file, 1 - file->slot, both, len, err);
+            /* It counts already; the next update writes that slot first. */
+            rc = rc == STELE_ENOSPC ? STELE_OK : rc;
+        }
+    }
+    if (rc != STELE_OK) {
+        m->generation--;
+    }
+    sti_free(both);
+    return rc;
+}
