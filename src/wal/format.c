@@ -75,6 +75,11 @@ size_t sti_wal_frame_size(stele_wal_format format, size_t data_len)
     return overhead + data_len;
 }
 
+uint32_t sti_wal_frame_peek(const uint8_t in[STI_WAL_PEEK], stele_wal_format format)
+{
+    return format == STELE_WAL_BLB ? sti_get_le32(in + 8) : sti_get_le32(in + 4) & LENGTH_MASK;
+}
+
 static void copy_data(uint8_t *out, stele_bytes data)
 {
     if (data.len > 0) {

@@ -54,6 +54,7 @@ enum {
     STI_WAL_HEADER_SIZE = 32,
     STI_WAL_FRAME_SIZE = 24,
     STI_WAL_BLB_OVERHEAD = 16,
+    STI_WAL_PEEK = 12,
     STI_WAL_STRIDE = 16 /* records for one position of an index */
 };
 
@@ -89,6 +90,9 @@ size_t sti_wal_frame_encode(uint8_t *out, stele_wal_format format, enum sti_wal_
         uint64_t id, uint32_t salt, uint32_t durable, stele_bytes data);
 
 size_t sti_wal_frame_size(stele_wal_format format, size_t data_len);
+
+/* Length of the data of a record that is known to be whole, from the first STI_WAL_PEEK bytes. */
+uint32_t sti_wal_frame_peek(const uint8_t in[STI_WAL_PEEK], stele_wal_format format);
 
 enum sti_wal_decoded {
     STI_WAL_VALID,

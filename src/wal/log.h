@@ -50,6 +50,14 @@ struct sti_wal_prepared {        /* a segment that is listed in the manifest and
     struct sti_segment *segment; /* or NULL */
 };
 
+/* What is being written, for when it is done. */
+struct sti_log_batch {
+    uint64_t first_id;
+    uint64_t next_id;
+    uint64_t bytes; /* of data */
+    uint64_t nanoseconds;
+};
+
 struct sti_log {
     struct stele_wal base; /* first: wal.h */
     stele_env env;
@@ -64,6 +72,8 @@ struct sti_log {
     struct sti_segment *head; /* the last of `segments`; NULL: none, the next append begins one */
     _Atomic int failed;       /* a stele_code: why the handle refuses to write, or STELE_OK */
     char failed_text[256];    /* set before `failed` is, by whoever comes first (commit's mutex) */
+    struct sti_log_batch batch;
+    bool ahead; /* the thread was asked to prepare what is to follow the head */
 
     /* commit's mutex: what the next frame builds on. */
     uint64_t next_id; /* of the next append, pending ones counted */
@@ -96,7 +106,7 @@ struct sti_log {
     bool work_running;
     bool work_stop;
     bool work_prepare; /* asked for */
-    bool work_flush;
+    _Atomic bool work_flush;
     struct sti_thread work_thread;
 };
 
@@ -125,6 +135,41 @@ bool sti_log_list_is_empty_locked(struct sti_log *log) STI_REQUIRES(log->view);
 
 /* What group commit asks of a log; the argument is the struct sti_log. */
 extern const struct sti_commit_ops sti_log_commit_ops;
+/* After a change of the head by its leader: what the next append builds on is what is published. A
+ * log without a head goes on with next_id. Not under any lock. */
+void sti_log_rebase(struct sti_log *log, uint64_t next_id);
+stele_code sti_log_append(stele_wal *w, const stele_wal_record *records, const stele_bytes *data,
+        size_t count, uint64_t *first_id, stele_wal_ticket *ticket, stele_error *err);
+/* A head without records takes any first id if the log is empty. */
+void sti_log_refound_locked(struct sti_log *log, uint64_t first_id) STI_REQUIRES(log->view);
+
+/* ---- rollover.c ---- */
+
+/* As the leader: write a seal behind the last record of the head, and sync. With STELE_ENOSPC
+ * nothing has changed. Format blb: nothing to write. */
+stele_code sti_log_seal(struct sti_log *log, stele_error *err);
+/* As the leader: end the head, and begin one for an append whose first record is first_id, that
+ * needs `capacity` bytes (format stele). STELE_ENOSPC: the log is as before, but for a seal. */
+stele_code sti_log_roll(
+        struct sti_log *log, uint64_t first_id, uint64_t capacity, stele_error *err);
+
+/* ---- truncate.c, trim.c, iter.c, read.c, stat.c, close.c: what sti_log_ops calls. ---- */
+
+stele_code sti_log_truncate(stele_wal *w, uint64_t last_to_keep, stele_error *err);
+stele_code sti_log_trim(stele_wal *w, uint64_t discard_up_to, stele_error *err);
+stele_code sti_log_read(stele_wal *w, uint64_t id, stele_buf *out, stele_error *err);
+stele_code sti_log_stat(stele_wal *w, stele_wal_stats *out, stele_error *err);
+stele_code sti_log_close(stele_wal *w, stele_error *err);
+stele_code sti_log_iter_open(stele_wal_iter **out, stele_wal *w, uint64_t start, stele_error *err);
+/* Records behind `cut`, up to old_next, are gone: iterators that were to give one of them end. */
+void sti_log_iters_cut_locked(struct sti_log *log, uint64_t cut, uint64_t old_next)
+        STI_REQUIRES(log->view);
+/* The empty log begins anew with this id: iterators that were to go on elsewhere end. */
+void sti_log_iters_anew_locked(struct sti_log *log, uint64_t first_id) STI_REQUIRES(log->view);
+/* Where the record with this id begins in a loaded segment that holds it, and a frame there.
+ * STELE_ECORRUPT at damage. Not under a lock. */
+stele_code sti_log_locate(struct sti_log *log, struct sti_segment *seg, struct sti_wal_reader *r,
+        uint64_t id, uint64_t *position, stele_error *err);
 
 /* ---- files.c: which files there are. ---- */
 
@@ -182,6 +227,7 @@ stele_code sti_log_refresh(struct sti_log *log, bool *changed, stele_error *err)
 
 stele_code sti_log_work_start(struct sti_log *log, stele_error *err);
 void sti_log_work_stop(struct sti_log *log);
-void sti_log_work_ask(struct sti_log *log, bool prepare, bool flush);
+void sti_log_work_prepare(struct sti_log *log); /* ask for it; under any lock */
+void sti_log_work_flush(struct sti_log *log);
 
 #endif /* STI_WAL_LOG_H */
