@@ -42,7 +42,7 @@ static void header(uint8_t *data, size_t len, bool repair)
 static void encode_again(const uint8_t *data, stele_wal_format format, uint32_t salt,
         const struct sti_wal_frame *frame)
 {
-    uint8_t *again = malloc(frame->size);
+    uint8_t *again = malloc(frame->size + 1);
 
     fuzz_require(again != NULL);
     fuzz_require(sti_wal_frame_encode(again, format, frame->kind, frame->id, salt, frame->durable,

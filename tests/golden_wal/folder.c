@@ -17,8 +17,9 @@ enum {
 
 static void path_of(struct tmpdir *t, const char *folder)
 {
-    assert_true(strlen(folder) < sizeof t->path);
-    (void)strcpy(t->path, folder);
+    int n = snprintf(t->path, sizeof t->path, "%s", folder);
+
+    assert_in_range(n, 1, sizeof t->path - 1);
 }
 
 struct sim_image *folder_load(const char *folder, const char *dir)
@@ -39,13 +40,14 @@ struct sim_image *folder_load(const char *folder, const char *dir)
         struct sim_entry *entry = &image->entries[count];
         uint8_t *bytes;
         size_t len;
+        int n;
 
         if (found->d_name[0] == '.') {
             continue;
         }
         assert_true(count < FILES_MAX);
-        assert_true(strlen(found->d_name) < sizeof entry->name);
-        (void)strcpy(entry->name, found->d_name);
+        n = snprintf(entry->name, sizeof entry->name, "%s", found->d_name);
+        assert_in_range(n, 1, sizeof entry->name - 1);
         bytes = tmpdir_read(&t, found->d_name, &len);
         entry->content = sim_content_of_bytes(bytes, len, SECTOR);
         free(bytes);

@@ -228,9 +228,10 @@ static void entry_of(const struct manifest_case *c, size_t i, struct sti_wal_ent
         out->end = 4000000000 + i;
     } else if (i + 1 == c->entries && c->entries > 1) {
         out->state = STI_WAL_ENTRY_REUSED;
+        out->size = 4096;
     } else {
         out->first_id = 1000 * i + 1;
-        out->last_id = 1000 * i;
+        out->size = c->format == STELE_WAL_BLB ? 0 : 8192;
         out->end = c->format == STELE_WAL_BLB ? 756 : 0;
     }
 }
@@ -280,6 +281,7 @@ static void compare_manifest(const struct sti_wal_manifest *m, const struct mani
         assert_int_equal(m->entries[i].number, want.number);
         assert_int_equal(m->entries[i].first_id, want.first_id);
         assert_int_equal(m->entries[i].last_id, want.last_id);
+        assert_int_equal(m->entries[i].size, want.size);
         assert_int_equal(m->entries[i].end, want.end);
         assert_int_equal(m->entries[i].state, want.state);
     }

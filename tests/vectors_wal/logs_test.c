@@ -10,6 +10,7 @@
  */
 #include "blb.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,7 +57,7 @@ static void append_next(stele_wal *w, const json_t *state)
 
     CHECK_OK(blb_append(w, id, &err), &err);
     CHECK_CODE(blb_append(w, id + 5, &err), STELE_ECONFLICT);
-    (void)snprintf(expected, sizeof expected, "%llu", (unsigned long long)(id + 1));
+    (void)snprintf(expected, sizeof expected, "%" PRIu64, id + 1);
     CHECK_MESSAGE_HAS(&err, expected);
     assert_non_null(strstr(json_string_value(field(state, "append_wrong(+5)")), expected));
 }
