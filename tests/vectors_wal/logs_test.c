@@ -17,13 +17,13 @@
 struct variant {
     const char *name;
     const char *as;      /* whose answers it has to give */
-    uint64_t quarantine; /* bytes that go there */
+    uint64_t quarantine; /* bytes that go there, zeros at the end not counted */
     bool bit_rot;        /* in a file that is not the last */
 };
 
 static const struct variant variants[] = {
         {"none", "none", 0, false},
-        {"torn_header_5", "torn_header_5", 5, false},
+        {"torn_header_5", "torn_header_5", 1, false},
         {"torn_data", "torn_data", 14, false},
         {"torn_at_boundary", "torn_at_boundary", 0, false},
         {"len_plus_one_last", "len_plus_one_last", 16, false},

@@ -104,7 +104,7 @@ static void base_async(void **state)
 static void batches(void **state)
 {
     enum {
-        BATCH = 20
+        BATCH = 40
     };
 
     static uint8_t data[BATCH][1024];
