@@ -80,6 +80,11 @@ uint32_t sti_wal_frame_peek(const uint8_t in[STI_WAL_PEEK], stele_wal_format for
     return format == STELE_WAL_BLB ? sti_get_le32(in + 8) : sti_get_le32(in + 4) & LENGTH_MASK;
 }
 
+uint32_t sti_wal_record_max(stele_wal_format format)
+{
+    return format == STELE_WAL_BLB ? STELE_WAL_BLB_RECORD_MAX : STELE_WAL_RECORD_MAX;
+}
+
 static void copy_data(uint8_t *out, stele_bytes data)
 {
     if (data.len > 0) {

@@ -91,6 +91,10 @@ size_t sti_wal_frame_encode(uint8_t *out, stele_wal_format format, enum sti_wal_
 
 size_t sti_wal_frame_size(stele_wal_format format, size_t data_len);
 
+/* The longest record that a file may hold: what readers take, since the option record_size_max may
+ * have been larger when the record was written. */
+uint32_t sti_wal_record_max(stele_wal_format format);
+
 /* Length of the data of a record that is known to be whole, from the first STI_WAL_PEEK bytes. */
 uint32_t sti_wal_frame_peek(const uint8_t in[STI_WAL_PEEK], stele_wal_format format);
 

@@ -126,6 +126,9 @@ stele_code sti_log_list_push_locked(struct sti_log *log, struct sti_segment *seg
 /* Take the one at `i` out; the hold is the caller's then. */
 struct sti_segment *sti_log_list_remove_locked(struct sti_log *log, size_t i)
         STI_REQUIRES(log->view);
+/* Put one back that was taken out of there, with nothing added meanwhile. */
+void sti_log_list_restore_locked(struct sti_log *log, size_t i, struct sti_segment *seg)
+        STI_REQUIRES(log->view);
 /* Index of the first segment whose records end behind `id`; segment_count if there is none. */
 size_t sti_log_list_find_locked(struct sti_log *log, uint64_t id) STI_REQUIRES(log->view);
 /* Whether no segment holds a record. */
@@ -138,6 +141,9 @@ extern const struct sti_commit_ops sti_log_commit_ops;
 /* After a change of the head by its leader: what the next append builds on is what is published. A
  * log without a head goes on with next_id. Not under any lock. */
 void sti_log_rebase(struct sti_log *log, uint64_t next_id);
+/* Fail for good after a write or sync that left the disk in doubt: then a full disk is STELE_EIO.
+ */
+stele_code sti_log_fail_in_doubt(struct sti_log *log, stele_code rc, stele_error *err);
 stele_code sti_log_append(stele_wal *w, const stele_wal_record *records, const stele_bytes *data,
         size_t count, uint64_t *first_id, stele_wal_ticket *ticket, stele_error *err);
 /* A head without records takes any first id if the log is empty. */
@@ -145,6 +151,9 @@ void sti_log_refound_locked(struct sti_log *log, uint64_t first_id) STI_REQUIRES
 
 /* ---- rollover.c ---- */
 
+/* The bytes of the seal of a segment whose index is complete; to be freed. */
+stele_code sti_log_encode_seal(
+        const struct sti_segment *seg, uint8_t **out, size_t *len, stele_error *err);
 /* As the leader: write a seal behind the last record of the head, and sync. With STELE_ENOSPC
  * nothing has changed. Format blb: nothing to write. */
 stele_code sti_log_seal(struct sti_log *log, stele_error *err);
@@ -160,31 +169,48 @@ stele_code sti_log_trim(stele_wal *w, uint64_t discard_up_to, stele_error *err);
 stele_code sti_log_read(stele_wal *w, uint64_t id, stele_buf *out, stele_error *err);
 stele_code sti_log_stat(stele_wal *w, stele_wal_stats *out, stele_error *err);
 stele_code sti_log_close(stele_wal *w, stele_error *err);
+/* False if there is no record. */
+bool sti_log_bounds_locked(struct sti_log *log, uint64_t *first, uint64_t *last)
+        STI_REQUIRES(log->view);
 stele_code sti_log_iter_open(stele_wal_iter **out, stele_wal *w, uint64_t start, stele_error *err);
+/* Before a segment is retired: its capacity is what the file has. */
+void sti_log_measure(struct sti_segment *seg);
 /* Records behind `cut`, up to old_next, are gone: iterators that were to give one of them end. */
 void sti_log_iters_cut_locked(struct sti_log *log, uint64_t cut, uint64_t old_next)
         STI_REQUIRES(log->view);
 /* The empty log begins anew with this id: iterators that were to go on elsewhere end. */
 void sti_log_iters_anew_locked(struct sti_log *log, uint64_t first_id) STI_REQUIRES(log->view);
-/* Where the record with this id begins in a loaded segment that holds it, and a frame there.
+/* The segment that holds the record with this id, or, with a larger first_id, the first one behind
+ * it; held for the caller. NULL: none. */
+struct sti_segment *sti_log_find(struct sti_log *log, uint64_t id, uint64_t *first_id);
+/* How often the list, or what a segment of it holds, was cut. */
+uint64_t sti_log_generation(struct sti_log *log);
+/* The record that is there, and ends before `end`, verified; its data is borrowed from the map or
+ * the reader. STELE_ECORRUPT names the ids that cannot be read. */
+stele_code sti_log_frame(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t at,
+        uint64_t end, uint64_t id, struct sti_wal_frame *out, stele_error *err);
+/* Where the record with this id begins in a loaded segment that holds it.
  * STELE_ECORRUPT at damage. Not under a lock. */
 stele_code sti_log_locate(struct sti_log *log, struct sti_segment *seg, struct sti_wal_reader *r,
         uint64_t id, uint64_t *position, stele_error *err);
 
 /* ---- files.c: which files there are. ---- */
 
-/* Write the manifest of what the handle holds: the segments of the list, and the one prepared. */
+/* Write the manifest of what the handle holds: the segments of the list, and the one prepared. With
+ * STELE_ENOSPC or STELE_ENOMEM nothing has changed; after other failures the handle must fail. */
 stele_code sti_log_save_locked(struct sti_log *log, bool clean, stele_error *err)
         STI_REQUIRES(log->files);
 
 /* Have a segment prepared that takes `capacity` bytes, and listed in the manifest. Nothing to do if
- * there is one. On STELE_ENOSPC nothing has changed. Format blb: nothing to do ever. */
+ * there is one. Failures as above. Format blb: nothing to do ever. */
 stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_error *err)
         STI_REQUIRES(log->files);
 
 /* As the leader: put a new, empty segment behind the list, whose first record will be first_id,
- * preparing it if need be. Format stele: its header is written with the first append. Format blb:
- * the file is made, its name is durable, and the manifest claims it. Not under any lock. */
+ * preparing it if need be. A last segment that has no record is not kept before it: the new one
+ * takes its place in the list, and, when the manifest does not list it any more, it is retired.
+ * Format stele: its header is written with the first append. Format blb: the file is made, its name
+ * is durable, and the manifest claims it. Not under any lock. */
 stele_code sti_log_begin(
         struct sti_log *log, uint64_t first_id, uint64_t capacity, stele_error *err);
 

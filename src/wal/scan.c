@@ -11,6 +11,7 @@
  * calculated, and the bytes of all such checksums together are limited, so that the time stays
  * linear in the size of the file.
  */
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/coding.h"
 #include "base/error.h"
@@ -29,8 +30,8 @@ enum {
 
 struct walk {
     struct sti_segment *seg;
+    struct sti_segment *index; /* whose index is filled */
     struct sti_wal_reader *reader;
-    uint32_t record_max;
     uint64_t limit;
     uint64_t at;      /* of the next frame, marks skipped */
     uint64_t end;     /* behind the last record */
@@ -47,8 +48,8 @@ static stele_code walk_one(struct walk *w, bool *more, stele_error *err)
     struct sti_wal_frame frame;
     uint64_t durable;
     bool valid;
-    stele_code rc = sti_segment_frame(
-            w->seg, w->reader, w->at, w->limit, w->next_id, w->record_max, &frame, &valid, err);
+    stele_code rc = sti_segment_frame(w->seg, w->reader, w->at, w->limit, w->next_id,
+            sti_wal_record_max(w->seg->format), &frame, &valid, err);
 
     *more = false;
     /* Behind the largest id there is none. */
@@ -59,7 +60,7 @@ static stele_code walk_one(struct walk *w, bool *more, stele_error *err)
     w->durable = durable > w->durable ? durable : w->durable;
     switch (frame.kind) {
     case STI_WAL_RECORD:
-        rc = sti_segment_index_add(w->seg, w->next_id, w->at, err);
+        rc = sti_segment_index_add(w->index, w->next_id, w->at, err);
         if (rc != STELE_OK) {
             return rc;
         }
@@ -94,13 +95,53 @@ static stele_code walk_all(struct walk *w, stele_error *err)
     return rc;
 }
 
-stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
-        uint32_t record_max, bool *sealed, stele_error *err)
+stele_code sti_segment_index(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
+        uint64_t *end, uint64_t *next_id, stele_error *err)
 {
     struct walk w = {
             .seg = seg,
+            .index = seg,
             .reader = r,
-            .record_max = record_max,
+            .limit = limit,
+            .at = seg->format == STELE_WAL_BLB ? 0 : STI_WAL_HEADER_SIZE,
+            .next_id = seg->first_id,
+    };
+    stele_code rc;
+
+    w.end = w.at;
+    seg->position_count = 0;
+    rc = walk_all(&w, err);
+    if (rc == STELE_OK) {
+        *end = w.end;
+        *next_id = w.next_id;
+    }
+    return rc;
+}
+
+/* Positions that were found by themselves, behind those that are there. */
+static stele_code append_positions(
+        struct sti_segment *seg, const struct sti_segment *more, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < more->position_count && rc == STELE_OK; i++) {
+        rc = sti_segment_index_add(
+                seg, more->first_id + STI_WAL_STRIDE * i, more->positions[i], err);
+    }
+    return rc;
+}
+
+stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
+        struct sti_mutex *view, bool *sealed, stele_error *err)
+{
+    /* Has an index alone, from the next place on that seg's does not have. */
+    struct sti_segment more = {
+            .first_id = seg->first_id + STI_WAL_STRIDE * seg->position_count,
+    };
+    struct walk w = {
+            .seg = seg,
+            .index = &more,
+            .reader = r,
             .limit = limit,
             .at = atomic_load(&seg->end),
             .end = atomic_load(&seg->end),
@@ -109,12 +150,18 @@ stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r
     stele_code rc = walk_all(&w, err);
 
     if (rc == STELE_OK) {
-        atomic_store(&seg->next_id, w.next_id);
-        atomic_store(&seg->end, w.end);
-        if (sealed != NULL) {
+        sti_mutex_lock(view);
+        rc = append_positions(seg, &more, err);
+        if (rc == STELE_OK) {
+            atomic_store(&seg->end, w.end);
+            atomic_store(&seg->next_id, w.next_id);
             *sealed = w.sealed;
+        } else {
+            sti_segment_index_cut(seg, atomic_load(&seg->next_id));
         }
+        sti_mutex_unlock(view);
     }
+    sti_free(more.positions);
     return rc;
 }
 
@@ -125,7 +172,6 @@ struct search {
     struct sti_wal_reader windows;
     struct sti_wal_reader frames;
     struct sti_scan *out;
-    uint32_t record_max;
     bool any_id;     /* ids say nothing yet */
     uint64_t from;   /* where it may begin */
     uint64_t budget; /* bytes of checksums that may still be calculated */
@@ -181,8 +227,8 @@ static stele_code try_frame(struct search *s, struct candidate *c, uint64_t *nex
     judge(s, head, c);
     if (c->plausible && c->size <= s->budget) {
         s->budget -= c->size;
-        rc = sti_segment_frame(s->seg, &s->frames, c->at, out->file_size, c->id, s->record_max,
-                &frame, &valid, err);
+        rc = sti_segment_frame(s->seg, &s->frames, c->at, out->file_size, c->id,
+                sti_wal_record_max(s->seg->format), &frame, &valid, err);
     }
     if (rc != STELE_OK || (!valid && s->seg->format == STELE_WAL_BLB)) {
         return rc;
@@ -291,13 +337,12 @@ static stele_code search_all(struct search *s, bool was_zero, stele_error *err)
     return rc;
 }
 
-static void search_begin(struct search *s, struct sti_segment *seg, struct sti_scan *out,
-        uint32_t record_max, uint64_t from)
+static void search_begin(
+        struct search *s, struct sti_segment *seg, struct sti_scan *out, uint64_t from)
 {
     memset(s, 0, sizeof *s);
     s->seg = seg;
     s->out = out;
-    s->record_max = record_max;
     s->from = from;
     s->budget = BUDGET_LEAST + 2 * (out->file_size < UINT32_MAX ? out->file_size : UINT32_MAX);
 }
@@ -314,7 +359,7 @@ static void search_end(struct search *s)
  * that the header was durable tell. Their salt stands in the first of them, or in what is left of
  * the header. */
 static stele_code examine_headless(struct sti_segment *seg, const uint8_t *head, size_t len,
-        uint32_t record_max, struct sti_scan *out, stele_error *err)
+        struct sti_scan *out, stele_error *err)
 {
     uint32_t salts[2] = {0};
     stele_code rc = STELE_OK;
@@ -339,7 +384,7 @@ static stele_code examine_headless(struct sti_segment *seg, const uint8_t *head,
         if (i == 1 && salts[1] == salts[0]) {
             continue;
         }
-        search_begin(&s, seg, out, record_max, 0);
+        search_begin(&s, seg, out, 0);
         s.any_id = true;
         seg->salt = salts[i] == 0 ? 1 : salts[i]; /* 0 is none: then only bytes count */
         rc = search_all(&s, !seg->reused, err);
@@ -353,7 +398,7 @@ static stele_code examine_headless(struct sti_segment *seg, const uint8_t *head,
 
 /* Format stele: the header. *found is false if there is no valid one of this segment. */
 static stele_code read_header(struct sti_segment *seg, struct sti_wal_reader *r,
-        uint32_t record_max, struct sti_scan *out, bool *found, stele_error *err)
+        struct sti_scan *out, bool *found, stele_error *err)
 {
     size_t want = STI_WAL_HEADER_SIZE + STI_WAL_FRAME_SIZE;
     const uint8_t *head;
@@ -374,7 +419,7 @@ static stele_code read_header(struct sti_segment *seg, struct sti_wal_reader *r,
     if (rc != STELE_OK || out->head.number != seg->number) {
         return rc == STELE_OK && seg->reused
                        ? STELE_OK
-                       : examine_headless(seg, head, len < want ? len : want, record_max, out, err);
+                       : examine_headless(seg, head, len < want ? len : want, out, err);
     }
     *found = true;
     return STELE_OK;
@@ -388,7 +433,7 @@ static stele_code scan_begin(struct sti_segment *seg, struct walk *w, bool any_f
     stele_code rc;
 
     if (seg->format == STELE_WAL_STELE) {
-        rc = read_header(seg, w->reader, w->record_max, out, &out->header, err);
+        rc = read_header(seg, w->reader, out, &out->header, err);
         if (rc != STELE_OK || !out->header) {
             return rc;
         }
@@ -419,7 +464,7 @@ static stele_code scan_behind(struct sti_segment *seg, const struct walk *w, boo
     if (w->sealed) {
         return STELE_OK;
     }
-    search_begin(&s, seg, out, w->record_max, w->at);
+    search_begin(&s, seg, out, w->at);
     s.any_id = any_id;
     rc = search_all(&s, !seg->reused, err);
     search_end(&s);
@@ -427,10 +472,10 @@ static stele_code scan_behind(struct sti_segment *seg, const struct walk *w, boo
 }
 
 stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t first_id,
-        uint64_t known_durable, uint32_t record_max, struct sti_scan *out, stele_error *err)
+        uint64_t known_durable, struct sti_scan *out, stele_error *err)
 {
     struct sti_wal_reader reader = {0};
-    struct walk w = {.seg = seg, .reader = &reader, .record_max = record_max};
+    struct walk w = {.seg = seg, .index = seg, .reader = &reader};
     stele_file_stat stat;
     stele_code rc = sti_file_stat(&seg->file, &stat, err);
 

@@ -14,6 +14,7 @@
 #ifndef STI_WAL_SEGMENT_H
 #define STI_WAL_SEGMENT_H
 
+#include "base/thread.h"
 #include "vfs/vfs.h"
 #include "wal/format.h"
 #include "wal/names.h"
@@ -135,12 +136,17 @@ struct sti_scan {
  * `first_id`: format blb, what the first record has to be. `known_durable`: bytes that the manifest
  * says were durable. */
 stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t first_id,
-        uint64_t known_durable, uint32_t record_max, struct sti_scan *out, stele_error *err);
+        uint64_t known_durable, struct sti_scan *out, stele_error *err);
+
+/* Fill the index from the start up to `limit`, as far as there are valid records. *end and *next_id
+ * say where they stop. The published fields stay. */
+stele_code sti_segment_index(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
+        uint64_t *end, uint64_t *next_id, stele_error *err);
 
 /* Go on from where `end` and `next_id` stand, up to `limit`, as long as there are valid records;
- * fill the index, and publish the new end. *sealed (may be NULL): a seal follows. For a segment
- * that another handle appends to, and for a sealed one without a seal in its file. */
+ * then, under `view`, add to the index, and publish the new end. *sealed: a seal follows. For a
+ * segment that another process appends to. */
 stele_code sti_segment_advance(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
-        uint32_t record_max, bool *sealed, stele_error *err);
+        struct sti_mutex *view, bool *sealed, stele_error *err) STI_EXCLUDES(*view);
 
 #endif /* STI_WAL_SEGMENT_H */

@@ -82,7 +82,7 @@ static stele_code scan(const struct maker *m, size_t len, bool reused, uint64_t 
     assert_int_equal(sti_dir_open(&dir, NULL, t.path, 0, NULL), STELE_OK);
     assert_int_equal(sti_segment_open_file(seg, &dir, false, true, 0, NULL), STELE_OK);
     seg->reused = reused;
-    rc = sti_segment_scan(seg, m->format == STELE_WAL_BLB, 0, known, RECORD_MAX, out, err);
+    rc = sti_segment_scan(seg, m->format == STELE_WAL_BLB, 0, known, out, err);
     if (rc == STELE_OK && out->records > 0) {
         assert_int_equal(seg->position_count, (out->records + 15) / 16);
         for (size_t i = 0; i < seg->position_count; i++) {
