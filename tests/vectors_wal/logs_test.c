@@ -309,6 +309,32 @@ static void torn_first_record(void **state)
     tmpdir_remove(&t);
 }
 
+/* With the last record gone, an empty newest file does not keep the ids from beginning anew. */
+static void trimmed_to_empty(void **state)
+{
+    uint64_t id = 0;
+    bool any = false;
+    stele_error err;
+    struct tmpdir t;
+    stele_wal *w;
+
+    (void)state;
+    tmpdir_make(&t);
+    blb_copy_variant("torn_first_record_of_head", &t);
+    w = blb_open(&t);
+    CHECK_OK(stele_wal_trim(w, 56, &err), &err);
+    blb_check_empty(w);
+    CHECK_OK(stele_wal_next_id(w, &id, &any, &err), &err);
+    assert_true(any);
+    CHECK_OK(blb_append(w, 100, &err), &err);
+    blb_check_ids(w, 100, 100);
+    blb_close(w);
+    w = blb_open(&t);
+    blb_check_ids(w, 100, 100);
+    blb_close(w);
+    tmpdir_remove(&t);
+}
+
 /* It reads on behind the gap as if there were none. */
 static void empty_file_in_the_middle(void **state)
 {
@@ -386,6 +412,7 @@ int main(void)
             cmocka_unit_test(empty_newest_file),
             cmocka_unit_test(cut_with_empty_newest_file),
             cmocka_unit_test(torn_first_record),
+            cmocka_unit_test(trimmed_to_empty),
             cmocka_unit_test(empty_file_in_the_middle),
             cmocka_unit_test(missing_middle_file),
             cmocka_unit_test(ops_answer),
