@@ -56,6 +56,7 @@ struct sti_commit {
     bool leading;                          /* somebody writes, or has the file for itself */
     bool closed;                           /* nobody may add: somebody has the file for itself */
     size_t entering;                       /* how many want that */
+    bool shared;                           /* the last batch was of several appends */
     struct failure failures[FAILURES_MAX]; /* in order */
     size_t failure_count;
 };
@@ -249,6 +250,7 @@ static void write_pending(struct sti_commit *c) STI_REQUIRES(c->mutex)
     c->spare = (struct batch){0};
     c->parity = 1 - parity;
     c->taken = c->given;
+    c->shared = mine.appends > 1;
     if (mine.len > 0) {
         sti_mutex_unlock(&c->mutex);
         rc = c->ops->write(c->arg, mine.data, mine.len, &why);
@@ -291,10 +293,13 @@ static void step_down(struct sti_commit *c) STI_REQUIRES(c->mutex)
 static void lead(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
     c->leading = true;
-    /* Those whom the last batch has woken are about to add: let them. */
-    sti_mutex_unlock(&c->mutex);
-    sti_thread_yield();
-    sti_mutex_lock(&c->mutex);
+    if (c->shared) {
+        /* Those whom the last batch has woken are about to add: let them. One that is alone would
+         * but lose its turn. */
+        sti_mutex_unlock(&c->mutex);
+        sti_thread_yield();
+        sti_mutex_lock(&c->mutex);
+    }
     write_pending(c);
     step_down(c);
 }

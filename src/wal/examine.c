@@ -9,6 +9,31 @@
 #include "base/error.h"
 #include "wal/open.h"
 
+stele_code sti_wal_is_unlisted(struct sti_dir *dir, const struct sti_wal_manifest *m,
+        const struct sti_wal_listed *item, bool *begun, stele_error *err)
+{
+    uint8_t bytes[STI_WAL_HEADER_SIZE];
+    struct sti_wal_header header;
+    struct sti_file f = {0};
+    size_t got = 0;
+    stele_code rc;
+
+    *begun = false;
+    /* Lower ones are leftovers. */
+    if (item->number < m->next_number) {
+        return STELE_OK;
+    }
+    rc = sti_file_open(&f, dir, item->name, STELE_OPEN_READ, err);
+    rc = rc != STELE_OK ? rc : sti_file_read_some(&f, 0, bytes, sizeof bytes, &got, err);
+    sti_file_close(&f);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = sti_wal_header_decode(stele_bytes_of(bytes, got), item->name, &header, NULL);
+    *begun = rc == STELE_EVERSION || (rc == STELE_OK && header.number == item->number);
+    return STELE_OK;
+}
+
 stele_code sti_wal_examine(struct sti_wal_examined *x, struct sti_dir *dir,
         const struct sti_wal_entry *entry, bool writable, stele_error *err)
 {

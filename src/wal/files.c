@@ -289,8 +289,7 @@ stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_
 
 /* ---- Beginning. ---- */
 
-/* No byte of it is 0, so that zeros are quick to look through for it. */
-static uint32_t new_salt(struct sti_log *log, uint32_t old)
+uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old)
 {
     uint32_t salt;
 
@@ -346,7 +345,7 @@ static stele_code begin_stele(struct sti_log *log, uint64_t first_id, uint64_t c
     }
     seg = log->prepared.segment;
     seg->first_id = first_id;
-    seg->salt = new_salt(log, seg->salt);
+    seg->salt = sti_log_new_salt(log, seg->salt);
     atomic_store(&seg->next_id, first_id);
     rc = list_head(log, seg, &empty, err);
     if (rc != STELE_OK) {
@@ -363,6 +362,13 @@ static stele_code begin_stele(struct sti_log *log, uint64_t first_id, uint64_t c
         sti_log_retire_locked(log, empty);
     }
     return STELE_OK;
+}
+
+/* One that was made in vain. */
+static void forget_file(struct sti_log *log, struct sti_segment *seg)
+{
+    (void)sti_dir_unlink(&log->dir, seg->name, NULL, NULL);
+    sti_segment_drop(seg);
 }
 
 static stele_code begin_blb(struct sti_log *log, uint64_t first_id, stele_error *err)
@@ -395,17 +401,20 @@ static stele_code begin_blb(struct sti_log *log, uint64_t first_id, stele_error 
         (void)sti_segment_open_file(seg, &log->dir, true, false, (size_t)len, NULL);
     }
     rc = rc != STELE_OK ? rc : list_head(log, seg, &empty, err);
-    if (rc == STELE_OK) {
-        rc = sti_log_save_locked(log, false, err);
-        if (rc != STELE_OK) {
-            sti_mutex_lock(&log->view);
-            (void)sti_log_list_remove_locked(log, log->segment_count - 1);
-            sti_mutex_unlock(&log->view);
-        }
-    }
     if (rc != STELE_OK) {
-        (void)sti_dir_unlink(&log->dir, seg->name, NULL, NULL);
-        sti_segment_drop(seg);
+        forget_file(log, seg);
+        return rc;
+    }
+    rc = sti_log_save_locked(log, false, err);
+    if (rc != STELE_OK) {
+        sti_mutex_lock(&log->view);
+        (void)sti_log_list_remove_locked(log, log->segment_count - 1);
+        sti_mutex_unlock(&log->view);
+        if (rc == STELE_ENOSPC || rc == STELE_ENOMEM) {
+            forget_file(log, seg);
+        } else {
+            sti_segment_drop(seg); /* the manifest may claim it */
+        }
         return rc;
     }
     set_head(log, seg);
@@ -435,8 +444,15 @@ void sti_log_retire_locked(struct sti_log *log, struct sti_segment *seg)
     if (seg->format == STELE_WAL_STELE && log->format == STELE_WAL_STELE &&
             !log->options.no_recycle && log->spare == NULL && seg->capacity >= size &&
             seg->capacity / 2 <= size && sti_segment_is_alone(seg)) {
-        log->spare = seg;
-        return;
+        char name[STI_WAL_NAME_SIZE];
+
+        /* Under a name that tells a leftover, also where there is no manifest. */
+        sti_wal_name_tmp(name, seg->name);
+        if (sti_dir_rename(&log->dir, seg->name, name, &err) == STELE_OK) {
+            memcpy(seg->name, name, sizeof name);
+            log->spare = seg;
+            return;
+        }
     }
     if (sti_dir_unlink(&log->dir, seg->name, NULL, &err) != STELE_OK) {
         note_locked(log, &err);

@@ -123,30 +123,73 @@ static stele_code index_from_records(
     return rc;
 }
 
-stele_code sti_log_load_locked(struct sti_log *log, struct sti_segment *seg, stele_error *err)
+/* Open the file, and have it as long as it is to be. */
+static stele_code open_whole(
+        struct sti_segment *seg, struct sti_dir *dir, uint64_t *size, stele_error *err)
 {
-    struct sti_wal_reader r = {0};
-    uint64_t end = atomic_load(&seg->end);
     stele_file_stat stat;
-    bool found = seg->indexed;
-    stele_code rc;
+    stele_code rc = sti_segment_open_file(seg, dir, false, true, 0, err);
 
-    rc = sti_segment_open_file(seg, &log->dir, false, true, 0, err);
     if (rc == STELE_ENOTFOUND) {
         return fail_whole(seg, -1, err, "the file is missing");
     }
     rc = rc != STELE_OK ? rc : sti_file_stat(&seg->file, &stat, err);
-    if (rc == STELE_OK && stat.size < end) {
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    if (stat.size < atomic_load(&seg->end)) {
         return fail_whole(seg, (int64_t)stat.size, err, "the file is too short");
     }
+    *size = stat.size;
+    return STELE_OK;
+}
+
+stele_code sti_segment_verify(struct sti_segment *seg, struct sti_dir *dir, stele_error *err)
+{
+    struct sti_wal_reader r = {0};
+    struct sti_wal_frame frame;
+    uint64_t size = 0;
+    bool seal = false;
+    stele_code rc = open_whole(seg, dir, &size, err);
+
+    rc = rc != STELE_OK ? rc : verify_header(seg, &r, err);
+    rc = rc != STELE_OK ? rc : index_from_records(seg, &r, err);
+    if (rc == STELE_OK && !seg->damaged) {
+        uint64_t next = atomic_load(&seg->next_id);
+
+        rc = sti_segment_frame(seg, &r, atomic_load(&seg->end), size, next,
+                sti_wal_record_max(seg->format), &frame, &seal, err);
+        seal = seal && frame.kind == STI_WAL_SEAL;
+        if (rc == STELE_OK && seal && !sti_wal_seal_is_valid(frame.data, next - seg->first_id)) {
+            rc = sti_fail_at(err, STELE_ECORRUPT, seg->name, (int64_t)atomic_load(&seg->end),
+                    "the seal does not fit the records");
+        }
+        for (size_t i = 0; rc == STELE_OK && seal && i < seg->position_count; i++) {
+            if (sti_wal_seal_position(frame.data, i) != seg->positions[i]) {
+                rc = sti_fail_at(err, STELE_ECORRUPT, seg->name, (int64_t)atomic_load(&seg->end),
+                        "the seal has a wrong position");
+            }
+        }
+    }
+    sti_wal_reader_free(&r);
+    return rc;
+}
+
+stele_code sti_log_load_locked(struct sti_log *log, struct sti_segment *seg, stele_error *err)
+{
+    struct sti_wal_reader r = {0};
+    uint64_t size = 0;
+    bool found = seg->indexed;
+    stele_code rc = open_whole(seg, &log->dir, &size, err);
+
     /* Only now may it be mapped. */
     rc = rc != STELE_OK ? rc
-                        : sti_segment_open_file(
-                                  seg, &log->dir, false, log->options.no_map, (size_t)end, err);
+                        : sti_segment_open_file(seg, &log->dir, false, log->options.no_map,
+                                  (size_t)atomic_load(&seg->end), err);
     if (rc == STELE_OK && seg->format == STELE_WAL_STELE) {
         rc = verify_header(seg, &r, err);
         if (rc == STELE_OK && !found) {
-            rc = index_from_seal(seg, &r, stat.size, &found, err);
+            rc = index_from_seal(seg, &r, size, &found, err);
         }
     }
     if (rc == STELE_OK && !found) {

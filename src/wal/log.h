@@ -214,6 +214,10 @@ stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_
 stele_code sti_log_begin(
         struct sti_log *log, uint64_t first_id, uint64_t capacity, stele_error *err);
 
+/* For a segment that is about to begin. No byte of it is 0, so that zeros are quick to look through
+ * for it. `old`: what it must not be, or 0. */
+uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old);
+
 /* Remove, or recycle, the file of a segment that the manifest does not list any more, and drop the
  * caller's hold. A failure is logged alone: the next writer that opens removes what is left over.
  */

@@ -57,6 +57,13 @@ bool sti_log_has_leftovers(const struct sti_log *log, const struct sti_wal_listi
 
 /* ---- Segments as they are found. ---- */
 
+/* *begun: the manifest does not list it, though it was begun after the manifest was written. */
+stele_code sti_wal_is_unlisted(struct sti_dir *dir, const struct sti_wal_manifest *m,
+        const struct sti_wal_listed *item, bool *begun, stele_error *err);
+
+/* Verify a sealed segment of format stele whole: file, header, every record, and the seal, if there
+ * is one. Damage to a record is noted in it; *err is about the rest. */
+stele_code sti_segment_verify(struct sti_segment *seg, struct sti_dir *dir, stele_error *err);
 stele_code sti_log_load_locked(struct sti_log *log, struct sti_segment *seg, stele_error *err);
 void sti_segment_set_damaged(
         struct sti_segment *seg, uint64_t position, uint64_t id, const char *text);

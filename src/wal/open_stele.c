@@ -26,40 +26,6 @@ struct opening {
 
 /* ---- Looking. ---- */
 
-static bool is_listed(const struct sti_wal_manifest *m, uint64_t number)
-{
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->entries[i].number == number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A segment behind all that the manifest knows of: it was begun after this manifest, or is a file
- * that was being prepared. */
-static stele_code check_unlisted(
-        struct sti_log *log, const struct sti_wal_listed *item, stele_error *err)
-{
-    uint8_t bytes[STI_WAL_HEADER_SIZE];
-    struct sti_wal_header header;
-    struct sti_file f = {0};
-    size_t got = 0;
-    stele_code rc = sti_file_open(&f, &log->dir, item->name, STELE_OPEN_READ, err);
-
-    rc = rc != STELE_OK ? rc : sti_file_read_some(&f, 0, bytes, sizeof bytes, &got, err);
-    sti_file_close(&f);
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    rc = sti_wal_header_decode(stele_bytes_of(bytes, got), item->name, &header, NULL);
-    if (rc == STELE_EVERSION || (rc == STELE_OK && header.number == item->number)) {
-        return sti_fail_at(err, STELE_ECORRUPT, item->name, -1,
-                "the manifest does not list the segment: it is an old one");
-    }
-    return STELE_OK;
-}
-
 static stele_code check_all_unlisted(
         struct sti_log *log, const struct sti_wal_listing *listing, stele_error *err)
 {
@@ -68,9 +34,12 @@ static stele_code check_all_unlisted(
     stele_code rc = STELE_OK;
 
     for (size_t i = 0; i < count && rc == STELE_OK; i++) {
-        if (items[i].number >= log->manifest.next_number &&
-                !is_listed(&log->manifest, items[i].number)) {
-            rc = check_unlisted(log, &items[i], err);
+        bool begun = false;
+
+        rc = sti_wal_is_unlisted(&log->dir, &log->manifest, &items[i], &begun, err);
+        if (rc == STELE_OK && begun && !STI_MUTANT(WAL_MISSING_UNNOTICED)) {
+            rc = sti_fail_at(err, STELE_ECORRUPT, items[i].name, -1,
+                    "the manifest does not list the segment: it is an old one");
         }
     }
     return rc;
@@ -239,6 +208,7 @@ static stele_code keep_head(struct opening *o, struct sti_wal_examined *x, stele
         rc = renew(o, x, err);
     } else {
         seg->first_id = o->next_id;
+        seg->salt = sti_log_new_salt(log, 0);
         atomic_store(&seg->next_id, o->next_id);
     }
     if (!seg->allocated && seg->capacity < log->options.segment_size) {

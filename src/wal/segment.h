@@ -56,6 +56,7 @@ struct sti_segment {
     struct sti_file file;
     void *map; /* NULL: read with pread */
     size_t map_len;
+    _Atomic uint64_t awake; /* bytes of the map that somebody has woken up, from its start */
 };
 
 stele_code sti_segment_new(

@@ -258,7 +258,7 @@ static void *truncater_run(void *arg)
     stele_error err;
 
     while (!atomic_load(&st->stop)) {
-        const struct timespec little = {.tv_nsec = 5000000};
+        const struct timespec little = {.tv_nsec = 30000000};
         uint64_t next = 0;
         bool any = false;
 
