@@ -12,6 +12,10 @@
 
 #include "lib/bench.h"
 
+enum {
+    BENCH_RECORDS_BYTES = 1 << 20 /* then they repeat: no compression sees that far */
+};
+
 struct bench_records {
     size_t count; /* ids 1 to count */
     size_t size;
@@ -23,7 +27,7 @@ void bench_records_free(struct bench_records *records);
 
 static inline const uint8_t *bench_record(const struct bench_records *r, size_t i)
 {
-    return r->bytes + i % 4096;
+    return r->bytes + i * r->size % BENCH_RECORDS_BYTES;
 }
 
 /* ---- Stele. ---- */

@@ -14,11 +14,11 @@ void bench_records_make(struct bench_records *out, size_t count, size_t size)
 
     out->count = count;
     out->size = size;
-    out->bytes = malloc(4096 + size);
+    out->bytes = malloc(BENCH_RECORDS_BYTES + size);
     if (out->bytes == NULL) {
         bench_die("out of memory");
     }
-    for (size_t i = 0; i < 4096 + size; i++) {
+    for (size_t i = 0; i < BENCH_RECORDS_BYTES + size; i++) {
         out->bytes[i] = (uint8_t)bench_random(&state);
     }
 }
