@@ -220,8 +220,8 @@ static struct sim_image *make_blb(void)
     struct maker m;
 
     begin(&m, STELE_WAL_BLB);
-    append(&m, 1, 60);
-    trim(&m, 30);
+    append(&m, 1, 80);
+    trim(&m, 50);
     return end_closed(&m);
 }
 
@@ -232,9 +232,9 @@ const struct scenario scenarios[] = {
                 true},
         {"torn", make_torn, STELE_WAL_STELE, 1, 9, 10, 1, true},
         {"rolled", make_rolled, STELE_WAL_STELE, 1, 84, 85, 0, true},
-        {"recycled", make_recycled, STELE_WAL_STELE, 81, 130, 131, 0, true},
+        {"recycled", make_recycled, STELE_WAL_STELE, 80, 130, 131, 0, true},
         {"truncated", make_truncated, STELE_WAL_STELE, 1, 40, 41, 0, true},
         {"emptied", make_emptied, STELE_WAL_STELE, 1, 0, 0, 0, true},
-        {"blb", make_blb, STELE_WAL_BLB, 28, 60, 61, 0, true},
+        {"blb", make_blb, STELE_WAL_BLB, 31, 80, 81, 0, true},
 };
 const size_t scenario_count = sizeof scenarios / sizeof scenarios[0];
