@@ -97,7 +97,7 @@ static stele_code take_ids(struct sti_log *log, struct request *r, stele_error *
     uint64_t next = log->any_id ? 1 : log->next_id;
 
     if (r->records != NULL && r->count > 0) {
-        if (!log->any_id && r->records[0].id != next) {
+        if (!log->any_id && r->records[0].id != next && !STI_MUTANT(WAL_IDS_UNCHECKED)) {
             return sti_fail(err, STELE_ECONFLICT,
                     "id %" PRIu64 " does not follow; expected %" PRIu64, r->records[0].id, next);
         }
@@ -283,6 +283,9 @@ static stele_code write_frames(
     stele_code rc;
 
     head->marked_at = 0;
+    if (STI_MUTANT(WAL_ACK_BEFORE_SYNC) && sti_file_sync(&head->file, true, err) != STELE_OK) {
+        return sti_log_fail_in_doubt(log, STELE_EIO, err);
+    }
     rc = sti_file_write(&head->file, end, data, len, err);
     if (rc == STELE_ENOSPC && !STI_MUTANT(WAL_FULL_DISK_POISONS)) {
         /* What a part of it left must not come back behind what is written there next. */
@@ -294,7 +297,7 @@ static stele_code write_frames(
     if (rc != STELE_OK) {
         return STI_MUTANT(WAL_APPEND_AFTER_FAILURE) ? rc : sti_log_fail_in_doubt(log, rc, err);
     }
-    if (STI_MUTANT(WAL_SYNC_SKIPPED)) {
+    if (STI_MUTANT(WAL_SYNC_SKIPPED) || STI_MUTANT(WAL_ACK_BEFORE_SYNC)) {
         return STELE_OK;
     }
     rc = sti_file_sync(&head->file, true, err);
@@ -378,7 +381,9 @@ static void drop_pending(void *arg, stele_code code)
     struct sti_log *log = arg;
 
     (void)code;
-    fall_back(log, atomic_load(&log->head->next_id));
+    if (!STI_MUTANT(WAL_IDS_KEPT)) {
+        fall_back(log, atomic_load(&log->head->next_id));
+    }
 }
 
 void sti_log_rebase(struct sti_log *log, uint64_t next_id)

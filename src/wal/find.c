@@ -82,9 +82,10 @@ stele_code sti_wal_find(struct sti_wal_found *found, const char *path,
         if (rc == STELE_OK && found->is_new) {
             rc = sti_fail_at(err, STELE_ENOTFOUND, path, -1, "there is no log");
         }
-        if (rc != STELE_OK || options->read_only) {
+        if (options->read_only || (rc != STELE_OK && rc != STELE_ECORRUPT)) {
             return rc;
         }
+        rc = STELE_OK; /* damage is told again, and mended, under the lock */
     }
     if (rc == STELE_OK && !STI_MUTANT(WAL_LOCK_DROPPED)) {
         rc = sti_lock_take(

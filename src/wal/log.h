@@ -23,9 +23,10 @@
  * - Prepare: a file is created with its blocks, or a trimmed one gets its header zeroed, synced,
  * and then the new name; synced, directory synced; then the manifest lists it, and only then is it
  * used.
- * - Truncate: a new segment is prepared; then the manifest says where the old one was cut, and
- * lists the new one behind it: that is the moment. Then, if nobody reads it, the old file gets a
- * seal at the cut, and what lies behind goes; later files are removed or recycled.
+ * - Truncate: the manifest says where the segment was cut, and lists none with records behind it:
+ * that is the moment, and needs no space. Then, if nobody reads it, the file gets a seal at the
+ * cut, and what lies behind goes; later files are removed or recycled. The next append begins
+ * another segment.
  * - Trim: the manifest no longer lists the segments; then they are removed or recycled. An emptied
  * log may have no segment at all until the next append.
  * - Recovery: a torn tail is a truncation: what is cut goes to quarantine first. Old frames behind

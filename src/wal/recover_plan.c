@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * recover_plan.c: which part of a damaged log can stay.
+ *
+ * Records have no gaps, so that what stays is what precedes the first damage. Where there is no
+ * manifest, the segments tell their order by their numbers. A segment that begins with an id which
+ * an earlier one has, too, was begun after a truncation: what the earlier one holds from there on
+ * was truncated.
+ */
+#include "base/error.h"
+#include "wal/recover.h"
+
+/* ---- Format stele. ---- */
+
+/* What there is of a segment, by itself. An entry that is not known is open, of no length. */
+static stele_code add_stele(struct sti_wal_plan *plan, struct sti_dir *dir,
+        const struct sti_wal_entry *entry, stele_error *err)
+{
+    bool sealed = entry->state == STI_WAL_ENTRY_SEALED;
+    struct sti_wal_examined x;
+    struct sti_wal_piece p = {.open = !sealed};
+    stele_code rc = sti_wal_examine(&x, dir, entry, false, err);
+
+    if (rc != STELE_OK) {
+        sti_wal_examined_free(&x);
+        return rc;
+    }
+    p.seg = x.seg;
+    p.exists = !x.missing;
+    p.first_id = x.scan.header ? x.scan.first_id : entry->first_id;
+    p.next_id = x.scan.header ? x.scan.next_id : p.first_id;
+    p.end = x.scan.end;
+    p.durable = x.scan.durable < x.scan.end ? x.scan.durable : x.scan.end;
+    p.tail_end = !sealed && x.scan.torn ? x.scan.torn_end : p.end;
+    p.damaged = !sealed && (x.missing || x.shortened || x.scan.damaged);
+    p.known_next =
+            x.scan.resumes && x.scan.resume_id < UINT64_MAX ? x.scan.resume_id + 1 : p.next_id;
+    if (sealed) {
+        p.known_next = entry->last_id + 1;
+        p.damaged = !x.scan.header || p.first_id != entry->first_id || p.next_id <= entry->last_id;
+        if (p.damaged) {
+            p.tail_end = x.scan.torn_end > entry->end ? x.scan.torn_end : entry->end;
+        } else {
+            p.next_id = entry->last_id + 1;
+            p.end = entry->end;
+            p.tail_end = p.end;
+        }
+    }
+    p.tail_end = p.tail_end < x.scan.file_size ? p.tail_end : x.scan.file_size;
+    sti_file_close(&x.seg->file);
+    rc = sti_wal_plan_add(plan, &p, err);
+    if (rc != STELE_OK) {
+        sti_wal_examined_free(&x);
+    }
+    return rc;
+}
+
+static bool is_listed(const struct sti_wal_manifest *m, uint64_t number)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->entries[i].number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static stele_code add_all(struct sti_wal_plan *plan, struct sti_wal_found *found, stele_error *err)
+{
+    const struct sti_wal_manifest *m = &found->manifest;
+    size_t count;
+    const struct sti_wal_listed *items =
+            sti_wal_listing_of(&found->listing, STI_WAL_NAME_STELE, &count);
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < m->count && rc == STELE_OK; i++) {
+        rc = add_stele(plan, &found->dir, &m->entries[i], err);
+    }
+    for (size_t i = 0; i < count && rc == STELE_OK; i++) {
+        const struct sti_wal_entry entry = {.number = items[i].number};
+        bool begun = !found->has_manifest;
+
+        if (found->has_manifest && !is_listed(m, items[i].number)) {
+            rc = sti_wal_is_unlisted(&found->dir, m, &items[i], &begun, err);
+        }
+        if (rc == STELE_OK && begun) {
+            plan->needed = true;
+            rc = add_stele(plan, &found->dir, &entry, err);
+        }
+    }
+    return rc;
+}
+
+/* Where the record with this id begins, which the piece has. */
+static stele_code cut_at(
+        struct sti_wal_piece *p, struct sti_dir *dir, uint64_t id, stele_error *err)
+{
+    struct sti_wal_reader r = {0};
+    uint64_t at = STI_WAL_HEADER_SIZE;
+    uint64_t next = p->first_id;
+    bool valid = true;
+    stele_code rc = sti_segment_open_file(p->seg, dir, false, true, 0, err);
+
+    while (rc == STELE_OK && valid && next < id) {
+        struct sti_wal_frame frame;
+
+        rc = sti_segment_frame(p->seg, &r, at, p->end, next, sti_wal_record_max(p->seg->format),
+                &frame, &valid, err);
+        if (rc == STELE_OK && valid) {
+            at += frame.size;
+            next += frame.kind == STI_WAL_RECORD;
+        }
+    }
+    sti_wal_reader_free(&r);
+    sti_file_close(&p->seg->file);
+    if (rc == STELE_OK) {
+        p->end = at;
+        p->next_id = next;
+        p->known_next = next;
+        p->tail_end = at;
+        p->damaged = false;
+        p->durable = p->durable < at ? p->durable : at;
+    }
+    return rc;
+}
+
+/* Without a manifest: a later segment that begins inside earlier ones says that they were cut. */
+static stele_code apply_truncations(
+        struct sti_wal_plan *plan, struct sti_dir *dir, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 1; i < plan->count && rc == STELE_OK; i++) {
+        const struct sti_wal_piece *later = &plan->pieces[i];
+
+        for (size_t k = 0; k < i && later->next_id > later->first_id && rc == STELE_OK; k++) {
+            struct sti_wal_piece *p = &plan->pieces[k];
+
+            if (p->first_id >= later->first_id) {
+                p->next_id = p->first_id;
+                p->known_next = 0;
+                p->damaged = false;
+            } else if (p->next_id > later->first_id) {
+                rc = cut_at(p, dir, later->first_id, err);
+            }
+        }
+    }
+    return rc;
+}
+
+/* A piece in which there is nothing, and nothing is missing: left to the next open. */
+static bool is_empty(const struct sti_wal_piece *p)
+{
+    return p->next_id == p->first_id && !p->damaged;
+}
+
+/* Move the pieces that stay to the front, in their order, the rest behind. */
+static void decide(struct sti_wal_plan *plan)
+{
+    uint64_t next = 1;
+    bool any = true;
+    bool stopped = false;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        struct sti_wal_piece p = plan->pieces[i];
+        bool follows = any || p.first_id == next;
+
+        if (!stopped && is_empty(&p)) {
+            p.aside = p.tail_end > p.end;
+            plan->needed = plan->needed || p.aside;
+            plan->pieces[i] = p;
+            continue;
+        }
+        if (!stopped && (!follows || p.damaged)) {
+            stopped = true;
+            plan->needed = true;
+            sti_wal_plan_lose(plan, follows && p.next_id > p.first_id ? p.next_id
+                                    : any                             ? p.first_id
+                                                                      : next);
+            if (!follows || p.next_id == p.first_id) {
+                plan->pieces[i].aside = true;
+                continue;
+            }
+        } else if (stopped) {
+            plan->pieces[i].aside = true;
+            continue;
+        }
+        plan->needed = plan->needed || p.tail_end > p.end;
+        for (size_t k = i; k > plan->keep; k--) {
+            plan->pieces[k] = plan->pieces[k - 1];
+        }
+        plan->pieces[plan->keep++] = p;
+        next = p.next_id;
+        any = false;
+    }
+}
+
+stele_code sti_wal_plan_stele(
+        struct sti_wal_plan *plan, struct sti_wal_found *found, stele_error *err)
+{
+    stele_code rc;
+
+    plan->needed = !found->has_manifest || found->manifest_differs;
+    rc = add_all(plan, found, err);
+    if (rc == STELE_OK && !found->has_manifest) {
+        rc = apply_truncations(plan, &found->dir, err);
+    }
+    if (rc == STELE_OK) {
+        decide(plan);
+    }
+    return rc;
+}
+
+/* ---- Format blb. ---- */
+
+/* Index of the first file that is damaged or does not follow; *keep: its records stay. */
+static size_t first_bad(const struct sti_blb_files *all, bool *keep)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct sti_blb_file *f = &all->files[i];
+
+        *keep = f->scan.records > 0;
+        if (f->seg->damaged) {
+            return i;
+        }
+        if (all->text != NULL && i == all->bad_at) {
+            *keep = *keep && all->first_lost == f->scan.next_id;
+            return i;
+        }
+    }
+    *keep = false;
+    return all->count;
+}
+
+stele_code sti_wal_plan_blb(
+        struct sti_wal_plan *plan, struct sti_wal_found *found, stele_error *err)
+{
+    struct sti_blb_files all = {.count = 0};
+    bool keep = false;
+    size_t bad;
+    stele_code rc = sti_blb_scan(&all, &found->dir, &found->listing,
+            found->has_manifest ? &found->manifest : NULL, false, err);
+
+    bad = rc == STELE_OK ? first_bad(&all, &keep) : 0;
+    for (size_t i = 0; i < all.count && rc == STELE_OK; i++) {
+        struct sti_blb_file *f = &all.files[i];
+        bool last = i == (keep ? bad : bad - 1);
+        struct sti_wal_piece p = {.seg = f->seg,
+                .first_id = f->scan.first_id,
+                .next_id = f->scan.next_id,
+                .end = f->scan.end,
+                .known_next = f->scan.resumes ? f->scan.resume_id + 1 : f->scan.next_id,
+                .exists = true,
+                .open = last,
+                .aside = i > bad || (i == bad && !keep)};
+
+        if (f->scan.records == 0) {
+            p.first_id = f->seg->first_id;
+            p.next_id = p.first_id;
+        }
+        if (f->seg->damaged && p.known_next < atomic_load(&f->seg->next_id)) {
+            p.known_next = atomic_load(&f->seg->next_id);
+        }
+        p.tail_end = last && f->scan.torn ? f->scan.torn_end : p.end;
+        plan->needed = plan->needed || (last && p.end < f->scan.file_size);
+        sti_file_close(&f->seg->file);
+        rc = sti_wal_plan_add(plan, &p, err);
+        f->seg = rc == STELE_OK ? NULL : f->seg;
+        plan->keep += rc == STELE_OK && !p.aside ? 1 : 0;
+    }
+    if (rc == STELE_OK && (all.text != NULL || bad < all.count)) {
+        plan->needed = true;
+        sti_wal_plan_lose(plan, bad < all.count && keep ? plan->pieces[bad].next_id
+                                : bad > 0               ? plan->pieces[bad - 1].next_id
+                                : all.count > 0         ? plan->pieces[0].first_id
+                                                        : all.first_lost);
+    }
+    plan->needed = plan->needed || (found->has_manifest ? found->manifest_differs : plan->needed);
+    sti_blb_files_free(&all);
+    return rc;
+}
