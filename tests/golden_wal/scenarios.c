@@ -108,29 +108,41 @@ static struct sim_image *end_killed(struct maker *m)
     return image;
 }
 
-/* The image with the last bytes of the newest segment gone: its last record is torn. */
-static struct sim_image *torn(struct sim_image *image, const char *name)
+/* The image with other bytes in a file. */
+static struct sim_image *changed(
+        struct sim_image *image, const char *name, void (*change)(uint8_t *bytes, uint64_t size))
 {
-    for (uint32_t i = 0; i < image->entry_count; i++) {
+    struct sim_image *after = NULL;
+
+    for (uint32_t i = 0; i < image->entry_count && after == NULL; i++) {
         if (strcmp(image->entries[i].name, name) == 0) {
             uint64_t size;
             uint8_t *bytes = sim_image_read(image, i, &size);
-            uint64_t end = size;
-            struct sim_image *changed;
 
-            while (end > 0 && bytes[end - 1] == 0) {
-                end--;
-            }
-            assert_true(end > 16);
-            memset(bytes + end - 16, 0, 16);
-            changed = sim_image_with(image, i, bytes, size);
+            change(bytes, size);
+            after = sim_image_with(image, i, bytes, size);
             free(bytes);
-            sim_image_unref(image);
-            return changed;
         }
     }
-    fail();
-    return NULL;
+    assert_non_null(after);
+    sim_image_unref(image);
+    return after;
+}
+
+/* The last bytes did not reach the disk: the last record is torn. */
+static void tear(uint8_t *bytes, uint64_t size)
+{
+    while (size > 0 && bytes[size - 1] == 0) {
+        size--;
+    }
+    assert_true(size > 16);
+    memset(bytes + size - 16, 0, 16);
+}
+
+static void damage_slot(uint8_t *bytes, uint64_t size)
+{
+    assert_true(size > 100);
+    bytes[40] ^= 4;
 }
 
 /* ---- The scenarios. ---- */
@@ -153,6 +165,11 @@ static struct sim_image *make_fresh(void)
     return end_closed(&m);
 }
 
+static struct sim_image *make_slot(void)
+{
+    return changed(make_fresh(), "wal.manifest", damage_slot);
+}
+
 static struct sim_image *make_killed(void)
 {
     struct maker m;
@@ -168,7 +185,7 @@ static struct sim_image *make_torn(void)
 
     begin(&m, STELE_WAL_STELE);
     append(&m, 1, 10);
-    return torn(end_killed(&m), "00000000000000000000.wal");
+    return changed(end_killed(&m), "00000000000000000000.wal", tear);
 }
 
 static struct sim_image *make_rolled(void)
@@ -228,6 +245,7 @@ static struct sim_image *make_blb(void)
 const struct scenario scenarios[] = {
         {"new", make_new, STELE_WAL_STELE, 1, 0, 0, 0, true},
         {"fresh", make_fresh, STELE_WAL_STELE, 1, 7, 8, 0, true},
+        {"slot", make_slot, STELE_WAL_STELE, 1, 7, 8, 1, true},
         {"killed", make_killed, STELE_WAL_STELE, 1000000000000, 1000000000009, 1000000000010, 0,
                 true},
         {"torn", make_torn, STELE_WAL_STELE, 1, 9, 10, 1, true},
