@@ -238,6 +238,10 @@ stele_code stele_wal_recover_dir(const char *dir, const stele_wal_options *opts,
     rc = sti_wal_find(&found, dir, &options, &why);
     /* It is just this that is to be mended. */
     if (rc == STELE_OK || (rc == STELE_ECORRUPT && found.dir.raw != NULL)) {
+        if (found.format == STELE_WAL_ANY) {
+            /* A damaged manifest is all that is left. */
+            found.format = options.format != STELE_WAL_ANY ? options.format : STELE_WAL_STELE;
+        }
         rc = recover(&r, &why);
     }
     sti_wal_found_free(&found);
