@@ -353,7 +353,7 @@ static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op, ui
             open_spot(x, c, &spot);
         }
     }
-    if (!x->stop && sim_picker_next(&picker, keep)) {
+    if (sim_picker_next(&picker, keep)) {
         x->report->capped = true;
         x->report->cut_ops++;
     }
@@ -374,7 +374,11 @@ static void explore_all(void *arg, unsigned worker, unsigned workers, struct sim
     x.workers = workers;
     x.crumb = crumb;
     x.report = report;
-    for (uint64_t op = 0; op <= ops && !x.stop; op++) {
+    for (uint64_t op = 0; op <= ops; op++) {
+        if (x.stop) {
+            report->cut_ops += ops - op + 1;
+            break;
+        }
         explore_op(&x, c, op, share_of_op(&x, ops - op + 1));
     }
     sim_seen_free(&x.seen);
