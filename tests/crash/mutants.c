@@ -30,7 +30,7 @@ enum {
     SECONDS_MAX = 240, /* for one bug; most take less than one */
     CLEAN_SECONDS_MAX = 600,
     CLEAN_SHARES = 4,
-    HANG_SECONDS = 8,
+    HANG_SECONDS = 60, /* without a step: others may need the machine as well */
     PROCESSES_MAX = 16,
     SEARCHED_MIN = 95 /* percent */
 };

@@ -477,7 +477,7 @@ static int judge(struct check *c)
 {
     struct model_scan seen;
     bool looked;
-    stele_stream *s;
+    stele_stream *s = NULL;
     int result = readers(c, &seen, &looked);
 
     result = result != 0 ? result : judge_backup(c);
