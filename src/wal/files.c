@@ -228,7 +228,10 @@ static stele_code make_segment(struct sti_log *log, uint64_t capacity, struct st
     }
     if (spare_fits(log, size)) {
         rc = reuse_file(log, seg, err);
-        if (rc == STELE_OK) {
+        if (rc != STELE_OK) {
+            /* It may have either name, and is of no use under both. */
+            sti_log_drop_spare_locked(log);
+        } else {
             sti_segment_drop(log->spare);
             log->spare = NULL;
             sti_mutex_lock(&log->view);
