@@ -347,6 +347,7 @@ static stele_code begin_stele(struct sti_log *log, uint64_t first_id, uint64_t c
         return rc;
     }
     seg = log->prepared.segment;
+    sti_assert(seg != NULL);
     seg->first_id = first_id;
     seg->salt = sti_log_new_salt(log, seg->salt);
     atomic_store(&seg->next_id, first_id);
