@@ -183,7 +183,7 @@ static void tell_newest(struct checking *c, const struct newest *n)
     const struct sti_wal_judgement *j = &n->judgement;
 
     for (size_t i = 0; i < n->count; i++) {
-        c->sum.segments++;
+        c->sum.segments += n->x[i].scan.records > 0 ? 1 : 0;
         c->sum.records += n->x[i].scan.records;
     }
     if (j->verdict != STI_WAL_GOOD) {
