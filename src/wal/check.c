@@ -195,6 +195,33 @@ static void tell_newest(struct checking *c, const struct newest *n)
     }
 }
 
+static bool is_sealed_in(const struct sti_wal_manifest *m, uint64_t number)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->entries[i].number == number) {
+            return m->entries[i].state == STI_WAL_ENTRY_SEALED;
+        }
+    }
+    return false;
+}
+
+/* What a writer has sealed since the sealed ones were checked. */
+static stele_code check_sealed_since(
+        struct checking *c, const struct sti_wal_manifest *now, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < now->count && rc == STELE_OK; i++) {
+        const struct sti_wal_entry *entry = &now->entries[i];
+
+        if (entry->state == STI_WAL_ENTRY_SEALED &&
+                !is_sealed_in(&c->found.manifest, entry->number)) {
+            rc = check_sealed(c, entry, err);
+        }
+    }
+    return rc;
+}
+
 static stele_code check_newest(struct checking *c, stele_error *err)
 {
     struct newest n = {.count = 0};
@@ -216,6 +243,7 @@ static stele_code check_newest(struct checking *c, stele_error *err)
         rc = STELE_OK;
         tell(c, &fault);
     } else if (rc == STELE_OK) {
+        rc = check_sealed_since(c, &n.manifest, err);
         tell_newest(c, &n);
     }
     newest_free(&n);
