@@ -33,8 +33,7 @@ static stele_code add_stele(struct sti_wal_plan *plan, struct sti_dir *dir,
     p.durable = x.scan.durable < x.scan.end ? x.scan.durable : x.scan.end;
     p.tail_end = !sealed && x.scan.torn ? x.scan.torn_end : p.end;
     p.damaged = !sealed && (x.missing || x.shortened || x.scan.damaged);
-    p.known_next =
-            x.scan.resumes && x.scan.resume_id < UINT64_MAX ? x.scan.resume_id + 1 : p.next_id;
+    p.known_next = x.scan.resumes ? x.scan.resume_next : p.next_id;
     if (sealed) {
         p.known_next = entry->last_id + 1;
         p.damaged = !x.scan.header || p.first_id != entry->first_id || p.next_id <= entry->last_id;
@@ -249,7 +248,7 @@ stele_code sti_wal_plan_blb(
                 .first_id = f->scan.first_id,
                 .next_id = f->scan.next_id,
                 .end = f->scan.end,
-                .known_next = f->scan.resumes ? f->scan.resume_id + 1 : f->scan.next_id,
+                .known_next = f->scan.resumes ? f->scan.resume_next : f->scan.next_id,
                 .exists = true,
                 .open = last,
                 .aside = i > bad || (i == bad && !keep)};
