@@ -50,7 +50,7 @@ last_is 5 || fail "it did its work"
 wal 0 truncate log 4
 children=()
 # A killed one leaves its lock file, but no lock.
-"$stele" wal append log <pipe >/dev/null 2>&1 &
+"$stele" wal append log --lock-wait 30s <pipe >/dev/null 2>&1 &
 holder=$!
 exec 3>pipe
 children+=("$holder")
