@@ -264,8 +264,8 @@ static struct sti_wal_piece blb_piece(const struct sti_blb_file *f, bool stays, 
         p.first_id = f->seg->first_id;
         p.next_id = p.first_id;
     }
-    if (f->scan.resumes && f->scan.resume_id < UINT64_MAX) {
-        p.known_next = f->scan.resume_id + 1;
+    if (f->scan.resumes) {
+        p.known_next = f->scan.resume_next;
     }
     if (f->seg->damaged && p.known_next < atomic_load(&f->seg->next_id)) {
         p.known_next = atomic_load(&f->seg->next_id);
@@ -298,20 +298,8 @@ stele_code sti_wal_plan_blb(
     }
     for (size_t i = 0; i < all.count && rc == STELE_OK; i++) {
         struct sti_blb_file *f = &all.files[i];
-<<<<<<< HEAD
-        bool last = i == (keep ? bad : bad - 1);
-        struct sti_wal_piece p = {.seg = f->seg,
-                .first_id = f->scan.first_id,
-                .next_id = f->scan.next_id,
-                .end = f->scan.end,
-                .known_next = f->scan.resumes ? f->scan.resume_next : f->scan.next_id,
-                .exists = true,
-                .open = last,
-                .aside = i > bad || (i == bad && !keep)};
-=======
         bool last = i + 1 == stay;
         struct sti_wal_piece p = blb_piece(f, i < stay, last);
->>>>>>> wal
 
         plan->needed = plan->needed || (last && p.end < f->scan.file_size);
         sti_file_close(&f->seg->file);
