@@ -7,6 +7,9 @@
 # tree through the macro STELE_TESTS_DIR, and the command that was built
 # through the environment variable STELE_COMMAND.
 #
+# The time limit ends what hangs. It is far from what a test takes, since
+# machines are slow and busy.
+#
 # The label "full" says that the test has a larger size, which it runs at when
 # STELE_FULL is set in the environment (`make verify`).
 function(stele_test name)
@@ -24,7 +27,7 @@ endfunction()
 function(stele_test_properties name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS")
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 300)
     endif()
     if(NOT arg_LABELS)
         set(arg_LABELS unit)

@@ -8,7 +8,7 @@
 static void every_promise_holds(void **state)
 {
     size_t count;
-    const struct stream_scenario *list = stream_scenarios(&count);
+    const struct scenario *list = stream_scenarios(&count);
 
     (void)state;
     for (size_t i = 0; i < count; i++) {

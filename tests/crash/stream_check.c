@@ -3,22 +3,29 @@
  * stream_check.c: what every crashed state has to stand.
  *
  * In order: readers look, with and without a lock, and change nothing; a
- * writer opens, and finds what the notes say; it publishes and syncs; a clean
- * close gives the sizes that stat() said; the directory checks without fault;
- * another open finds the same and changes no byte. For some of the states,
- * what was published and synced is crashed once more.
+ * writer opens, and finds what the notes say; what it cut is in quarantine, and
+ * what was there before still is; no second writer may open; it publishes and
+ * syncs; a clean close gives the sizes that stat() said; the directory checks
+ * without fault; another open finds the same and changes no byte. For some of
+ * the states the writer publishes more, is crashed, and all is judged again.
  *
  * What costs much is done for a part of the states, chosen by their hash.
  */
 #include "crash/stream_check.h"
 
+#include "crash/stream_files.h"
 #include "sim/crash.h"
 #include "sim/seen.h"
 #include "stream/names.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum {
+    MORE = 3 /* messages before a second crash */
+};
 
 struct check {
     const struct model_config *config;
@@ -28,6 +35,8 @@ struct check {
     struct model_why why;
     uint64_t pick;            /* by the state's hash */
     struct model_found found; /* before anybody opened */
+    struct sim_image *before; /* then */
+    bool lost[MODEL_OFFSETS]; /* as recovery told */
     int64_t size;             /* as stat() said before close */
 };
 
@@ -152,6 +161,19 @@ static void note_lost(struct check *c)
     }
 }
 
+/* A publish may have been under way when the power went: its message is visible now, if it is
+ * there, and durable with those behind it. */
+static void note_seen(struct check *c)
+{
+    for (size_t i = 0; i < c->scan.count; i++) {
+        const uint64_t value = c->scan.values[i];
+
+        if ((c->model.offsets[value / MODEL_ATTEMPTS].visible >> value % MODEL_ATTEMPTS & 1) == 0) {
+            note(c, SIM_ACK, MODEL_PUBLISH, value);
+        }
+    }
+}
+
 static int publish_more(struct check *c, stele_stream *s)
 {
     int64_t offset = c->scan.next;
@@ -165,6 +187,7 @@ static int publish_more(struct check *c, stele_stream *s)
         return model_wrong(&c->why, "the next offset is %" PRId64, offset);
     }
     model_make(&message, value);
+    note_seen(c);
     note_lost(c);
     note(c, SIM_INTENT, MODEL_PUBLISH, value);
     rc = stele_stream_publish(s, &message.message, 1, NULL, &err);
@@ -194,15 +217,25 @@ static int take_size(struct check *c, stele_stream *s)
     return rc == STELE_OK ? 0 : model_failed(&c->why, "stat", rc, &err);
 }
 
+static void each_lost(void *arg, int64_t first, int64_t last)
+{
+    struct check *c = arg;
+
+    for (int64_t i = first; i <= last && i >= 0 && i < MODEL_OFFSETS; i++) {
+        c->lost[i] = true;
+    }
+}
+
 static int open_writer(struct check *c, stele_stream **out)
 {
+    stele_stream_recover_events events = {.arg = c, .lost = each_lost};
     stele_stream_options options;
     stele_error err;
     stele_code rc;
 
     model_options(c->config, &c->w->env, &options);
     if (c->config->recover) {
-        rc = stele_stream_recover_dir(MODEL_DIR, &options, NULL, NULL, &err);
+        rc = stele_stream_recover_dir(MODEL_DIR, &options, &events, NULL, &err);
         if (rc != STELE_OK) {
             return model_failed(&c->why, "recover", rc, &err);
         }
@@ -213,17 +246,82 @@ static int open_writer(struct check *c, stele_stream **out)
 
 /* A message that was whole in a file and is not in the stream is in quarantine, unless it was to be
  * deleted. */
-static int check_nothing_lost(struct check *c)
+static int check_nothing_lost(struct check *c, const struct sim_image *image)
 {
-    struct sim_image *image = sim_disk_image(c->w->disk);
     struct model_found now;
 
     model_find(&now, image, MODEL_DIR, c->config, &c->model);
-    sim_image_unref(image);
     for (int64_t i = 0; i < c->model.limit; i++) {
-        if (c->found.whole[i] && !now.whole[i] && !c->model.offsets[i].may_go) {
+        bool was = c->found.whole[i] || c->model.offsets[i].seen;
+
+        if (was && !now.whole[i] && !c->model.offsets[i].may_go) {
             return model_wrong(&c->why, "the message of offset %" PRId64 " was thrown away", i);
         }
+    }
+    return 0;
+}
+
+/* What is there now may not go; if a crash comes, the next check sees to it. */
+static void note_kept(struct check *c, const struct sim_image *image)
+{
+    uint64_t hashes[MODEL_ASIDE];
+    size_t count = model_list_kept(image, MODEL_DIR, hashes);
+
+    for (size_t i = 0; i < count; i++) {
+        note(c, SIM_ACK, MODEL_KEPT, hashes[i]);
+    }
+}
+
+static void note_found(struct check *c)
+{
+    for (int64_t i = 0; i < c->model.limit; i++) {
+        if (c->found.whole[i]) {
+            note(c, SIM_INTENT, MODEL_SEEN, (uint64_t)i);
+        }
+    }
+    if (c->found.highest >= 0) {
+        note(c, SIM_INTENT, MODEL_SHOWN, (uint64_t)c->found.highest);
+    }
+}
+
+/* The bytes that opening took away are elsewhere. */
+static int check_aside(struct check *c)
+{
+    struct sim_image *image = sim_disk_image(c->w->disk);
+    int result = check_nothing_lost(c, image);
+
+    result = result != 0 ? result : model_check_aside(image, MODEL_DIR, &c->model, &c->why);
+    result = result != 0 ? result : model_check_damaged(image, MODEL_DIR, &c->model, &c->why);
+    if (result == 0 && !c->model.rewrites && !c->config->recover && !c->config->eager_migrate) {
+        result = model_check_cut(c->before, image, MODEL_DIR, &c->why);
+    }
+    note_kept(c, image);
+    sim_image_unref(image);
+    return result;
+}
+
+static int check_lost(struct check *c)
+{
+    for (size_t i = 0; i < c->scan.count; i++) {
+        int64_t offset = (int64_t)(c->scan.values[i] / MODEL_ATTEMPTS);
+
+        if (c->lost[offset]) {
+            return model_wrong(&c->why, "recovery lost %" PRId64 ", which is there", offset);
+        }
+    }
+    return 0;
+}
+
+/* While one writes no other may. */
+static int check_second(struct check *c)
+{
+    stele_stream_options options;
+    stele_stream *other = NULL;
+
+    model_options(c->config, &c->w->env, &options);
+    if (stele_stream_open(&other, MODEL_DIR, &options, NULL) == STELE_OK) {
+        (void)stele_stream_close(other, NULL);
+        return model_wrong(&c->why, "a second writer could open");
     }
     return 0;
 }
@@ -236,11 +334,13 @@ static int judge_writer(struct check *c, stele_stream *s, const struct model_sca
     if (result != 0) {
         return result;
     }
-    if (c->scan.next <= c->found.highest) {
+    if (c->scan.next <= c->model.shown) {
         return model_wrong(&c->why, "the next offset is %" PRId64 ", and the files showed %" PRId64,
-                c->scan.next, c->found.highest);
+                c->scan.next, c->model.shown);
     }
-    result = check_nothing_lost(c);
+    result = check_aside(c);
+    result = result != 0 ? result : check_lost(c);
+    result = result != 0 ? result : check_second(c);
     if (result != 0) {
         return result;
     }
@@ -361,63 +461,7 @@ static int judge_backup(struct check *c)
     return close_after(c, s, result);
 }
 
-/* ---- One crash more. ---- */
-
-/* States that stood this, in this process: loops come back to one state with each of their faults,
- * which the disk here does not have. */
-static struct sim_seen stood;
-
-/* Open, publish, sync on a disk of its own; then what a crash leaves. */
-static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
-{
-    struct sim_disk_options disk = {.sector_size = image->sector_size, .file_max = 2 << 20};
-    struct check inner = *c;
-    stele_stream *s = NULL;
-    struct sim_image *crashed;
-    int result;
-
-    inner.w = sim_world_new(c->pick, image, &disk);
-    result = open_writer(&inner, &s);
-    result = result != 0 ? result : judge_writer(&inner, s, NULL);
-    (void)sim_disk_settle(inner.w->disk);
-    crashed = sim_crash_now(inner.w->disk, keep_all);
-    sim_disk_power_off(inner.w->disk);
-    (void)stele_stream_close(s, NULL);
-    sim_world_free(inner.w);
-    if (result == 0) {
-        struct model_scan before = inner.scan;
-
-        inner.w = sim_world_new(c->pick, crashed, &disk);
-        result = open_writer(&inner, &s);
-        if (result == 0) {
-            result = close_after(&inner, s, scan_and_judge(&inner, s, &inner.scan));
-        }
-        if (result == 0 && inner.scan.count != before.count + 1) {
-            result = model_wrong(&c->why, "crashed after a sync: %zu messages, not %zu",
-                    inner.scan.count, before.count + 1);
-        }
-        sim_world_free(inner.w);
-    }
-    sim_image_unref(crashed);
-    return result;
-}
-
 /* ---- The whole. ---- */
-
-static int crash_again_once(struct check *c, struct sim_image *image, const struct sim_notes *notes)
-{
-    uint64_t key = sim_mix(sim_notes_hash(notes, c->pick) + (uintptr_t)c->config);
-    int result;
-
-    if (sim_seen_has(&stood, key)) {
-        return 0;
-    }
-    result = crash_again(c, image, c->pick % 16 == 0);
-    if (result == 0) {
-        (void)sim_seen_add(&stood, key);
-    }
-    return result;
-}
 
 static int judge(struct check *c)
 {
@@ -437,20 +481,136 @@ static int judge(struct check *c)
     return result != 0 ? result : open_again(c);
 }
 
+/* Take an image for the state that is to be judged. */
+static void begin(struct check *c, struct sim_image *image)
+{
+    c->before = image;
+    model_find(&c->found, image, MODEL_DIR, c->config, &c->model);
+    note_found(c);
+}
+
+/* ---- One crash more. ---- */
+
+static int publish_unsynced(struct check *c, stele_stream *s)
+{
+    struct model_message made[MORE];
+    stele_message messages[MORE];
+    uint64_t values[MORE];
+    int64_t next = c->scan.next + 1;
+    stele_error err;
+    stele_code rc;
+
+    if (next + MORE >= MODEL_OFFSETS) {
+        return 0;
+    }
+    for (int64_t i = 0; i < MORE; i++) {
+        values[i] = model_value(next + i, model_next_attempt(&c->model, next + i));
+        model_make(&made[i], values[i]);
+        messages[i] = made[i].message;
+        note(c, SIM_INTENT, MODEL_PUBLISH, values[i]);
+    }
+    rc = stele_stream_publish(s, messages, MORE, NULL, &err);
+    if (rc != STELE_OK) {
+        return model_failed(&c->why, "publish more after a crash", rc, &err);
+    }
+    for (int64_t i = 0; i < MORE; i++) {
+        note(c, SIM_ACK, MODEL_PUBLISH, values[i]);
+    }
+    return 0;
+}
+
+/* All, nothing, or some of what is not durable. */
+static struct sim_image *crash_now(struct check *c, uint64_t pick)
+{
+    struct sim_cursor *cursor;
+    struct sim_image *image;
+    uint8_t *keep;
+    size_t n;
+
+    cursor = sim_cursor_new(c->w->disk);
+    n = sim_cursor_seek(cursor, sim_disk_settle(c->w->disk));
+    keep = sim_alloc(n + 1);
+    for (size_t i = 0; i < n; i++) {
+        keep[i] = pick % 4 == 0 ? 1 : pick % 4 == 1 ? 0 : (uint8_t)(sim_mix(pick + i) & 1);
+    }
+    (void)sim_cursor_choose(cursor, keep);
+    image = sim_cursor_image(cursor);
+    free(keep);
+    sim_cursor_free(cursor);
+    return image;
+}
+
+/* Open, publish, sync, and publish more, on a disk of its own; then judge what a crash leaves. */
+static int crash_again(const struct check *c, struct sim_image *image)
+{
+    struct sim_disk_options disk = {.sector_size = image->sector_size, .file_max = 2 << 20};
+    struct check *inner = sim_alloc(sizeof *inner);
+    struct sim_world *w = sim_world_new(c->pick, image, &disk);
+    stele_stream *s = NULL;
+    struct sim_image *crashed;
+    int result;
+
+    *inner = *c;
+    inner->w = w;
+    begin(inner, image);
+    result = open_writer(inner, &s);
+    result = result != 0 ? result : judge_writer(inner, s, NULL);
+    result = result != 0 ? result : publish_unsynced(inner, s);
+    crashed = result != 0 ? NULL : crash_now(inner, sim_mix(c->pick));
+    sim_disk_power_off(w->disk);
+    (void)stele_stream_close(s, NULL);
+    if (crashed != NULL) {
+        inner->w = sim_world_new(c->pick, crashed, &disk);
+        memset(inner->lost, 0, sizeof inner->lost);
+        begin(inner, crashed);
+        result = judge(inner);
+        sim_world_free(inner->w);
+        sim_image_unref(crashed);
+    }
+    sim_world_free(w);
+    free(inner);
+    return result;
+}
+
+/* States that stood this, in this process: loops come back to one state with each of their faults,
+ * which the disk here does not have. */
+static struct sim_seen stood;
+
+static int crash_again_once(
+        const struct check *c, struct sim_image *image, const struct sim_notes *notes)
+{
+    uint64_t key = sim_mix(sim_notes_hash(notes, c->pick) + (uintptr_t)c->config);
+    int result;
+
+    if (sim_seen_has(&stood, key)) {
+        return 0;
+    }
+    result = crash_again(c, image);
+    if (result == 0) {
+        (void)sim_seen_add(&stood, key);
+    }
+    return result;
+}
+
 int stream_check(const struct model_config *config, struct sim_world *w,
         const struct sim_notes *notes, char *why, size_t why_len)
 {
-    struct check c = {.config = config, .w = w, .why = {why, why_len}};
+    struct check *c = sim_alloc(sizeof *c);
     struct sim_image *image = sim_disk_image(w->disk);
     int result = 0;
 
-    model_of_notes(&c.model, notes);
+    *c = (struct check){.config = config, .w = w, .why = {why, why_len}};
+    model_of_notes(&c->model, notes);
     /* The lock file holds the number of the process, which is another one each time. */
-    c.pick = sim_mix(model_fingerprint(image, MODEL_DIR) + notes->count);
-    model_find(&c.found, image, MODEL_DIR, config, &c.model);
-    if (c.pick % 8 == 0) {
-        result = crash_again_once(&c, image, notes);
+    c->pick = sim_mix(model_fingerprint(image, MODEL_DIR) + notes->count);
+    if (c->pick % 8 == 0) {
+        result = crash_again_once(c, image, notes);
+    }
+    if (result == 0) {
+        begin(c, image);
+        result = judge(c);
     }
     sim_image_unref(image);
-    return result != 0 ? result : judge(&c);
+    free(c);
+    return result;
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "crash/stream_model.h"
 
-#include "base/coding.h"
-#include "stream/names.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,9 +11,6 @@ enum {
     KEYS = 4,
     CHUNK = 3, /* messages read at once */
     LARGE = 700,
-    V1_OVERHEAD = 28,
-    V2_OVERHEAD = 36,
-    INDEX_HEADER = 8,
     TIME_STEP = 20, /* more than there are attempts */
     TIME_DIP = 50
 };
@@ -42,12 +36,13 @@ void model_options(
 
 /* ---- Messages. ---- */
 
-static size_t value_len(int64_t offset, uint64_t value)
+/* The same for all attempts, so that one fits where another was. */
+static size_t value_len(int64_t offset)
 {
     if (offset % 11 == 9) {
         return 0;
     }
-    return offset % 13 == 5 ? LARGE : 10 + (size_t)(sim_mix(value) % 60);
+    return offset % 13 == 5 ? LARGE : 10 + (size_t)(sim_mix(model_value(offset, 0)) % 60);
 }
 
 /* Times rise, but for some that are earlier than the message before. */
@@ -56,13 +51,19 @@ static stele_time time_of(int64_t offset, unsigned attempt)
     return TIME_START + offset * TIME_STEP - (offset % 5 == 3 ? TIME_DIP : 0) + attempt;
 }
 
+/* The number of the key. */
+static int key_of(uint64_t value)
+{
+    return (int)((value / MODEL_ATTEMPTS + value % MODEL_ATTEMPTS) % KEYS);
+}
+
 void model_make(struct model_message *out, uint64_t value)
 {
     int64_t offset = (int64_t)(value / MODEL_ATTEMPTS);
-    size_t len = value_len(offset, value);
+    size_t len = value_len(offset);
     uint64_t bits;
 
-    (void)snprintf(out->key, sizeof out->key, "k%d", (int)(offset % KEYS));
+    (void)snprintf(out->key, sizeof out->key, "k%d", key_of(value));
     for (size_t i = 0; i < len; i += sizeof bits) {
         /* No byte is zero, and no part of a value is one of another. */
         bits = sim_mix(value * MODEL_VALUE_MAX + i) | 0x0101010101010101U;
@@ -95,37 +96,87 @@ void model_init(struct model *m)
     memset(m, 0, sizeof *m);
     m->backup = -1;
     m->migrated = -1;
+    m->shown = -1;
+}
+
+static void add_kept(struct model *m, uint64_t hash)
+{
+    for (size_t i = 0; i < m->aside_count; i++) {
+        if (m->aside[i] == hash) {
+            return;
+        }
+    }
+    if (m->aside_count == MODEL_ASIDE) {
+        abort(); /* A workload that tears too much. */
+    }
+    m->aside[m->aside_count++] = hash;
+}
+
+/* Of a note about the whole stream; false if it is about an offset. */
+static bool add_whole(struct model *m, const struct sim_note *note)
+{
+    bool ack = note->kind == SIM_ACK;
+    int64_t number = (int64_t)note->value;
+
+    switch (note->what) {
+    case MODEL_DURABLE:
+        m->durable = ack && number > m->durable ? number : m->durable;
+        return true;
+    case MODEL_MIGRATED:
+        m->migrated = ack ? number : m->migrated;
+        m->rewrites = true;
+        return true;
+    case MODEL_BACKUP:
+        m->backup = ack ? number : m->backup;
+        return true;
+    case MODEL_SHOWN:
+        m->shown = number > m->shown ? number : m->shown;
+        return true;
+    case MODEL_KEPT:
+        add_kept(m, note->value);
+        return true;
+    default:
+        return false;
+    }
 }
 
 void model_add(struct model *m, const struct sim_note *note)
 {
     bool ack = note->kind == SIM_ACK;
+    bool valued = note->what == MODEL_PUBLISH || note->what == MODEL_REFUSED;
     int64_t number = (int64_t)note->value;
-    int64_t offset = note->what == MODEL_PUBLISH ? number / MODEL_ATTEMPTS : number;
+    int64_t offset = valued ? number / MODEL_ATTEMPTS : number;
+    uint32_t bit = valued ? 1U << note->value % MODEL_ATTEMPTS : 0;
     struct model_offset *o;
 
-    if (note->what == MODEL_DURABLE && ack) {
-        m->durable = number > m->durable ? number : m->durable;
-    } else if (note->what == MODEL_MIGRATED) {
-        m->migrated = ack ? number : m->migrated;
-    } else if (note->what == MODEL_BACKUP) {
-        m->backup = ack ? number : m->backup;
+    if (add_whole(m, note)) {
+        return;
     }
     if (offset < 0 || offset >= MODEL_OFFSETS) {
         abort(); /* A workload that is too long. */
     }
     o = &m->offsets[offset];
-    if (note->what == MODEL_PUBLISH) {
-        uint32_t bit = 1U << note->value % MODEL_ATTEMPTS;
-
+    switch (note->what) {
+    case MODEL_PUBLISH:
         o->tried |= bit;
         o->visible |= ack ? bit : 0U;
         m->limit = offset >= m->limit ? offset + 1 : m->limit;
-    } else if (note->what == MODEL_DELETE) {
+        break;
+    case MODEL_REFUSED:
+        o->refused |= bit;
+        break;
+    case MODEL_DELETE:
         o->may_go = true;
         o->gone = o->gone || ack;
-    } else if (note->what == MODEL_LOST) {
+        m->rewrites = true;
+        break;
+    case MODEL_SEEN:
+        o->seen = true;
+        break;
+    default: /* MODEL_LOST, MODEL_DAMAGED */
         o->may_go = true;
+        o->damaged = o->damaged || note->what == MODEL_DAMAGED;
+        break;
     }
 }
 
@@ -273,6 +324,9 @@ int model_check_kept(
         if (there && o->gone) {
             return model_wrong(why, "offset %" PRId64 " was deleted and is there", i);
         }
+        if (there && (o->refused & bit) != 0) {
+            return model_wrong(why, "offset %" PRId64 " is there, whose publish was refused", i);
+        }
         /* What was tried after the last one that was visible may be there, but not over one
          * that was durable. */
         if (there && o->visible != 0 && (i < m->durable ? newest != bit : newest > bit)) {
@@ -371,7 +425,7 @@ static int check_get(struct query *q)
 /* Whether the i-th message has the k-th key. */
 static bool has_key(const struct model_scan *scan, size_t i, int k)
 {
-    return offset_at(scan, i) % KEYS == k && offset_at(scan, i) % 7 != 6;
+    return key_of(scan->values[i]) == k && offset_at(scan, i) % 7 != 6;
 }
 
 static int check_consume_key(struct query *q, stele_bytes key, int k)
@@ -527,191 +581,4 @@ int model_check_queries(stele_stream *s, const struct model_config *config, cons
     result = result != 0 ? result : check_stat(&q);
     stele_messages_free(q.ms);
     return result;
-}
-
-/* ---- Files. ---- */
-
-static bool entry_in(const struct sim_image *image, uint32_t i, const char *dir)
-{
-    return strcmp(image->dirs[image->entries[i].dir].path, dir) == 0;
-}
-
-/* Whether a whole message of this offset starts here, in either version. */
-static bool message_here(
-        const uint8_t *at, size_t left, bool v1, const struct model *m, int64_t offset)
-{
-    const uint8_t *header = v1 ? at : at + 4;
-    size_t overhead = v1 ? V1_OVERHEAD : V2_OVERHEAD;
-
-    for (unsigned attempt = 0; attempt < MODEL_ATTEMPTS; attempt++) {
-        struct model_message made;
-        size_t key;
-        size_t value;
-
-        if ((m->offsets[offset].tried >> attempt & 1) == 0) {
-            continue;
-        }
-        model_make(&made, model_value(offset, attempt));
-        key = made.message.key.len;
-        value = made.message.value.len;
-        if (left >= overhead + key + value &&
-                (int64_t)sti_get_be64(header + 8) == made.message.time &&
-                sti_get_be32(header + 16) == key && sti_get_be32(header + 20) == value &&
-                (key == 0 || memcmp(at + 28, made.message.key.data, key) == 0) &&
-                (value == 0 || memcmp(at + 28 + key, made.message.value.data, value) == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void find_in_log(
-        struct model_found *out, const uint8_t *bytes, size_t size, const struct model *m)
-{
-    for (size_t at = 0; at + V1_OVERHEAD <= size; at++) {
-        for (int v1 = 0; v1 < 2; v1++) {
-            int64_t offset = (int64_t)sti_get_be64(bytes + at + (v1 != 0 ? 0 : 4));
-
-            if (offset >= 0 && offset < m->limit && !out->whole[offset] &&
-                    message_here(bytes + at, size - at, v1 != 0, m, offset)) {
-                out->whole[offset] = true;
-                out->highest = offset > out->highest ? offset : out->highest;
-            }
-        }
-    }
-}
-
-/* Items whose offsets rise by one or a few, as after deletions. */
-static int64_t highest_in_index(
-        const uint8_t *bytes, size_t size, const struct model_config *config, const struct model *m)
-{
-    size_t item = 16 + (config->times ? 8U : 0U) + (config->keys ? 8U : 0U);
-    size_t at = size > 0 && bytes[0] == 0xff ? INDEX_HEADER : 0;
-    int64_t highest = -1;
-
-    for (; at + item <= size; at += item) {
-        int64_t offset = (int64_t)sti_get_be64(bytes + at);
-        uint64_t position = sti_get_be64(bytes + at + 8);
-
-        if (offset <= highest || offset >= m->limit || m->offsets[offset].tried == 0 ||
-                (position == 0 && offset == 0)) {
-            break;
-        }
-        highest = offset;
-    }
-    return highest;
-}
-
-void model_find(struct model_found *out, const struct sim_image *image, const char *dir,
-        const struct model_config *config, const struct model *m)
-{
-    memset(out, 0, sizeof *out);
-    out->highest = -1;
-    for (uint32_t i = 0; i < image->entry_count; i++) {
-        int64_t base;
-        enum sti_name_kind kind = sti_name_parse(image->entries[i].name, &base);
-        uint8_t *bytes;
-        uint64_t size;
-
-        if (!entry_in(image, i, dir) ||
-                (kind != STI_NAME_LOG && kind != STI_NAME_INDEX && kind != STI_NAME_QUARANTINE)) {
-            continue;
-        }
-        bytes = sim_image_read(image, i, &size);
-        if (kind == STI_NAME_INDEX) {
-            int64_t found = highest_in_index(bytes, (size_t)size, config, m);
-
-            out->highest = found > out->highest ? found : out->highest;
-        } else if (kind == STI_NAME_LOG) {
-            find_in_log(out, bytes, (size_t)size, m);
-        } else {
-            /* Zeros at the very end are not put aside. */
-            uint8_t *padded = sim_alloc((size_t)size + MODEL_VALUE_MAX);
-
-            memset(padded, 0, (size_t)size + MODEL_VALUE_MAX);
-            memcpy(padded, bytes, (size_t)size);
-            find_in_log(out, padded, (size_t)size + MODEL_VALUE_MAX, m);
-            free(padded);
-        }
-        free(bytes);
-    }
-}
-
-uint64_t model_fingerprint(const struct sim_image *image, const char *dir)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < image->entry_count; i++) {
-        const struct sim_entry *e = &image->entries[i];
-
-        if (entry_in(image, i, dir) && strcmp(e->name, STI_LOCK_NAME) != 0) {
-            sum += sim_mix(sim_hash_name(e->name) + sim_mix(e->content->hash));
-        }
-    }
-    return sum;
-}
-
-/* A file of `a` that `b` has not, or not so; NULL for none. Side files may be missing: they are
- * made when they are first needed. */
-static const char *first_missing(
-        const struct sim_image *a, const struct sim_image *b, const char *dir, bool keys)
-{
-    for (uint32_t i = 0; i < a->entry_count; i++) {
-        const struct sim_entry *e = &a->entries[i];
-        int64_t base;
-        bool same = !entry_in(a, i, dir) || strcmp(e->name, STI_LOCK_NAME) == 0 ||
-                    (!keys && sti_name_parse(e->name, &base) == STI_NAME_KEYS);
-
-        for (uint32_t j = 0; j < b->entry_count && !same; j++) {
-            same = entry_in(b, j, dir) && strcmp(e->name, b->entries[j].name) == 0 &&
-                   e->content->size == b->entries[j].content->size &&
-                   e->content->hash == b->entries[j].content->hash;
-        }
-        if (!same) {
-            return e->name;
-        }
-    }
-    return NULL;
-}
-
-int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
-        const char *who, const struct model_why *why)
-{
-    const char *name = first_missing(before, after, dir, true);
-
-    name = name != NULL ? name : first_missing(after, before, dir, false);
-    return name == NULL ? 0 : model_wrong(why, "%s changed %s", who, name);
-}
-
-int model_check_names(
-        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why)
-{
-    for (uint32_t i = 0; i < image->entry_count; i++) {
-        const char *name = image->entries[i].name;
-        int64_t base;
-        enum sti_name_kind kind = sti_name_parse(name, &base);
-        bool own = strcmp(name, STI_LOCK_NAME) == 0 || strcmp(name, STI_TAIL_NAME) == 0 ||
-                   (!closed && strstr(name, ".prepared") != NULL);
-
-        if (entry_in(image, i, dir) && !own && kind != STI_NAME_LOG && kind != STI_NAME_INDEX &&
-                kind != STI_NAME_KEYS && kind != STI_NAME_QUARANTINE) {
-            return model_wrong(why, "a leftover: %s", name);
-        }
-    }
-    return 0;
-}
-
-int64_t model_files_size(const struct sim_image *image, const char *dir)
-{
-    int64_t sum = 0;
-
-    for (uint32_t i = 0; i < image->entry_count; i++) {
-        int64_t base;
-        enum sti_name_kind kind = sti_name_parse(image->entries[i].name, &base);
-
-        if (entry_in(image, i, dir) && (kind == STI_NAME_LOG || kind == STI_NAME_INDEX)) {
-            sum += (int64_t)image->entries[i].content->size;
-        }
-    }
-    return sum;
 }

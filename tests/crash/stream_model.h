@@ -24,6 +24,7 @@
 enum {
     MODEL_OFFSETS = 240,   /* a workload's offsets are below */
     MODEL_ATTEMPTS = 16,   /* and it tries each less often */
+    MODEL_ASIDE = 24,      /* quarantine files */
     MODEL_VALUE_MAX = 1024 /* bytes */
 };
 
@@ -33,8 +34,13 @@ enum model_note {
     MODEL_DURABLE,  /* acknowledged: offsets below this one survive, and are not given again */
     MODEL_DELETE,   /* an offset */
     MODEL_LOST,     /* an intent: setup() damaged the message of this offset */
+    MODEL_DAMAGED,  /* an intent: the same; what was not changed of its bytes stays in the files */
     MODEL_MIGRATED, /* acknowledged: all segments are in this version */
-    MODEL_BACKUP    /* acknowledged: the target holds what was visible below this offset */
+    MODEL_BACKUP,   /* acknowledged: the target holds what was visible below this offset */
+    MODEL_REFUSED,  /* a value; acknowledged: it was not published and is not there */
+    MODEL_SHOWN,    /* an offset that the files show; acknowledged: it is not given again */
+    MODEL_SEEN,     /* an intent: a whole message of this offset is in the files */
+    MODEL_KEPT      /* acknowledged: a quarantine file of this name and content is there */
 };
 
 /* How a workload opens its stream, and what else differs between workloads. */
@@ -48,6 +54,7 @@ struct model_config {
     bool keep_version;
     bool eager_migrate;
     bool recover; /* the directory is recovered before it is opened */
+    bool lenient; /* damage: what version 1 cannot protect may be changed */
     int64_t rollover;
 };
 
@@ -77,8 +84,11 @@ bool model_same(const stele_message *read, uint64_t value);
 struct model_offset {
     uint32_t tried;   /* a bit for each attempt that was intended */
     uint32_t visible; /* a bit for each that was acknowledged */
+    uint32_t refused; /* a bit for each that must not be there */
     bool may_go;      /* its deletion was intended, or it was damaged */
     bool gone;        /* its deletion was acknowledged */
+    bool damaged;
+    bool seen; /* whole in a file */
 };
 
 struct model {
@@ -87,6 +97,10 @@ struct model {
     int64_t durable;  /* those below that were acknowledged must be there */
     int64_t backup;   /* -1: none was acknowledged */
     int64_t migrated; /* version, or -1 */
+    int64_t shown;    /* the highest offset that must not be given again; or -1 */
+    bool rewrites;    /* segments may have been rewritten */
+    uint64_t aside[MODEL_ASIDE];
+    size_t aside_count;
 };
 
 void model_init(struct model *m);
@@ -128,30 +142,5 @@ int model_check_queries(stele_stream *s, const struct model_config *config, cons
         const struct model_scan *scan, const struct model_why *why);
 
 bool model_scans_equal(const struct model_scan *a, const struct model_scan *b);
-
-/* ---- Files. ---- */
-
-/* What a directory's files hold, whole or torn. */
-struct model_found {
-    bool whole[MODEL_OFFSETS]; /* a whole message of this offset is in a log or quarantine file */
-    int64_t highest;           /* offset of these, and of the items of indexes; -1: none */
-};
-
-void model_find(struct model_found *out, const struct sim_image *image, const char *dir,
-        const struct model_config *config, const struct model *m);
-
-/* Of the names and contents of a directory, the lock file left out. */
-uint64_t model_fingerprint(const struct sim_image *image, const char *dir);
-
-/* The files of a directory, the lock file left out, are byte for byte as before. */
-int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
-        const char *who, const struct model_why *why);
-
-/* Names that a stream may have. `closed`: after a clean close. */
-int model_check_names(
-        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why);
-
-/* Bytes of all logs and indexes. */
-int64_t model_files_size(const struct sim_image *image, const char *dir);
 
 #endif /* TESTS_CRASH_STREAM_MODEL_H */

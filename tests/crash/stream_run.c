@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "crash/stream_run.h"
 
+#include "crash/stream_check.h"
+#include "crash/stream_files.h"
 #include "stream/state.h"
 
 #include <stdlib.h>
@@ -8,7 +10,8 @@
 
 enum {
     TRIES = 3,
-    PUBLISH_MAX = 8
+    PUBLISH_MAX = 8,
+    LENT = 4
 };
 
 /* ---- Notes. ---- */
@@ -53,6 +56,11 @@ void run_begin(struct stream_run *r, struct sim_world *w, const struct model_con
     model_of_notes(&r->model, &notes);
 }
 
+static int wrong(struct stream_run *r, const char *text)
+{
+    return r->wrong != 0 ? r->wrong : (r->wrong = sim_wrong(r->w, "%s", text));
+}
+
 static void take_over(struct stream_run *r, const struct model_scan *scan)
 {
     bool there[MODEL_OFFSETS] = {false};
@@ -82,12 +90,61 @@ static void adopt(struct stream_run *r)
     struct model_why why = {text, sizeof text};
     int result = model_read(r->s, &r->model, &scan, &why);
 
+    result = result != 0 ? result : model_check_kept(&r->model, &scan, &why);
     if (result > 0) {
         r->wrong = sim_wrong(r->w, "after reopening: %s", text);
     } else if (result == 0) {
         take_over(r, &scan);
     } else {
         failed(r, result);
+    }
+}
+
+/* While one writes no other may. */
+static void try_second(struct stream_run *r, const stele_stream_options *options)
+{
+    stele_stream *other = NULL;
+
+    if (stele_stream_open(&other, MODEL_DIR, options, NULL) == STELE_OK) {
+        (void)stele_stream_close(other, NULL);
+        (void)wrong(r, "a second writer could open");
+    }
+}
+
+/* What was put aside so far is there from now on. */
+static void note_kept(struct stream_run *r)
+{
+    struct sim_image *image = sim_disk_image(r->w->disk);
+    uint64_t hashes[MODEL_ASIDE];
+    size_t count = model_list_kept(image, MODEL_DIR, hashes);
+
+    sim_image_unref(image);
+    for (size_t i = 0; i < count; i++) {
+        note(r, SIM_ACK, MODEL_KEPT, hashes[i]);
+    }
+}
+
+/* Recovery says which offsets are lost: those that were there and are not now. */
+static void judge_lost(struct stream_run *r)
+{
+    struct model_scan scan;
+    char text[256] = "";
+    struct model_why why = {text, sizeof text};
+    size_t at = 0;
+
+    r->recovered = false;
+    if (r->first != STELE_OK || model_read(r->s, &r->model, &scan, &why) != 0) {
+        return;
+    }
+    for (int64_t i = 0; i < r->model.limit; i++) {
+        bool there = at < scan.count && (int64_t)(scan.values[at] / MODEL_ATTEMPTS) == i;
+        bool was = r->model.offsets[i].visible != 0 && !r->model.offsets[i].gone;
+
+        at += there ? 1 : 0;
+        if (was && there == r->lost[i]) {
+            (void)wrong(r, there ? "recovery says that a message is lost which is there"
+                                 : "recovery does not say that a message is lost");
+        }
     }
 }
 
@@ -105,10 +162,18 @@ void run_open(struct stream_run *r)
             sti_work_defer(r->s);
         }
     }
+    r->refused = false;
+    memset(r->refusals, 0, sizeof r->refusals);
     if (rc != STELE_OK) {
         r->over = true;
-    } else if (r->first != STELE_OK) {
+        return;
+    }
+    note_kept(r);
+    try_second(r, &options);
+    if (r->first != STELE_OK) {
         adopt(r);
+    } else if (r->recovered) {
+        judge_lost(r);
     }
 }
 
@@ -144,9 +209,48 @@ void run_close(struct stream_run *r)
     }
 }
 
+void run_gc(struct stream_run *r)
+{
+    if (r->s != NULL && !r->over && stele_stream_gc(r->s, 0, &r->err) != STELE_OK) {
+        failed(r, STELE_EIO);
+    }
+}
+
+void run_lend(struct stream_run *r)
+{
+    char text[256] = "";
+    struct model_why why = {text, sizeof text};
+    int64_t next;
+
+    if (r->s == NULL || r->over || r->lent != NULL ||
+            model_read(r->s, &r->model, &r->lent_as, &why) != 0 ||
+            stele_messages_new(&r->lent, NULL) != STELE_OK) {
+        return;
+    }
+    if (stele_stream_consume(r->s, STELE_OFFSET_OLDEST, LENT, r->lent, &next, NULL) != STELE_OK) {
+        stele_messages_clear(r->lent);
+    }
+}
+
+/* What was lent is what it was, whatever became of the stream. */
+static void judge_lent(struct stream_run *r)
+{
+    size_t count = r->lent != NULL ? stele_messages_count(r->lent) : 0;
+
+    for (size_t i = 0; i < count && r->wrong == 0; i++) {
+        if (i >= r->lent_as.count ||
+                !model_same(stele_messages_at(r->lent, i), r->lent_as.values[i])) {
+            (void)wrong(r, "a message that was lent is another one now");
+        }
+    }
+    stele_messages_free(r->lent);
+    r->lent = NULL;
+}
+
 int run_end(struct stream_run *r)
 {
     run_close(r);
+    judge_lent(r);
     return r->wrong != 0 ? r->wrong : r->first;
 }
 
@@ -163,6 +267,47 @@ static bool again(struct stream_run *r, stele_code rc, int tried)
 }
 
 /* ---- Writing. ---- */
+
+/* Where another message is expected nothing may be published. */
+static stele_code try_elsewhere(struct stream_run *r, int64_t next, const stele_message *message)
+{
+    stele_code rc = stele_stream_publish_at(r->s, next + 1, message, 1, NULL, &r->err);
+
+    if (rc == STELE_OK) {
+        (void)wrong(r, "publish where another offset was expected");
+    }
+    return rc == STELE_ECONFLICT ? STELE_OK : rc;
+}
+
+/* Of what was refused nothing is there, once another publish succeeded. */
+static void note_refusals(struct stream_run *r)
+{
+    for (int64_t i = 0; i < MODEL_OFFSETS && r->refused; i++) {
+        for (unsigned attempt = 0; attempt < MODEL_ATTEMPTS; attempt++) {
+            if ((r->refusals[i] >> attempt & 1) != 0) {
+                note(r, SIM_ACK, MODEL_REFUSED, model_value(i, attempt));
+            }
+        }
+        r->refusals[i] = 0;
+    }
+}
+
+/* What another process finds if this one dies now. */
+static void judge_killed(struct stream_run *r)
+{
+    struct sim_image *image = sim_disk_image(r->w->disk);
+    struct sim_disk_options disk = {
+            .sector_size = image->sector_size, .file_max = 2 << 20, .no_trace = true};
+    struct sim_world *w = sim_world_new(r->w->seed, image, &disk);
+    struct sim_notes notes = sim_world_notes(r->w);
+    char text[200] = "";
+
+    if (stream_check(r->config, w, &notes, text, sizeof text) > 0) {
+        r->wrong = sim_wrong(r->w, "killed after a refusal: %s", text);
+    }
+    sim_world_free(w);
+    sim_image_unref(image);
+}
 
 static stele_code publish_once(struct stream_run *r, size_t count)
 {
@@ -185,7 +330,9 @@ static stele_code publish_once(struct stream_run *r, size_t count)
         model_make(&made[i], values[i]);
         messages[i] = made[i].message;
     }
-    rc = rc != STELE_OK ? rc : stele_stream_publish(r->s, messages, count, &after, &r->err);
+    rc = rc != STELE_OK ? rc : try_elsewhere(r, next, &messages[0]);
+    rc = rc != STELE_OK ? rc
+                        : stele_stream_publish_at(r->s, next, messages, count, &after, &r->err);
     if (rc == STELE_OK && after != next + (int64_t)count) {
         r->wrong = sim_wrong(r->w, "publish gives next offset %lld", (long long)after);
     }
@@ -195,15 +342,34 @@ static stele_code publish_once(struct stream_run *r, size_t count)
     if (rc == STELE_OK && r->config->auto_sync) {
         note(r, SIM_ACK, MODEL_DURABLE, (uint64_t)after);
     }
+    for (size_t i = 0; i < count && rc == STELE_ENOSPC; i++) {
+        r->refusals[next + (int64_t)i] |= 1U << values[i] % MODEL_ATTEMPTS;
+    }
     free(made);
     return rc;
+}
+
+/* A full disk ends nothing: when there is room again, the same handle goes on. */
+static void judge_room(struct stream_run *r, stele_code rc)
+{
+    if (r->refused && rc == STELE_EFAILED && sim_disk_fault_hits(r->w->disk) == 1) {
+        (void)wrong(r, "a full disk has ended writing");
+    }
+    if (r->refused && rc == STELE_OK) {
+        note_refusals(r);
+        judge_killed(r);
+    }
+    /* One that would not be made shorter is in an unknown state. */
+    r->refused = rc == STELE_ENOSPC && strstr(r->err.message, "cannot set the size") == NULL;
 }
 
 void run_publish(struct stream_run *r, size_t count)
 {
     for (int i = 0; !r->over; i++) {
-        stele_code rc = publish_once(r, count);
+        /* Where there was no room for all, there may be for one. */
+        stele_code rc = publish_once(r, r->refused ? 1 : count);
 
+        judge_room(r, rc);
         if (rc == STELE_OK || !again(r, rc, i)) {
             return;
         }
@@ -257,6 +423,32 @@ static stele_code deleting_new(struct deleting *d)
     return rc;
 }
 
+/* Of those asked for, how many there are by the notes. */
+static int64_t count_there(const struct stream_run *r, const stele_offsets *asked)
+{
+    int64_t offset = stele_offsets_next(asked, 0);
+    int64_t count = 0;
+
+    while (offset >= 0) {
+        count += r->model.offsets[offset].visible != 0 && !r->model.offsets[offset].gone ? 1 : 0;
+        offset = stele_offsets_next(asked, offset + 1);
+    }
+    return count;
+}
+
+/* What a call says that it deleted; `there`: how many it had to, without an error before. */
+static void judge_deleted(struct stream_run *r, const struct deleting *d, int64_t there)
+{
+    int64_t count = (int64_t)stele_offsets_count(d->done.offsets);
+
+    if (d->done.count != count || (d->done.size > 0) != (count > 0)) {
+        (void)wrong(r, "a deletion counts other messages than it deleted");
+    }
+    if (r->first == STELE_OK && count != there) {
+        (void)wrong(r, "a deletion deletes other messages than were asked for");
+    }
+}
+
 static void deleting_free(struct stream_run *r, struct deleting *d)
 {
     note_offsets(r, SIM_ACK, d->done.offsets);
@@ -268,6 +460,7 @@ static stele_code delete_once(struct stream_run *r, int64_t from, int64_t to, in
 {
     struct deleting d;
     int64_t next = 0;
+    int64_t there;
     stele_code rc = deleting_new(&d);
 
     if (rc != STELE_OK) {
@@ -278,8 +471,10 @@ static stele_code delete_once(struct stream_run *r, int64_t from, int64_t to, in
         rc = stele_offsets_add(d.asked, i, NULL);
     }
     note_offsets(r, SIM_INTENT, d.asked);
+    there = count_there(r, d.asked);
     rc = rc != STELE_OK ? rc : stele_stream_delete_multi(r->s, d.asked, NULL, &d.done, &r->err);
     if (rc == STELE_OK) {
+        judge_deleted(r, &d, there);
         /* Those that were not there any more are gone as well. */
         note_offsets(r, SIM_ACK, d.asked);
     }
@@ -311,8 +506,8 @@ static stele_code trim_once(struct stream_run *r, run_finder find, run_trimmer t
         note_offsets(r, SIM_INTENT, d.asked);
         rc = trim(r->s, limit, NULL, NULL, &d.done, &r->err);
     }
-    if (rc == STELE_OK && stele_offsets_count(d.asked) != stele_offsets_count(d.done.offsets)) {
-        r->wrong = sim_wrong(r->w, "trim deletes other messages than were found");
+    if (rc == STELE_OK) {
+        judge_deleted(r, &d, (int64_t)stele_offsets_count(d.asked));
     }
     deleting_free(r, &d);
     return rc;
@@ -348,14 +543,28 @@ void run_backup(struct stream_run *r)
     }
 }
 
+static void each_lost(void *arg, int64_t first, int64_t last)
+{
+    struct stream_run *r = arg;
+
+    for (int64_t i = first; i <= last && i >= 0 && i < MODEL_OFFSETS; i++) {
+        r->lost[i] = true;
+    }
+}
+
 void run_recover(struct stream_run *r)
 {
+    stele_stream_recover_events events = {.arg = r, .lost = each_lost};
     stele_stream_options options;
 
     model_options(r->config, &r->w->env, &options);
     for (int i = 0; !r->over; i++) {
-        stele_code rc = stele_stream_recover_dir(MODEL_DIR, &options, NULL, NULL, &r->err);
+        stele_code rc = stele_stream_recover_dir(MODEL_DIR, &options, &events, NULL, &r->err);
 
+        if (rc == STELE_OK) {
+            r->recovered = true;
+            note_kept(r);
+        }
         if (rc == STELE_OK || !again(r, rc, i)) {
             return;
         }

@@ -7,6 +7,10 @@
  * to write it opens the stream again. The first error is kept and returned at
  * the end: under a fault that is right, without one it is a violation. Steps
  * after one that could not be done in the end do nothing.
+ *
+ * On the way it tries what must be refused (a second writer, a publish at
+ * another offset), keeps messages that were lent to it, and compares what a call
+ * says that it did with what the notes say.
  */
 #ifndef TESTS_CRASH_STREAM_RUN_H
 #define TESTS_CRASH_STREAM_RUN_H
@@ -17,11 +21,17 @@ struct stream_run {
     struct sim_world *w;
     const struct model_config *config;
     stele_stream *s;
-    struct model model; /* of the notes that were made */
-    stele_code first;   /* the first error */
-    stele_error err;    /* of the last call */
-    bool over;          /* nothing more can be done */
-    int wrong;          /* SIM_WRONG if an answer was */
+    struct model model;               /* of the notes that were made */
+    stele_code first;                 /* the first error */
+    stele_error err;                  /* of the last call */
+    bool over;                        /* nothing more can be done */
+    int wrong;                        /* SIM_WRONG if an answer was */
+    bool refused;                     /* the handle refused a publish for want of room */
+    uint32_t refusals[MODEL_OFFSETS]; /* attempts of which nothing may be there */
+    bool recovered;                   /* nothing was opened since */
+    bool lost[MODEL_OFFSETS];         /* as recovery told */
+    stele_messages *lent;
+    struct model_scan lent_as;
 };
 
 void run_begin(struct stream_run *r, struct sim_world *w, const struct model_config *config);
@@ -32,6 +42,10 @@ void run_open(struct stream_run *r);
 void run_close(struct stream_run *r);
 void run_publish(struct stream_run *r, size_t count);
 void run_sync(struct stream_run *r);
+/* Borrow messages from the start of the stream, until the end. */
+void run_lend(struct stream_run *r);
+/* Let go of maps and indexes. */
+void run_gc(struct stream_run *r);
 /* With `deferred`: what the thread beside the writer would do next. */
 void run_work(struct stream_run *r);
 

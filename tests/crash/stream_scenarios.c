@@ -755,7 +755,7 @@ static bool a_side_file_belongs_to_its_index(void)
     return end(&sc, held);
 }
 
-static const struct stream_scenario scenarios[] = {
+static const struct scenario scenarios[] = {
         {"one writer", one_writer},
         {"publish where expected", publishes_where_expected},
         {"a full disk", works_on_a_full_disk},
@@ -777,7 +777,7 @@ static const struct stream_scenario scenarios[] = {
         {"a side file belongs to its index", a_side_file_belongs_to_its_index},
 };
 
-const struct stream_scenario *stream_scenarios(size_t *count)
+const struct scenario *stream_scenarios(size_t *count)
 {
     *count = sizeof scenarios / sizeof scenarios[0];
     return scenarios;

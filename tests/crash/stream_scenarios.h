@@ -5,14 +5,10 @@
 #ifndef TESTS_CRASH_STREAM_SCENARIOS_H
 #define TESTS_CRASH_STREAM_SCENARIOS_H
 
-#include <stdbool.h>
+#include "crash/scenario.h"
+
 #include <stddef.h>
 
-struct stream_scenario {
-    const char *name;
-    bool (*holds)(void);
-};
-
-const struct stream_scenario *stream_scenarios(size_t *count);
+const struct scenario *stream_scenarios(size_t *count);
 
 #endif /* TESTS_CRASH_STREAM_SCENARIOS_H */

@@ -30,12 +30,7 @@ static struct wrap_file *file_of(stele_file *f)
     return (struct wrap_file *)f;
 }
 
-static int before(struct wrap_vfs *w, const struct wrap_call *call)
-{
-    return w->before(w, call);
-}
-
-static void after(struct wrap_vfs *w, const struct wrap_call *call, int64_t rc)
+static void tell(struct wrap_vfs *w, const struct wrap_call *call, int64_t rc)
 {
     if (w->after != NULL) {
         w->after(w, call, rc);
@@ -43,13 +38,13 @@ static void after(struct wrap_vfs *w, const struct wrap_call *call, int64_t rc)
 }
 
 /* `real` is evaluated if the operation is to be done. */
-#define PASS_ON(w, call, rc, real)    \
-    do {                              \
-        (rc) = before((w), (call));   \
-        if ((rc) >= 0) {              \
-            (rc) = (real);            \
-            after((w), (call), (rc)); \
-        }                             \
+#define PASS_ON(w, call, rc, real)       \
+    do {                                 \
+        (rc) = (w)->before((w), (call)); \
+        if ((rc) >= 0) {                 \
+            (rc) = (real);               \
+            tell((w), (call), (rc));     \
+        }                                \
     } while (0)
 
 /* ---- Files. ---- */
@@ -317,11 +312,10 @@ static int open_dir(const stele_vfs *vfs, const char *path, unsigned flags, stel
     return 0;
 }
 
-void wrap_init(
-        struct wrap_vfs *w, int (*before_each)(struct wrap_vfs *w, const struct wrap_call *call))
+void wrap_init(struct wrap_vfs *w, int (*before)(struct wrap_vfs *w, const struct wrap_call *call))
 {
     static const stele_vfs_ops ops = {.version = 1, .open_dir = open_dir};
 
     *w = (struct wrap_vfs){
-            .vfs = {&ops}, .before = before_each, .read_max = SIZE_MAX, .write_max = SIZE_MAX};
+            .vfs = {&ops}, .before = before, .read_max = SIZE_MAX, .write_max = SIZE_MAX};
 }

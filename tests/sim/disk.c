@@ -94,6 +94,7 @@ struct sim_disk {
     struct sim_fault fault;
     uint64_t fault_seen;
     uint64_t fault_hits;
+    int late_error; /* of a write that is done all the same */
     bool off;
     uint8_t *padded; /* one sector */
 };
@@ -593,6 +594,10 @@ static int judge(struct sim_disk *d, enum sim_call call, bool *half)
     }
     if (d->fault.error != SIM_SHORT) {
         d->fault_hits++;
+        if (d->fault.done && call == SIM_CALL_WRITE) {
+            d->late_error = -d->fault.error;
+            return 0;
+        }
         return -d->fault.error;
     }
     if (half != NULL) {
@@ -715,9 +720,12 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
     uint64_t len;
     uint64_t last;
     int rc;
+    int late;
 
     begin(d);
+    d->late_error = 0;
     rc = judge(d, SIM_CALL_WRITE, &half);
+    late = d->late_error;
     length = rc != 0 ? rc : write_length(h, slices, count, at);
     if (length <= 0) {
         return end(d, length);
@@ -742,7 +750,7 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
     if (n->reserved && n->writable_maps == 0) {
         protect(n);
     }
-    return end(d, (int64_t)len);
+    return end(d, late != 0 ? late : (int64_t)len);
 }
 
 static int file_allocate(stele_file *f, uint64_t at, uint64_t len)

@@ -91,6 +91,7 @@ struct sim_fault {
     uint64_t at;     /* the at-th such call from now on, counted from 0 */
     int error;       /* errno, or SIM_SHORT */
     bool persistent; /* and all such calls behind it */
+    bool done;       /* of a write: the bytes are in the file when the error comes */
 };
 
 /* An empty disk, or one that starts with an image (whose sector size must be

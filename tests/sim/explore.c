@@ -31,7 +31,8 @@ struct explorer {
     struct sim_crumb *crumb;
     unsigned worker;
     unsigned workers;
-    double deadline; /* 0: none */
+    double deadline;       /* 0: none */
+    uint64_t nested_start; /* the operation of a recovery to begin with */
     bool stop;
     bool verbose;
     const char *replay_nested; /* with verbose: where in the recovery, or NULL */
@@ -274,8 +275,11 @@ static void explore_nested(struct explorer *x, struct sim_world *w, const struct
         open_nested(x, &in, &spot);
         free(keep);
     } else {
-        for (uint64_t op = 1; op <= ops && !x->stop; op++) {
-            nested_op(x, &in, op, per_op < 4 ? 4 : per_op);
+        /* A small budget ends soon: the next recovery begins elsewhere. */
+        uint64_t start = per_op >= 1 ? 0 : x->nested_start++ % ops;
+
+        for (uint64_t i = 0; i < ops && !x->stop && in.left > 0; i++) {
+            nested_op(x, &in, 1 + (start + i) % ops, per_op < 4 ? 4 : per_op);
         }
     }
     free(in.note_hashes);
@@ -313,16 +317,28 @@ static uint64_t state_key(const struct explorer *x, uint64_t image_hash, uint64_
     return sim_mix(image_hash + x->note_hashes[count]);
 }
 
-static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
+/* Of states_max, for one operation and this worker: what earlier ones did not need is for the later
+ * ones. */
+static uint64_t share_of_op(const struct explorer *x, uint64_t ops_left)
+{
+    uint64_t max = x->options->states_max / x->workers;
+    uint64_t left = x->report->distinct < max ? max - x->report->distinct : 0;
+
+    return x->options->states_max == 0 ? UINT64_MAX : left / ops_left + 1;
+}
+
+static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op, uint64_t share)
 {
     const struct sim_explore_options *o = x->options;
     size_t n = sim_cursor_seek(c, op);
     uint64_t left = o->states_per_op == 0 ? UINT64_MAX : o->states_per_op / x->workers + 1;
+    uint64_t before = x->report->distinct;
     uint8_t *keep = sim_alloc(n + 1);
     struct sim_picker picker;
 
     sim_picker_start(&picker, c, n, o->exhaustive_max, o->random_count, sim_mix(o->seed + op));
-    while (!x->stop && left > 0 && sim_picker_next(&picker, keep)) {
+    while (!x->stop && left > 0 && x->report->distinct - before < share &&
+            sim_picker_next(&picker, keep)) {
         uint64_t key = state_key(x, sim_cursor_choose(c, keep), op);
 
         if (key % x->workers != x->worker) {
@@ -337,8 +353,9 @@ static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
             open_spot(x, c, &spot);
         }
     }
-    if (left == 0) {
+    if (sim_picker_next(&picker, keep)) {
         x->report->capped = true;
+        x->report->cut_ops++;
     }
     sim_picker_end(&picker);
     free(keep);
@@ -357,8 +374,12 @@ static void explore_all(void *arg, unsigned worker, unsigned workers, struct sim
     x.workers = workers;
     x.crumb = crumb;
     x.report = report;
-    for (uint64_t op = 0; op <= ops && !x.stop; op++) {
-        explore_op(&x, c, op);
+    for (uint64_t op = 0; op <= ops; op++) {
+        if (x.stop) {
+            report->cut_ops += ops - op + 1;
+            break;
+        }
+        explore_op(&x, c, op, share_of_op(&x, ops - op + 1));
     }
     sim_seen_free(&x.seen);
     sim_cursor_free(c);

@@ -20,21 +20,24 @@ struct fault_kind {
     int error;
     bool persistent;
     bool reverts; /* sim_disk_options.sync_failure_reverts */
+    bool done;    /* sim_fault.done */
 };
 
 static const struct fault_kind fault_kinds[] = {
-        {"eio-once", SIM_CALLS_ALL, EIO, false, false},
-        {"eio-from", SIM_CALLS_ALL, EIO, true, false},
-        {"enospc-once", SIM_CALLS_SPACE, ENOSPC, false, false},
-        {"enospc-from", SIM_CALLS_SPACE, ENOSPC, true, false},
-        {"short-write-once", SIM_CALL_WRITE, SIM_SHORT, false, false},
-        {"short-write-from", SIM_CALL_WRITE, SIM_SHORT, true, false},
-        {"short-read-once", SIM_CALL_READ, SIM_SHORT, false, false},
-        {"short-read-from", SIM_CALL_READ, SIM_SHORT, true, false},
-        {"sync-once", SIM_CALLS_SYNC, EIO, false, false},
-        {"sync-once-reverts", SIM_CALLS_SYNC, EIO, false, true},
-        {"sync-from", SIM_CALLS_SYNC, EIO, true, false},
-        {"alloc-once", 0, ENOMEM, false, false}, /* in recovery only */
+        {"eio-once", SIM_CALLS_ALL, EIO, false, false, false},
+        {"eio-from", SIM_CALLS_ALL, EIO, true, false, false},
+        {"enospc-once", SIM_CALLS_SPACE, ENOSPC, false, false, false},
+        {"enospc-from", SIM_CALLS_SPACE, ENOSPC, true, false, false},
+        {"eio-written-once", SIM_CALL_WRITE, EIO, false, false, true},
+        {"enospc-written-once", SIM_CALL_WRITE, ENOSPC, false, false, true},
+        {"short-write-once", SIM_CALL_WRITE, SIM_SHORT, false, false, false},
+        {"short-write-from", SIM_CALL_WRITE, SIM_SHORT, true, false, false},
+        {"short-read-once", SIM_CALL_READ, SIM_SHORT, false, false, false},
+        {"short-read-from", SIM_CALL_READ, SIM_SHORT, true, false, false},
+        {"sync-once", SIM_CALLS_SYNC, EIO, false, false, false},
+        {"sync-once-reverts", SIM_CALLS_SYNC, EIO, false, true, false},
+        {"sync-from", SIM_CALLS_SYNC, EIO, true, false, false},
+        {"alloc-once", 0, ENOMEM, false, false, false}, /* in recovery only */
 };
 
 enum {
@@ -185,7 +188,7 @@ static bool fault_run(const struct loop *l, const struct fault_kind *kind, uint6
         const char *line, struct sim_report *report)
 {
     struct sim_disk_options options = l->disk;
-    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent};
+    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent, kind->done};
     struct sim_world *w;
     struct sim_notes notes;
     bool more;
@@ -444,7 +447,7 @@ static bool recovery_run(const struct loop *l, const struct fault_kind *kind, ui
         uint64_t n, const char *line, struct sim_report *report)
 {
     struct sim_disk_options options = l->disk;
-    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent};
+    struct sim_fault fault = {kind->calls, n, kind->error, kind->persistent, kind->done};
     const struct sim_notes *before = &l->image_notes[place];
     struct sim_world *w;
     struct sim_notes notes;
@@ -680,34 +683,37 @@ static void free_damage(struct loop *l)
     }
 }
 
+static bool damage_loop(struct loop *l, const char *kind, const char *what,
+        void (*work)(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+                struct sim_report *report),
+        struct sim_spans *silent, struct sim_report *report)
+{
+    bool good;
+
+    l->collects = silent != NULL;
+    good = run_loop(l, kind, what, work, prepare_damage, report);
+    if (silent != NULL) {
+        memset(silent, 0, sizeof *silent);
+        if (l->image != NULL) {
+            collect_spans(l, silent);
+        }
+    }
+    free_damage(l);
+    return good;
+}
+
 bool sim_bit_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report)
 {
-    struct loop l = {.workload = workload, .options = options, .collects = silent != NULL};
-    bool good = run_loop(&l, "bit:", "bits flipped", bit_work, prepare_damage, report);
+    struct loop l = {.workload = workload, .options = options};
 
-    if (silent != NULL) {
-        memset(silent, 0, sizeof *silent);
-        if (l.image != NULL) {
-            collect_spans(&l, silent);
-        }
-    }
-    free_damage(&l);
-    return good;
+    return damage_loop(&l, "bit:", "bits flipped", bit_work, silent, report);
 }
 
 bool sim_cut_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report)
 {
-    struct loop l = {.workload = workload, .options = options, .collects = silent != NULL};
-    bool good = run_loop(&l, "cut:", "files cut", cut_work, prepare_damage, report);
+    struct loop l = {.workload = workload, .options = options};
 
-    if (silent != NULL) {
-        memset(silent, 0, sizeof *silent);
-        if (l.image != NULL) {
-            collect_spans(&l, silent);
-        }
-    }
-    free_damage(&l);
-    return good;
+    return damage_loop(&l, "cut:", "files cut", cut_work, silent, report);
 }

@@ -67,6 +67,8 @@ static void add_report(struct sim_report *sum, const struct sim_report *part)
     sum->reported += part->reported;
     sum->met += part->met;
     sum->silent += part->silent;
+    /* Each worker takes a part of each operation. */
+    sum->cut_ops = sum->cut_ops > part->cut_ops ? sum->cut_ops : part->cut_ops;
     sum->capped = sum->capped || part->capped;
     if (sum->violations == 0 && part->violations > 0) {
         memcpy(sum->failure, part->failure, sizeof sum->failure);
@@ -285,10 +287,11 @@ void sim_print_report(const char *name, const char *what, const struct sim_repor
 {
     (void)printf("sim %s, %s: ", name, what);
     if (report->generated > 0) {
-        (void)printf("%" PRIu64 " operations, %" PRIu64 " effects, generated %" PRIu64
-                     ", distinct %" PRIu64 ", opened %" PRIu64 " (%" PRIu64 " inside recovery), ",
-                report->ops, report->effects, report->generated, report->distinct, report->opened,
-                report->nested);
+        (void)printf("%" PRIu64 " operations (%" PRIu64 " not with every state), %" PRIu64
+                     " effects, generated %" PRIu64 ", distinct %" PRIu64 ", opened %" PRIu64
+                     " (%" PRIu64 " inside recovery), ",
+                report->ops, report->cut_ops, report->effects, report->generated, report->distinct,
+                report->opened, report->nested);
     } else {
         (void)printf("runs %" PRIu64 ", faults met %" PRIu64 ", reported %" PRIu64
                      ", silent %" PRIu64 ", states met %" PRIu64 ", opened %" PRIu64 ", ",

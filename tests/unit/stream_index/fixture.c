@@ -182,25 +182,34 @@ static int note(struct wrap_vfs *w, const struct wrap_call *call)
     return v->calls == v->fail_at ? v->fail_with : 0;
 }
 
-void fx_vfs_make(struct fx_vfs *v)
-{
-    memset(v, 0, sizeof *v);
-    wrap_init(&v->wrap, note);
-    v->fail_with = -EIO;
-}
-
 void fx_trace_clear(struct fx_vfs *v)
 {
     v->trace[0] = '\0';
     v->calls = 0;
 }
 
-void fx_dir_open(struct sti_dir *dir, struct fx_vfs *v, const struct tmpdir *t)
+struct fx_files fx_files;
+
+int fx_set_up(void **state)
 {
-    stele_env env = {.vfs = &v->wrap.vfs};
+    stele_env env = {.vfs = &fx_files.vfs.wrap.vfs};
     stele_error err;
 
+    (void)state;
+    memset(&fx_files, 0, sizeof fx_files);
+    tmpdir_make(&fx_files.tmp);
+    wrap_init(&fx_files.vfs.wrap, note);
+    fx_files.vfs.fail_with = -EIO;
     env.struct_size = sizeof env;
-    CHECK_OK(sti_dir_open(dir, &env, t->path, 0, &err), &err);
-    fx_trace_clear(v);
+    CHECK_OK(sti_dir_open(&fx_files.dir, &env, fx_files.tmp.path, 0, &err), &err);
+    fx_trace_clear(&fx_files.vfs);
+    return 0;
+}
+
+int fx_tear_down(void **state)
+{
+    (void)state;
+    sti_dir_close(&fx_files.dir);
+    tmpdir_remove(&fx_files.tmp);
+    return 0;
 }

@@ -21,21 +21,6 @@ static stele_stream_options options(void)
     return opts;
 }
 
-static void sum_of(const struct tmpdir *t, const char *name, char out[17])
-{
-    char command[TMPDIR_PATH_SIZE + 256];
-    FILE *f;
-
-    (void)snprintf(command, sizeof command, "sha256sum '%s/%s'", t->path, name);
-    f = popen(command, "r");
-    assert_non_null(f);
-    assert_int_equal(fread(out, 1, 16, f), 16);
-    out[16] = '\0';
-    while (fgetc(f) != EOF) {
-    }
-    assert_int_equal(pclose(f), 0);
-}
-
 static void equals_the_reference(void **state)
 {
     FILE *f = fopen(LOGS "/v1_both_migrated_v2/files.jsonl", "r");
@@ -67,7 +52,7 @@ static void equals_the_reference(void **state)
 
         if (name != NULL) {
             assert_int_equal(tmpdir_size(&t, name), json_integer_value(json_object_get(r, "size")));
-            sum_of(&t, name, sum);
+            tmpdir_sha256(&t, name, sum);
             assert_string_equal(sum, json_string_value(json_object_get(r, "sha256")));
             seen++;
         }
