@@ -4,12 +4,15 @@
 
 int main(void)
 {
-    stele_bytes data[] = {stele_str("x = 1"), stele_str("y = 2")};
+    const stele_bytes data[] = {stele_str("x = 1"), stele_str("y = 2")};
+    stele_wal_options opts;
     stele_wal *w = NULL;
     stele_error err;
     uint64_t first;
 
-    if (stele_wal_open(&w, "hello.wal", NULL, &err) != STELE_OK ||
+    stele_wal_options_init(&opts);
+    opts.create_dirs = true;
+    if (stele_wal_open(&w, "hello.wal", &opts, &err) != STELE_OK ||
             stele_wal_append_next(w, data, 2, &first, &err) != STELE_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;

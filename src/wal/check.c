@@ -183,7 +183,7 @@ static void tell_newest(struct checking *c, const struct newest *n)
     const struct sti_wal_judgement *j = &n->judgement;
 
     for (size_t i = 0; i < n->count; i++) {
-        c->sum.segments++;
+        c->sum.segments += n->x[i].scan.records > 0 ? 1 : 0;
         c->sum.records += n->x[i].scan.records;
     }
     if (j->verdict != STI_WAL_GOOD) {
@@ -193,6 +193,33 @@ static void tell_newest(struct checking *c, const struct newest *n)
         tell_text(c, n->torn->seg->name, n->torn->scan.torn_at,
                 "an unfinished record, as a crash leaves it");
     }
+}
+
+static bool is_sealed_in(const struct sti_wal_manifest *m, uint64_t number)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->entries[i].number == number) {
+            return m->entries[i].state == STI_WAL_ENTRY_SEALED;
+        }
+    }
+    return false;
+}
+
+/* What a writer has sealed since the sealed ones were checked. */
+static stele_code check_sealed_since(
+        struct checking *c, const struct sti_wal_manifest *now, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < now->count && rc == STELE_OK; i++) {
+        const struct sti_wal_entry *entry = &now->entries[i];
+
+        if (entry->state == STI_WAL_ENTRY_SEALED &&
+                !is_sealed_in(&c->found.manifest, entry->number)) {
+            rc = check_sealed(c, entry, err);
+        }
+    }
+    return rc;
 }
 
 static stele_code check_newest(struct checking *c, stele_error *err)
@@ -216,6 +243,7 @@ static stele_code check_newest(struct checking *c, stele_error *err)
         rc = STELE_OK;
         tell(c, &fault);
     } else if (rc == STELE_OK) {
+        rc = check_sealed_since(c, &n.manifest, err);
         tell_newest(c, &n);
     }
     newest_free(&n);

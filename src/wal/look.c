@@ -316,7 +316,8 @@ static stele_code look_ahead(
         *all = true;
         return STELE_OK;
     }
-    if (log->format == STELE_WAL_BLB && !blb_is_same(log)) {
+    /* An empty file of format blb may begin with any id. */
+    if (log->format == STELE_WAL_BLB && (atomic_load(&log->head->end) == 0 || !blb_is_same(log))) {
         return STELE_OK;
     }
     return look_at_head(log, moved, all, err);

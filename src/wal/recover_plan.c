@@ -33,8 +33,7 @@ static stele_code add_stele(struct sti_wal_plan *plan, struct sti_dir *dir,
     p.durable = x.scan.durable < x.scan.end ? x.scan.durable : x.scan.end;
     p.tail_end = !sealed && x.scan.torn ? x.scan.torn_end : p.end;
     p.damaged = !sealed && (x.missing || x.shortened || x.scan.damaged);
-    p.known_next =
-            x.scan.resumes && x.scan.resume_id < UINT64_MAX ? x.scan.resume_id + 1 : p.next_id;
+    p.known_next = x.scan.resumes ? x.scan.resume_next : p.next_id;
     if (sealed) {
         p.known_next = entry->last_id + 1;
         p.damaged = !x.scan.header || p.first_id != entry->first_id || p.next_id <= entry->last_id;
@@ -296,8 +295,8 @@ static struct sti_wal_piece blb_piece(const struct sti_blb_file *f, bool stays, 
         p.first_id = f->seg->first_id;
         p.next_id = p.first_id;
     }
-    if (f->scan.resumes && f->scan.resume_id < UINT64_MAX) {
-        p.known_next = f->scan.resume_id + 1;
+    if (f->scan.resumes) {
+        p.known_next = f->scan.resume_next;
     }
     if (f->seg->damaged && p.known_next < atomic_load(&f->seg->next_id)) {
         p.known_next = atomic_load(&f->seg->next_id);

@@ -238,7 +238,10 @@ static stele_code try_frame(struct search *s, struct candidate *c, uint64_t *nex
     out->torn = true;
     out->torn_end = touched > out->torn_end ? touched : out->torn_end;
     if (valid) {
+        uint64_t behind = frame.kind == STI_WAL_RECORD && c->id < UINT64_MAX ? c->id + 1 : c->id;
+
         *next = touched;
+        out->resume_next = behind > out->resume_next ? behind : out->resume_next;
         out->damaged = out->damaged || c->durable > out->end;
         if (!out->resumes) {
             out->resumes = true;

@@ -131,9 +131,10 @@ struct sti_scan {
     /* A valid frame behind says that `end` was durable, or known_durable does: what was
      * acknowledged is gone. Format stele without a valid header: that the header was. */
     bool damaged;
-    bool resumes;       /* a valid frame follows, as far as can be told; */
-    uint64_t resume_at; /* there */
-    uint64_t resume_id; /* with that id */
+    bool resumes;         /* a valid frame follows, as far as can be told; */
+    uint64_t resume_at;   /* there */
+    uint64_t resume_id;   /* with that id */
+    uint64_t resume_next; /* behind the highest id that such frames tell of */
 };
 
 /* Scan, and fill the segment's index (not its published fields). The file is open. `any_first`, or

@@ -8,9 +8,9 @@
 numbers() { for i in $(seq "$1" "$2"); do printf '%060d\n' "$i"; done; }
 segments_of() { ls "$1"/*.wal "$1"/wal-*.log 2>/dev/null; }
 
-# damaged NAME KEPT LOST: check finds it; cat prints what precedes it; a writer
-# refuses it and changes nothing; a dry run changes nothing, and tells what
-# recovery then does, which keeps so many; all is well after it.
+# damaged NAME KEPT LOST: check finds it; cat prints what precedes it; a dry run
+# changes nothing, and tells what recovery then does, which keeps so many; all
+# is well after it.
 damaged() {
     local name=$1 kept=$2 lost=$3
     wal 3 check "$name"
@@ -21,7 +21,7 @@ damaged() {
     json 'length >= 2 and (.[:-1] | all(keys == ["error","position","segment"] and (.error | length > 0)))'
     json '.[-1] | keys_unsorted == ["ok","segments","records"] and .ok == false'
     content "$name" >before
-    refused "$name"
+    read_up_to "$name" "$kept"
     wal 0 recover "$name" --dry-run -J
     cp .out promised
     json ".[0].dry_run == true and .[0].records == $kept and .[0].lost == $lost"
@@ -46,21 +46,27 @@ damaged() {
     [ "$kept" -eq 0 ] || is "{\"appended\":1,\"last_id\":$((kept + 1))}"
 }
 
-# refused NAME: by who writes, with the file; cat prints what precedes.
+# read_up_to NAME KEPT: cat prints what precedes the damage.
+read_up_to() {
+    wal 3 cat "$1" -J
+    json_error ECORRUPT
+    wal 3 cat "$1"
+    numbers 1 "$2" | cmp -s - .out || fail "cat prints what precedes the damage"
+    wal 3 cat "$1" -c "$(($2 + 1))"
+    if [ "$2" -gt 0 ]; then
+        wal 0 cat "$1" -c "$2"
+    fi
+}
+
+# refused NAME: by who writes; nothing is changed.
 refused() {
+    content "$1" >before
     wal 3 append "$1" -J <<<'{"data":"x"}'
     silent
+    json_error ECORRUPT
     wal 3 truncate "$1" 5 -J
     wal 3 trim "$1" 5 -J
     content "$1" | cmp -s - before || fail "a writer that is refused changes nothing"
-    wal 3 cat "$1" -J
-    json_error ECORRUPT
-    "$stele" wal cat "$1" 2>/dev/null | cmp -s - <(numbers 1 "$kept") || fail "cat prints what precedes the damage"
-    "$stele" wal cat "$1" -c "$((kept + 1))" >/dev/null 2>&1
-    equal "cat exits with 3" 3 $?
-    if [ "$kept" -gt 0 ]; then
-        wal 0 cat "$1" -c "$kept"
-    fi
 }
 
 for format in stele blb; do
@@ -106,8 +112,18 @@ for format in stele blb; do
     name=gap.$format
     cp -r whole $name
     rm "$(segments_of $name | sed -n 2p)"
+    refused $name
     kept=$("$stele" wal recover $name --dry-run -J | jq .records)
     damaged $name "$kept" "[[$((kept + 1)),300]]"
+
+    # Damage in the newest one.
+    name=newest.$format
+    cp -r whole $name
+    n=$("$stele" wal cat $name -J | tail -n 3 | head -n 1 | jq .id)
+    file=$(grep -la "$(printf %060d "$n")" $(segments_of $name))
+    flip "$file" "$(grep -abo "$(printf %060d "$n")" "$file" | cut -d: -f1)"
+    refused $name
+    damaged $name $((n - 1)) "[[$n,300]]"
 
     # Text: a line for each fault, with file and position.
     name=text.$format
@@ -132,7 +148,7 @@ done
 
 # The newest segment is missing: the manifest knows of it.
 for format in stele blb; do
-    name=newest.$format
+    name=gone.$format
     numbers 1 300 | append $name --format $format --segment-size 4KiB
     if [ $format = blb ]; then
         victim=$(segments_of $name | tail -n 1)

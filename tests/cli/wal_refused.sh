@@ -50,13 +50,15 @@ last_is 5 || fail "it did its work"
 wal 0 truncate log 4
 children=()
 # A killed one leaves its lock file, but no lock.
-"$stele" wal append log < <(sleep 60) >/dev/null 2>&1 &
+"$stele" wal append log --lock-wait 30s <pipe >/dev/null 2>&1 &
 holder=$!
+exec 3>pipe
 children+=("$holder")
 locked() { "$stele" wal truncate log 4 >/dev/null 2>&1; [ $? -eq 4 ]; }
 until_true 10 locked || fail "the other one has the lock"
 kill -KILL "$holder"
 wait "$holder" 2>/dev/null
+exec 3>&-
 seq 3 | wal 0 append log
 row "last id" 7
 

@@ -70,10 +70,6 @@ damaged() {
     jq -es '.[-1].ok == ('$rc' == 0) and .[-1].records >= '"$kept" .out >/dev/null || fail "check's last line"
     [ "$rc_cat" -eq 0 ] || [ "$rc" -eq 3 ] || fail "check finds it"
     content case | cmp -s - before || fail "$name: reading changes nothing"
-    if [ "$rc_cat" -eq 3 ]; then
-        wal 3 append case </dev/null
-        content case | cmp -s - before || fail "$name: a writer that refuses it changes nothing"
-    fi
     wal 0 recover case -J
     json ".[0].records == $kept"
     wal 0 recover case -J
@@ -94,7 +90,7 @@ done
 damaged torn_first_record_of_head $(($(first_of wal-0000000004.log) - 1)) 0
 damaged missing_last_file $(($(first_of wal-0000000004.log) - 1)) 0 # without a manifest nobody can tell
 damaged empty_nonhead $(($(first_of wal-0000000002.log) - 1)) 3
-# The record whose bit was flipped: the first byte that differs, found in the file's records.
-at=$(cmp "$vectors/base/wal-0000000002.log" "$vectors/variants/bitflip_nonhead/wal-0000000002.log" | sed 's/.*byte \([0-9]*\),.*/\1/')
+# The record whose bit was flipped: the one with the first byte that differs.
+at=$(cmp -l "$vectors/base/wal-0000000002.log" "$vectors/variants/bitflip_nonhead/wal-0000000002.log" | awk '{ print $1; exit }')
 damaged bitflip_nonhead "$(truth "$(first_of wal-0000000002.log)" 60 |
     awk -v at="$at" '{ end += 16 + $2; if (end >= at) { print $1 - 1; exit } }')" 3

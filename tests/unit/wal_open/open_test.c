@@ -290,6 +290,31 @@ static void test_reader_beside_writer(void **state)
 }
 
 /* A damaged log is read up to the damage, and behind it where that is known. */
+/* Its first record has not the id that an empty log would give. */
+static void test_reader_of_an_empty_log(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KIT_FORMATS; i++) {
+        struct kit k;
+        struct kit r;
+        stele_wal_iter *it;
+
+        kit_begin(&k, kit_formats[i]);
+        kit_open(&k);
+        r = k;
+        r.wal = NULL;
+        r.opts.read_only = true;
+        kit_open(&r);
+        it = kit_iter(&r, 1);
+        kit_gives_all(it, 1, 0);
+        kit_fill(&k, 398, 400);
+        kit_gives_all(it, 398, 400);
+        CHECK_OK(stele_wal_iter_close(it, &k.err), &k.err);
+        kit_close(&r);
+        kit_end(&k);
+    }
+}
+
 static void test_reader_of_damage(void **state)
 {
     struct kit k;
@@ -398,6 +423,7 @@ int main(void)
             cmocka_unit_test(test_torn),
             cmocka_unit_test(test_full_disk),
             cmocka_unit_test(test_reader_beside_writer),
+            cmocka_unit_test(test_reader_of_an_empty_log),
             cmocka_unit_test(test_reader_of_damage),
             cmocka_unit_test(test_race),
     };
