@@ -227,6 +227,7 @@ static void test_full_disk(void **state)
         kit_begin_sim(&k, STELE_WAL_STELE, NULL);
         sim_world_free(k.w);
         k.w = sim_world_new(9, image, &options);
+        sim_image_unref(image);
         k.opts.env = &k.w->env;
         if (torn) {
             struct sti_dir dir = {0};
