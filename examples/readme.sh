@@ -1,5 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# readme.sh README SOURCE: the C code in README is SOURCE, letter by letter.
+# readme.sh README SOURCE...: the C code in README is that of the sources, in
+# their order, letter by letter.
 set -eu
-awk '/^```c$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$1" | diff "$2" -
+readme=$1
+shift
+awk '/^```c$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$readme" >readme.c.txt
+cat "$@" | diff - readme.c.txt

@@ -5,7 +5,8 @@
  * Every line comes out as it is in the input. A message that is taken and
  * printed, as the command prints messages, is read again to the same one.
  */
-#include "cli/json_in.h"
+#include "cli/cmd_stream.h"
+#include "cli/lines.h"
 #include "cli/output.h"
 #include "fuzz.h"
 
@@ -18,9 +19,9 @@ static bool same(stele_bytes a, stele_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-static void print_and_read(const struct sti_input_message *in)
+static void print_and_read(const struct sti_stream_input *in)
 {
-    struct sti_input_message again;
+    struct sti_stream_input again;
     stele_error err;
     char *text = NULL;
     size_t len = 0;
@@ -35,11 +36,11 @@ static void print_and_read(const struct sti_input_message *in)
     sti_json_bytes(&j, "value", in->message.value);
     sti_json_end(&j);
     fuzz_require(fclose(out) == 0 && len > 0);
-    fuzz_require(sti_message_parse(stele_bytes_of(text, len), &again, &err) == STELE_OK);
+    fuzz_require(sti_stream_parse(stele_bytes_of(text, len), &again, &err) == STELE_OK);
     fuzz_require(same(in->message.key, again.message.key));
     fuzz_require(same(in->message.value, again.message.value));
     fuzz_require(in->message.time == again.message.time);
-    sti_message_release(&again);
+    sti_stream_input_free(&again);
     free(text);
 }
 
@@ -55,16 +56,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_require(fd >= 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
     sti_lines_init(&lines, fd);
     while ((rc = sti_lines_next(&lines, true, &line, &err)) == STELE_OK) {
-        struct sti_input_message m;
+        struct sti_stream_input m;
 
         fuzz_require(line.len <= size - at && same(line, stele_bytes_of(data + at, line.len)));
         at += line.len;
         fuzz_require(at == size || data[at] == '\n');
         at += at < size ? 1 : 0;
-        if (sti_message_parse(line, &m, &err) == STELE_OK) {
+        if (sti_stream_parse(line, &m, &err) == STELE_OK) {
             print_and_read(&m);
         }
-        sti_message_release(&m);
+        sti_stream_input_free(&m);
     }
     fuzz_require(rc == STELE_END && at == size);
     sti_lines_free(&lines);

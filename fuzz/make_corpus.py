@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""make_corpus.py: the seeds of the stream targets, made from klevdb's own files.
+"""make_corpus.py: the seeds of the stream and wal targets, made from files of the references.
 
-Writes corpus/{stream_log,stream_index,stream_open,json_lines}/seed_*: the
-formats are those that the targets describe at their top. The files of
+Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open}/seed_*:
+the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
-seed small.
+seed small; those of tests/vectors/blb and tests/golden/wal without the zeros
+at their end.
 """
 import pathlib
 import struct
 
 HERE = pathlib.Path(__file__).resolve().parent
 LOGS = HERE.parent / "tests" / "vectors" / "klevdb"
+BLB = HERE.parent / "tests" / "vectors" / "blb"
+GOLDEN = HERE.parent / "tests" / "golden" / "wal"
 LIMIT = 2100
 
 
@@ -71,6 +74,60 @@ def open_seed(name, options, logs):
     write("stream_open", name, data)
 
 
+# ---- Write-ahead logs. Kinds of files, as fuzz_wal_open.c has them. ----
+
+WAL_SEGMENT, WAL_BLB, WAL_MANIFEST, WAL_FULL, WAL_REPAIR = 0, 2, 4, 0x40, 0x80
+
+
+def wal_file(path, repair):
+    """One file of a seed, and the bit that gives a segment its zeros back."""
+    data = path.read_bytes()
+    if path.name == "wal.manifest":
+        count = struct.unpack_from("<I", data, 24)[0]
+        kind, number, data = WAL_MANIFEST | WAL_FULL, 0, data[: 32 + 40 * count]
+    elif path.suffix == ".wal":
+        kind, number, data = WAL_SEGMENT | WAL_FULL, int(path.stem), data.rstrip(b"\0")
+    elif path.suffix == ".log":
+        kind, number = WAL_BLB, int(path.stem[4:])
+        if len(data) > LIMIT + 1000:
+            kind, data = kind | WAL_FULL, data.rstrip(b"\0")
+    else:
+        return b""
+    return struct.pack("<BBH", kind | (WAL_REPAIR if repair else 0), number, len(data)) + data
+
+
+def wal_open_seed(name, options, files, repair=False):
+    write("wal_open", name, bytes([options]) + b"".join(wal_file(f, repair) for f in files[-8:]))
+
+
+def wal_frame_seeds(folder):
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes().rstrip(b"\0")
+        name = f"{folder.name}_{path.stem}"
+        if path.name == "wal.manifest":
+            write("wal_frame", name, bytes([WAL_REPAIR | 4, 0]) + data[: LIMIT // 4])
+        elif path.suffix == ".wal" and len(data) > 56:
+            write("wal_frame", name + "_header", bytes([0, 0]) + data[:32])
+            write("wal_frame", name + "_frame", bytes([WAL_REPAIR | 1, 0]) + data[32:600])
+
+
+def wal_seeds():
+    for number, directory in enumerate(sorted((BLB / "variants").iterdir())):
+        own = {f.name: f for f in directory.iterdir() if f.suffix == ".log"}
+        base = {f.name: f for f in (BLB / "base").iterdir() if directory.name != "missing_last_file" or "4." not in f.name}
+        files = [f for _, f in sorted({**base, **own}.items())]
+        wal_open_seed(f"blb_{directory.name}", (number * 37) & 0xFF, files[-3:], number % 2 == 1)
+    for number, directory in enumerate(sorted(GOLDEN.iterdir())):
+        if directory.is_dir() and directory.name != "manifests":
+            wal_open_seed(directory.name, number & 3, sorted(directory.iterdir()))
+            wal_open_seed(f"{directory.name}_cut", 4 + 8 + 16 * number & 0xFF, sorted(directory.iterdir()), True)
+            wal_frame_seeds(directory)
+    for path in sorted((GOLDEN / "manifests").iterdir()):
+        write("wal_frame", f"manifest_{path.name}", bytes([WAL_REPAIR | 4, 0]) + path.read_bytes())
+    record = (BLB / "base" / "wal-0000000000.log").read_bytes()
+    write("wal_frame", "blb", bytes([WAL_REPAIR | 2, 0]) + record[:17])
+
+
 JSON = [
     b'{"key":"a","value":"b","time":1700000000000000}\n{"key":null}\n',
     b'{"key_b64":"AP8=","value_b64":"","time":"2024-02-29T12:00:00.5Z"}\n',
@@ -97,6 +154,7 @@ def main():
                 log_seed(f"{version}_{directory.name}", logs[-1])
                 index_seed(f"{version}_{directory.name}", logs[-1])
                 open_seed(f"{version}_{directory.name}", 4, logs[-2:])
+    wal_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -59,9 +59,14 @@ for step in "${steps[@]}"; do
     printf '\n==== %s: %s\n' "$step" "${!headline}"
     begin=$SECONDS
     result=ok
-    "verify_$step" || { result=FAILED; failed=$((failed + 1)); }
+    "verify_$step" 2>&1 | tee "build/verify.$step.txt" || { result=FAILED; failed=$((failed + 1)); }
     report+=("$(printf '  %-8s %-7s %5d s  %s' "$step" "$result" $((SECONDS - begin)) "${!headline}")")
 done
+# The sums that searches print, once more: lines such as "stream crashes: figure, figure".
+if [[ " ${steps[*]} " == *" full "* ]]; then
+    printf '\n==== figures at full size\n'
+    sed -nE 's/^[0-9]+: ([a-z]+ [a-z]+: .*[0-9].*)/  \1/p' build/verify.full.txt | grep -v '^  sim '
+fi
 printf '\n==== verify: %d steps, %d failed\n' "${#steps[@]}" "$failed"
 printf '%s\n' "${report[@]}"
 [ $failed -eq 0 ]

@@ -1,98 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/peers.h"
-
 #include <leveldb/c.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum {
-    OFFSET_SIZE = 8,
-    MESSAGE_SIZE = BENCH_KEY_SIZE + BENCH_VALUE_SIZE
-};
-
-struct store {
-    leveldb_t *db;
-    leveldb_options_t *options;
-    leveldb_writeoptions_t *write;
-    const struct bench_data *data;
-};
-
-static void check(char *error, const char *what)
-{
-    if (error != NULL) {
-        bench_die("LevelDB: %s: %s", what, error);
-    }
-}
-
-static void store_open(struct store *s, const char *dir, const struct bench_data *data, bool sync)
-{
-    char path[BENCH_PATH_SIZE];
-    char *error = NULL;
-
-    bench_path(path, dir, "leveldb");
-    bench_fresh_dir(path);
-    s->data = data;
-    s->options = leveldb_options_create();
-    leveldb_options_set_create_if_missing(s->options, 1);
-    s->write = leveldb_writeoptions_create();
-    leveldb_writeoptions_set_sync(s->write, sync);
-    s->db = leveldb_open(s->options, path, &error);
-    check(error, "open");
-}
-
-static void store_close(struct store *s)
-{
-    leveldb_close(s->db);
-    leveldb_writeoptions_destroy(s->write);
-    leveldb_options_destroy(s->options);
-}
-
-/* From any thread. */
-static void put(void *arg, size_t number)
-{
-    struct store *s = arg;
-    uint8_t offset[OFFSET_SIZE];
-    uint8_t message[MESSAGE_SIZE];
-    size_t i = number % s->data->count;
-    char *error = NULL;
-
-    for (int k = 0; k < OFFSET_SIZE; k++) {
-        offset[k] = (uint8_t)((uint64_t)number >> (56 - 8 * k));
-    }
-    memcpy(message, bench_key(s->data, i), BENCH_KEY_SIZE);
-    memcpy(message + BENCH_KEY_SIZE, bench_value(s->data, i), BENCH_VALUE_SIZE);
-    leveldb_put(s->db, s->write, (const char *)offset, sizeof offset, (const char *)message,
-            sizeof message, &error);
-    check(error, "put");
-}
-
-double peer_leveldb_put(const char *dir, const struct bench_data *data)
-{
-    struct store s;
-    double start;
-    double seconds;
-
-    store_open(&s, dir, data, false);
-    start = bench_now();
-    for (size_t i = 0; i < data->count; i++) {
-        put(&s, i);
-    }
-    seconds = bench_now() - start;
-    store_close(&s);
-    return seconds;
-}
-
-double peer_leveldb_sync(
-        const char *dir, const struct bench_data *data, int threads, double seconds)
-{
-    struct store s;
-    double rate;
-
-    store_open(&s, dir, data, true);
-    rate = bench_per_second(threads, seconds, put, &s);
-    store_close(&s);
-    return rate;
-}
+#define LSM(x)        leveldb_##x
+#define LSM_PEER(x)   peer_leveldb_##x
+#define LSM_NAME      "LevelDB"
+#define LSM_DIRECTORY "leveldb"
+#include "lib/lsm.h"
 
 /* ---- Looking up. ---- */
 

@@ -4,7 +4,6 @@
  */
 #include "cli/cmd_stream.h"
 
-#include "cli/output.h"
 #include "cli/report.h"
 
 #include <string.h>
@@ -44,8 +43,10 @@ enum {
     OPT_HELP
 };
 
-#define SET(option)  ((sti_option_set)1 << (option))
+#define SET(entry)   STI_SET(entry)
 #define FIELD(field) offsetof(struct sti_stream_args, field)
+
+_Static_assert(FIELD(common) == 0, "entries of command.h name fields of the first member");
 
 static const struct sti_option option_table[] = {
         [OPT_KEY] = {"key", 'k', STI_OPT_DATA, FIELD(key), "KEY",
@@ -69,9 +70,7 @@ static const struct sti_option option_table[] = {
                 "publish only if this is the next offset"},
         [OPT_SET_TIME] = {"time", 't', STI_OPT_TIME, FIELD(time), "TIME",
                 "the time of messages that bring none (default: now)"},
-        [OPT_ACK] = {"ack", 0, STI_OPT_COUNT, FIELD(ack), "N",
-                "print the JSON line after every N messages or more,\n"
-                "once they have survived the death of the process"},
+        [OPT_ACK] = STI_OPTION_ACK("messages"),
         [OPT_SYNC] = {"sync", 0, STI_OPT_FLAG, FIELD(sync), NULL,
                 "make each piece of work survive a power cut at once"},
         [OPT_ROLLOVER] = {"rollover", 0, STI_OPT_BYTES, FIELD(rollover), "BYTES",
@@ -95,17 +94,15 @@ static const struct sti_option option_table[] = {
         [OPT_AGE] = {"age", 0, STI_OPT_DUR, FIELD(age), "DUR",
                 "touch only what is older: 90 (seconds), 500ms, 2s, 5m,\n1h, 7d"},
         [OPT_WAIT] = {"wait", 0, STI_OPT_DUR, FIELD(wait), "DUR", "pause between segments"},
-        [OPT_DRY_RUN] = {"dry-run", 'n', STI_OPT_FLAG, FIELD(dry_run), NULL,
-                "change nothing, tell what would be done"},
-        [OPT_LOCK_WAIT] = {"lock-wait", 0, STI_OPT_DUR, FIELD(lock_wait), "DUR",
-                "wait so long for the lock of another writer"},
+        [OPT_DRY_RUN] = STI_OPTION_DRY_RUN,
+        [OPT_LOCK_WAIT] = STI_OPTION_LOCK_WAIT,
         [OPT_KEY_INDEX] = {"key-index", 0, STI_OPT_FLAG, FIELD(key_index), NULL,
                 "the stream finds keys; needed when it is created, or\n"
                 "when it has format v1"},
         [OPT_TIME_INDEX] = {"time-index", 0, STI_OPT_FLAG, FIELD(time_index), NULL,
                 "the stream finds times; likewise"},
-        [OPT_JSON] = {"json", 'J', STI_OPT_FLAG, FIELD(common.json), NULL, "print JSON lines"},
-        [OPT_HELP] = {"help", 'h', STI_OPT_FLAG, FIELD(common.help), NULL, "this text"},
+        [OPT_JSON] = STI_OPTION_JSON,
+        [OPT_HELP] = STI_OPTION_HELP,
 };
 
 enum {
@@ -344,12 +341,6 @@ stele_code sti_stream_version(const char *text, stele_stream_version *out, stele
     return STELE_OK;
 }
 
-/* Rounded up, so that a short wait is not none. */
-static int64_t to_ms(int64_t us)
-{
-    return us / 1000 + (us % 1000 > 0 ? 1 : 0);
-}
-
 stele_code sti_stream_options(
         const struct sti_stream_args *args, stele_stream_options *out, stele_error *err)
 {
@@ -357,7 +348,7 @@ stele_code sti_stream_options(
     out->key_index = args->key_index;
     out->time_index = args->time_index;
     out->index_auto = true;
-    out->lock_wait_ms = to_ms(args->lock_wait.value);
+    out->lock_wait_ms = sti_ms_of_us(args->common.lock_wait.value);
     return sti_stream_version(args->version, &out->new_segments, err);
 }
 
@@ -447,22 +438,4 @@ stele_code sti_stream_done(stele_stream *s, stele_code code, stele_error *err)
         return code;
     }
     return stele_stream_close(s, err);
-}
-
-void sti_stream_print_json(const stele_message *m)
-{
-    struct sti_json j = sti_json_begin(stdout);
-
-    sti_json_int(&j, "offset", m->offset);
-    sti_json_time(&j, "time", m->time);
-    sti_json_bytes(&j, "key", m->key);
-    sti_json_bytes(&j, "value", m->value);
-    sti_json_end(&j);
-}
-
-void sti_stream_print_value(const stele_message *m)
-{
-    (void)fwrite(
-            m->value.data == NULL ? (const uint8_t *)"" : m->value.data, 1, m->value.len, stdout);
-    (void)fputc('\n', stdout);
 }

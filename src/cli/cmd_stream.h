@@ -3,6 +3,7 @@
  * cmd_stream.h: what the verbs of the area `stream` share.
  *
  *     cmd_stream.c           the tables of options and verbs; opening
+ *     cmd_stream_message.c   a message as JSON and text, and its size
  *     cmd_stream_publish.c   publish
  *     cmd_stream_consume.c   consume
  *     cmd_stream_lookup.c    get, offset, next, size, stat
@@ -16,6 +17,7 @@
 #include <stele/stream.h>
 
 #include "cli/command.h"
+#include "cli/json_in.h"
 
 struct sti_stream_args {
     struct sti_common common;
@@ -28,7 +30,6 @@ struct sti_stream_args {
     bool head;
     bool updates;
     bool deletes;
-    bool dry_run;
     const char *delimiter; /* publish -K */
     const char *from;      /* consume -o */
     const char *layout;    /* consume -f */
@@ -37,7 +38,6 @@ struct sti_stream_args {
     struct sti_data key;
     struct sti_number time;
     struct sti_number expect;
-    struct sti_number ack;
     struct sti_number rollover;
     struct sti_number count;
     struct sti_number offset;
@@ -45,7 +45,6 @@ struct sti_stream_args {
     struct sti_number age;
     struct sti_number before;
     struct sti_number wait;
-    struct sti_number lock_wait;
 };
 
 /* The verbs. */
@@ -82,9 +81,26 @@ stele_code sti_stream_open_writer(
 /* Close after work that ended with `code`: the first failure counts. */
 stele_code sti_stream_done(stele_stream *s, stele_code code, stele_error *err);
 
-/* One message as consume and get print it. */
+/* A message that was read from a line. Free it also after a failure. */
+struct sti_stream_input {
+    stele_message message; /* into the fields below */
+    bool has_time;
+    struct sti_object object;
+    struct sti_data key;
+    struct sti_data value;
+};
+
+/* Read {"key","value","time"}: missing or null is nil; key_b64 and value_b64
+ * in place of key and value hold base64; "offset", as consume prints it, is
+ * passed over. Anything else is STELE_EINVAL. */
+stele_code sti_stream_parse(stele_bytes line, struct sti_stream_input *out, stele_error *err);
+void sti_stream_input_free(struct sti_stream_input *in);
+
+/* Key and value that are too large for any stream: STELE_ETOOBIG. */
+stele_code sti_stream_check_size(const stele_message *m, stele_error *err);
+
+/* One message as consume and get print it with --json. */
 void sti_stream_print_json(const stele_message *m);
-void sti_stream_print_value(const stele_message *m);
 
 /* What a message takes up in a log of a version, index item included. */
 int64_t sti_stream_message_size(

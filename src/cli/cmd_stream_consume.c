@@ -8,10 +8,9 @@
 #include "cli/cmd_stream.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/signals.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 
 enum {
@@ -29,29 +28,6 @@ struct consumer {
     int64_t end;    /* not beyond, without --follow */
     int64_t left;   /* messages still to print */
 };
-
-/* Set by SIGINT and SIGTERM: a handler has no other place to leave a word. */
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal_number)
-{
-    (void)signal_number;
-    stopped = 1;
-}
-
-/* Without SA_RESTART, so that a write to a reader who does not read ends too. */
-static stele_code catch_signals(stele_error *err)
-{
-    struct sigaction action;
-
-    memset(&action, 0, sizeof action);
-    action.sa_handler = stop;
-    if (sigemptyset(&action.sa_mask) != 0 || sigaction(SIGINT, &action, NULL) != 0 ||
-            sigaction(SIGTERM, &action, NULL) != 0) {
-        return sti_cli_fail_errno(err, errno, "catching signals");
-    }
-    return STELE_OK;
-}
 
 static stele_code read_some(
         struct consumer *c, int64_t from, int64_t count_max, int64_t *next_offset, stele_error *err)
@@ -204,13 +180,6 @@ static stele_code check_layout(const char *layout, stele_error *err)
     return STELE_OK;
 }
 
-static void print_bytes(stele_bytes bytes)
-{
-    if (bytes.len > 0) {
-        (void)fwrite(bytes.data, 1, bytes.len, stdout);
-    }
-}
-
 static void print_special(const stele_message *m, char kind, char letter)
 {
     if (kind == '\\') {
@@ -219,10 +188,10 @@ static void print_special(const stele_message *m, char kind, char letter)
     }
     switch (letter) {
     case 'k':
-        print_bytes(m->key);
+        sti_print_bytes(m->key);
         break;
     case 's':
-        print_bytes(m->value);
+        sti_print_bytes(m->value);
         break;
     case 'o':
         (void)printf("%" PRId64, m->offset);
@@ -255,7 +224,7 @@ static stele_code print_message(const struct consumer *c, const stele_message *m
     } else if (c->args->layout != NULL) {
         print_layout(m, c->args->layout);
     } else {
-        sti_stream_print_value(m);
+        sti_print_line(m->value);
     }
     return c->args->follow || ferror(stdout) != 0 ? sti_finish_output(err) : STELE_OK;
 }
@@ -277,7 +246,7 @@ static stele_code print_all(struct consumer *c, bool *ended, stele_error *err)
             return code;
         }
         c->left--;
-        if (stopped != 0) {
+        if (sti_signals_came()) {
             *ended = true;
             break;
         }
@@ -308,7 +277,8 @@ static stele_code pump(struct consumer *c, stele_error *err)
     bool ended = false;
     bool wait = false;
 
-    while (!ended && c->left > 0 && stopped == 0 && (c->args->follow || c->offset < c->end)) {
+    while (!ended && c->left > 0 && !sti_signals_came() &&
+            (c->args->follow || c->offset < c->end)) {
         const int64_t before = c->offset;
         stele_code code = read_and_print(c, wait, &ended, err);
 
@@ -363,7 +333,7 @@ stele_code sti_stream_consume(const struct sti_run *run, stele_error *err)
     c.left = c.args->count.given ? c.args->count.value : INT64_MAX;
     code = check_arguments(c.args, run->json, err);
     if (code == STELE_OK && c.args->follow) {
-        code = catch_signals(err);
+        code = sti_signals_catch(err);
     }
     if (code == STELE_OK) {
         code = stele_messages_new(&c.messages, err);
@@ -375,10 +345,5 @@ stele_code sti_stream_consume(const struct sti_run *run, stele_error *err)
         code = sti_stream_done(c.stream, consume(&c, err), err);
     }
     stele_messages_free(c.messages);
-    /* What the signal interrupted, a write to standard output, is no failure. */
-    if (code == STELE_EIO && stopped != 0 && ferror(stdout) != 0) {
-        clearerr(stdout);
-        code = STELE_OK;
-    }
-    return code;
+    return sti_signals_forgive(code);
 }

@@ -59,17 +59,13 @@ static void print_deleted(const stele_deleted *deleted, bool dry_run, bool json)
         j = sti_json_begin(stdout);
         sti_json_int(&j, "deleted", deleted->count);
         sti_json_int(&j, "size", deleted->size);
-        if (dry_run) {
-            sti_json_bool(&j, "dry_run", true);
-        }
+        sti_json_dry_run(&j, dry_run);
         sti_json_end(&j);
         return;
     }
     sti_row_int(dry_run ? "would delete" : "deleted", deleted->count);
     sti_row("size", "%" PRId64 " bytes", deleted->size);
-    if (dry_run) {
-        sti_row("dry run", "nothing was changed");
-    }
+    sti_row_dry_run(dry_run);
 }
 
 static stele_code run_dry(struct removal *r, remove_fn remove_them, stele_error *err)
@@ -96,7 +92,6 @@ static stele_code run_wet(struct removal *r, remove_fn remove_them, stele_error 
 {
     struct pausing pausing;
     const stele_backoff backoff = {pause_between, &pausing};
-    const int64_t wait_us = r->args->wait.value;
     stele_code code = sti_stream_open_writer(r->run, false, &r->stream, err);
 
     if (code != STELE_OK) {
@@ -104,7 +99,7 @@ static stele_code run_wet(struct removal *r, remove_fn remove_them, stele_error 
     }
     memset(&pausing, 0, sizeof pausing);
     pausing.deleted = r->deleted;
-    pausing.wait.wait_ms = wait_us / 1000 + (wait_us % 1000 > 0 ? 1 : 0);
+    pausing.wait.wait_ms = sti_ms_of_us(r->args->wait.value);
     r->backoff = &backoff;
     sti_progress_begin(&pausing.progress, "deleted");
     code = remove_them(r, err);
@@ -128,9 +123,9 @@ static stele_code remove_messages(
     r.now = now();
     r.listed = listed;
     r.deleted = &deleted;
-    code = args->dry_run ? run_dry(&r, remove_them, err) : run_wet(&r, remove_them, err);
+    code = args->common.dry_run ? run_dry(&r, remove_them, err) : run_wet(&r, remove_them, err);
     if (code == STELE_OK || deleted.count > 0) {
-        print_deleted(&deleted, args->dry_run, run->json);
+        print_deleted(&deleted, args->common.dry_run, run->json);
     }
     return code;
 }

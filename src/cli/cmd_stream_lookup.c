@@ -3,31 +3,13 @@
  * cmd_stream_lookup.c: `stele stream get`, `offset`, `next`, `size`, `stat`.
  */
 #include "cli/cmd_stream.h"
-#include "cli/json_in.h"
+#include "cli/lines.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Bytes that messages and index items take up beside key and value:
- * stele-stream(5). */
-enum {
-    OVERHEAD_V1 = 28,
-    OVERHEAD_V2 = 36,
-    ITEM_SIZE = 16,
-    ITEM_TIME_SIZE = 8,
-    ITEM_KEY_SIZE = 8
-};
-
-int64_t sti_stream_message_size(
-        const stele_message *m, stele_stream_version version, bool key_index, bool time_index)
-{
-    return (version == STELE_STREAM_V1 ? OVERHEAD_V1 : OVERHEAD_V2) + (int64_t)m->key.len +
-           (int64_t)m->value.len + ITEM_SIZE + (key_index ? ITEM_KEY_SIZE : 0) +
-           (time_index ? ITEM_TIME_SIZE : 0);
-}
 
 /* A negative number is an offset that no message has; for the library some
  * of them stand for a place. */
@@ -69,7 +51,7 @@ static void print_message(const stele_message *m, bool json)
     if (json) {
         sti_stream_print_json(m);
     } else {
-        sti_stream_print_value(m);
+        sti_print_line(m->value);
     }
 }
 
@@ -163,16 +145,14 @@ static stele_code size_of(const struct sti_stream_args *args, stele_stream *s, s
         int64_t *size, stele_error *err)
 {
     stele_stream_version version = STELE_STREAM_VERSION_DEFAULT;
-    struct sti_input_message in;
-    stele_code code = sti_message_parse(line, &in, err);
+    struct sti_stream_input in;
+    stele_code code = sti_stream_parse(line, &in, err);
 
     if (code != STELE_OK) {
         goto out;
     }
-    if (in.message.key.len > STELE_MESSAGE_SIZE_MAX ||
-            in.message.value.len > STELE_MESSAGE_SIZE_MAX - in.message.key.len) {
-        code = sti_cli_fail(err, STELE_ETOOBIG, "key and value are larger than %zu MiB",
-                STELE_MESSAGE_SIZE_MAX >> 20);
+    code = sti_stream_check_size(&in.message, err);
+    if (code != STELE_OK) {
         goto out;
     }
     if (s != NULL) {
@@ -184,7 +164,7 @@ static stele_code size_of(const struct sti_stream_args *args, stele_stream *s, s
         *size = sti_stream_message_size(&in.message, version, args->key_index, args->time_index);
     }
 out:
-    sti_message_release(&in);
+    sti_stream_input_free(&in);
     return code;
 }
 
@@ -257,11 +237,7 @@ static void print_stats_json(const stele_stream_stats *stats)
     sti_json_int(&j, "segments", stats->segments);
     sti_json_int(&j, "messages", stats->messages);
     sti_json_int(&j, "size", stats->size);
-    if (stats->oldest >= 0) {
-        sti_json_int(&j, "oldest", stats->oldest);
-    } else {
-        sti_json_null(&j, "oldest");
-    }
+    sti_json_int_or_null(&j, "oldest", stats->oldest);
     sti_json_int(&j, "next_offset", stats->next_offset);
     sti_json_text(&j, "format", format_of(stats));
     sti_json_bool(&j, "key_index", stats->key_index);

@@ -2,22 +2,17 @@
  *
  * cmd_stream_publish.c: `stele stream publish`.
  *
- * Lines are gathered and published many at a time. A batch ends when it is
- * large enough, when --ack wants an answer, and whenever no further line is
- * there without waiting for it: so a slow writer's messages are visible at
- * once, and a fast one's cost little each. A segment is left between batches
- * only, so these are small beside it.
+ * Lines are gathered and published many at a time (intake.h). A segment is
+ * left between batches only, so these are small beside it.
  */
 #include "cli/cmd_stream.h"
-#include "cli/json_in.h"
+#include "cli/intake.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     BATCH_COUNT = 1024,
@@ -43,17 +38,14 @@ struct pending {
 struct publisher {
     const struct sti_stream_args *args;
     stele_stream *stream;
-    struct sti_lines lines;
+    bool json;
+    struct sti_intake intake;
     struct pending *pending;
     stele_message *messages;
     size_t count;
     stele_buf bytes;
     size_t batch_size; /* bytes that make a batch full */
-    int64_t published;
-    int64_t acknowledged; /* of those */
     int64_t next_offset;
-    int64_t input_size; /* 0: not known */
-    struct sti_progress progress;
 };
 
 static void print_summary(const struct publisher *p, bool json)
@@ -62,13 +54,18 @@ static void print_summary(const struct publisher *p, bool json)
 
     if (json) {
         j = sti_json_begin(stdout);
-        sti_json_int(&j, "published", p->published);
+        sti_json_int(&j, "published", p->intake.written);
         sti_json_int(&j, "next_offset", p->next_offset);
         sti_json_end(&j);
     } else {
-        sti_row_int("published", p->published);
+        sti_row_int("published", p->intake.written);
         sti_row_int("next offset", p->next_offset);
     }
+}
+
+static void print_answer(const void *arg)
+{
+    print_summary(arg, true);
 }
 
 static stele_bytes view(const struct publisher *p, bool present, size_t at, size_t len)
@@ -79,13 +76,11 @@ static stele_bytes view(const struct publisher *p, bool present, size_t at, size
     return len == 0 ? stele_empty() : stele_bytes_of(p->bytes.data + at, len);
 }
 
-static stele_code flush_batch(struct publisher *p, stele_error *err)
+static stele_code publish_batch(void *arg, stele_error *err)
 {
+    struct publisher *p = arg;
     stele_code code;
 
-    if (p->count == 0) {
-        return STELE_OK;
-    }
     for (size_t i = 0; i < p->count; i++) {
         const struct pending *from = &p->pending[i];
 
@@ -104,51 +99,29 @@ static stele_code flush_batch(struct publisher *p, stele_error *err)
     if (code != STELE_OK) {
         return code;
     }
-    p->published += (int64_t)p->count;
     p->count = 0;
     if (p->bytes.capacity > KEEP_SIZE) {
         stele_buf_free(&p->bytes);
     } else {
         stele_buf_clear(&p->bytes);
     }
-    sti_progress_show(
-            &p->progress, p->input_size > 0 ? p->lines.taken : p->published, p->input_size);
     return STELE_OK;
 }
 
-static stele_code acknowledge(struct publisher *p, stele_error *err)
+static bool batch_is_full(const void *arg)
 {
-    if (!p->args->ack.given || p->published - p->acknowledged < p->args->ack.value) {
-        return STELE_OK;
-    }
-    p->acknowledged = p->published;
-    print_summary(p, true);
-    return sti_finish_output(err);
-}
+    const struct publisher *p = arg;
 
-static stele_code flush_and_acknowledge(struct publisher *p, stele_error *err)
-{
-    const stele_code code = flush_batch(p, err);
-
-    return code == STELE_OK ? acknowledge(p, err) : code;
-}
-
-static bool batch_is_full(const struct publisher *p)
-{
-    const int64_t waiting = p->published - p->acknowledged + (int64_t)p->count;
-
-    return p->count == BATCH_COUNT || p->bytes.len + p->count * OVERHEAD >= p->batch_size ||
-           (p->args->ack.given && waiting >= p->args->ack.value);
+    return p->count == BATCH_COUNT || p->bytes.len + p->count * OVERHEAD >= p->batch_size;
 }
 
 static stele_code add(struct publisher *p, const stele_message *m, stele_error *err)
 {
     struct pending *to = &p->pending[p->count];
-    stele_code code;
+    stele_code code = sti_stream_check_size(m, err);
 
-    if (m->key.len > STELE_MESSAGE_SIZE_MAX || m->value.len > STELE_MESSAGE_SIZE_MAX - m->key.len) {
-        return sti_cli_fail(err, STELE_ETOOBIG, "key and value of %zu bytes, more than %zu MiB",
-                m->key.len + m->value.len, STELE_MESSAGE_SIZE_MAX >> 20);
+    if (code != STELE_OK) {
+        return code;
     }
     to->at = p->bytes.len;
     to->time = m->time;
@@ -209,8 +182,8 @@ static stele_code add_text(struct publisher *p, stele_bytes line, stele_error *e
 /* The library takes time 0 for "now", so a message cannot have it. */
 static stele_code add_json(struct publisher *p, stele_bytes line, stele_error *err)
 {
-    struct sti_input_message in;
-    stele_code code = sti_message_parse(line, &in, err);
+    struct sti_stream_input in;
+    stele_code code = sti_stream_parse(line, &in, err);
 
     if (code == STELE_OK && in.has_time && in.message.time == 0) {
         code = sti_cli_fail(err, STELE_EINVAL, "\"time\" 0 cannot be stored; it stands for now");
@@ -221,49 +194,23 @@ static stele_code add_json(struct publisher *p, stele_bytes line, stele_error *e
         }
         code = add(p, &in.message, err);
     }
-    sti_message_release(&in);
+    sti_stream_input_free(&in);
     return code;
 }
 
-/* Take all lines. What comes before a bad one is published. */
-static stele_code pump(struct publisher *p, bool json, stele_error *err)
+static stele_code add_line(void *arg, stele_bytes line, stele_error *err)
 {
-    stele_bytes line = stele_empty();
-    stele_error bad;
+    struct publisher *p = arg;
 
-    for (;;) {
-        stele_code code = sti_lines_next(&p->lines, p->count == 0, &line, err);
-
-        if (code == STELE_ETIMEDOUT) {
-            code = flush_and_acknowledge(p, err);
-            if (code != STELE_OK) {
-                return code;
-            }
-            continue;
-        }
-        if (code == STELE_OK) {
-            code = json ? add_json(p, line, err) : add_text(p, line, err);
-            if (code != STELE_OK) {
-                code = sti_cli_wrap(err, code, "line %" PRId64, p->lines.number);
-            }
-        }
-        if (code != STELE_OK) {
-            const stele_code last = flush_and_acknowledge(p, &bad);
-
-            if (last != STELE_OK) {
-                *err = bad;
-                return last;
-            }
-            return code;
-        }
-        if (batch_is_full(p)) {
-            code = flush_and_acknowledge(p, err);
-            if (code != STELE_OK) {
-                return code;
-            }
-        }
-    }
+    return p->json ? add_json(p, line, err) : add_text(p, line, err);
 }
+
+static const struct sti_intake_calls calls = {
+        .add = add_line,
+        .is_full = batch_is_full,
+        .write = publish_batch,
+        .print = print_answer,
+};
 
 static stele_code check_arguments(const struct sti_stream_args *args, bool json, stele_error *err)
 {
@@ -289,13 +236,6 @@ static stele_code check_expected(const struct publisher *p, stele_error *err)
     return STELE_OK;
 }
 
-static int64_t size_of_input(void)
-{
-    struct stat s;
-
-    return fstat(STDIN_FILENO, &s) == 0 && S_ISREG(s.st_mode) ? (int64_t)s.st_size : 0;
-}
-
 /* An eighth of a segment, so that one is little larger than was asked for. */
 static size_t batch_size(const struct sti_stream_args *args)
 {
@@ -305,16 +245,12 @@ static size_t batch_size(const struct sti_stream_args *args)
 }
 
 /* Publish everything and make it durable, also when a line is bad. */
-static stele_code publish_all(struct publisher *p, bool json, stele_error *err)
+static stele_code publish_all(struct publisher *p, stele_error *err)
 {
     stele_error late;
-    stele_code code;
-    stele_code synced;
+    const stele_code code = sti_intake_run(&p->intake, "published", err);
+    const stele_code synced = stele_stream_sync(p->stream, NULL, &late);
 
-    sti_progress_begin(&p->progress, "published");
-    code = pump(p, json, err);
-    sti_progress_end(&p->progress);
-    synced = stele_stream_sync(p->stream, NULL, &late);
     if (synced != STELE_OK && code >= STELE_OK) {
         *err = late;
         return synced;
@@ -332,10 +268,10 @@ stele_code sti_stream_publish(const struct sti_run *run, stele_error *err)
     p.args = run->args;
     p.pending = calloc(BATCH_COUNT, sizeof *p.pending);
     p.messages = calloc(BATCH_COUNT, sizeof *p.messages);
-    p.input_size = size_of_input();
+    p.json = run->json;
     p.batch_size = batch_size(p.args);
     stele_buf_init(&p.bytes, BATCH_LIMIT);
-    sti_lines_init(&p.lines, STDIN_FILENO);
+    sti_intake_init(&p.intake, &calls, &p, &p.args->common.ack);
     if (p.pending == NULL || p.messages == NULL) {
         code = sti_cli_fail(err, STELE_ENOMEM, "no memory for a batch of %d messages", BATCH_COUNT);
         goto out;
@@ -353,14 +289,14 @@ stele_code sti_stream_publish(const struct sti_run *run, stele_error *err)
     }
     if (code == STELE_OK) {
         opened = true;
-        code = publish_all(&p, run->json, err);
+        code = publish_all(&p, err);
     }
     code = sti_stream_done(p.stream, code, err);
-    if (opened && (code >= STELE_OK || p.published > 0)) {
+    if (opened && (code >= STELE_OK || p.intake.written > 0)) {
         print_summary(&p, run->json);
     }
 out:
-    sti_lines_free(&p.lines);
+    sti_intake_free(&p.intake);
     stele_buf_free(&p.bytes);
     free(p.pending);
     free(p.messages);

@@ -28,9 +28,8 @@ void sti_help(bool wrong)
     for (size_t i = 0; i < count; i++) {
         (void)fprintf(to, "  %-*s  %s\n", VERB_WIDTH, areas[i]->name, areas[i]->summary);
     }
+    (void)fprintf(to, "\nMore areas, %s, come with later versions.\n", sti_areas_to_come);
     (void)fputs("\n"
-                "More areas, wal, journal, store, docs and fleet, come with later versions.\n"
-                "\n"
                 "  stele help                this text (also -h, --help)\n"
                 "  stele AREA help           the verbs of an area\n"
                 "  stele AREA VERB --help    one verb, with its options and an example\n"

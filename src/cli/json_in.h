@@ -1,49 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
- * json_in.h: lines from standard input, and messages as JSON objects.
+ * json_in.h: JSON objects as input: a line each, with the names that output
+ * has.
+ *
+ * A caller parses a line, says which fields there may be, and takes them one
+ * by one. What is missing or null is "not given". Every failure but a lack of
+ * memory is STELE_EINVAL and names the field; the number of the line is up to
+ * who reads the lines.
  */
 #ifndef STI_CLI_JSON_IN_H
 #define STI_CLI_JSON_IN_H
 
-#include <stele/stream.h>
+#include "cli/option.h"
 
-/* The longest line that is read. */
-#define STI_LINE_SIZE_MAX ((size_t)96 << 20)
-
-/* Lines of a file, with a buffer as long as the longest of them. */
-struct sti_lines {
-    int fd;
-    bool at_end;    /* of the file */
-    int64_t number; /* of the line that was given last, from 1 */
-    int64_t taken;  /* bytes that were read so far */
-    uint8_t *data;
-    size_t capacity;
-    size_t start;   /* of what was not given yet */
-    size_t end;     /* of what is there */
-    size_t scanned; /* no line ends before this */
-};
-
-void sti_lines_init(struct sti_lines *lines, int fd);
-void sti_lines_free(struct sti_lines *lines);
-
-/* The next line without its end; valid until the next call. The last one
- * needs no end. STELE_END: no more. STELE_ETIMEDOUT, without a message, if
- * `wait` is false and reading on would block. STELE_ETOOBIG names the line. */
-stele_code sti_lines_next(struct sti_lines *lines, bool wait, stele_bytes *out, stele_error *err);
-
-/* A message that was read from a line. Free it also after a failure. */
-struct sti_input_message {
-    stele_message message; /* into the fields below */
-    bool has_time;
+struct sti_object {
     void *root; /* the JSON value */
-    uint8_t *key;
-    uint8_t *value;
 };
 
-/* Read {"key","value","time"}: missing or null is nil; key_b64 and value_b64
- * in place of key and value hold base64; "offset", as consume prints it, is
- * passed over. Anything else is STELE_EINVAL. */
-stele_code sti_message_parse(stele_bytes line, struct sti_input_message *out, stele_error *err);
-void sti_message_release(struct sti_input_message *m);
+/* Free it also after a failure. */
+stele_code sti_object_parse(stele_bytes line, struct sti_object *out, stele_error *err);
+void sti_object_free(struct sti_object *o);
+
+/* Fields with other names are refused. Of bytes, both names have to be given:
+ * "key" and "key_b64". */
+stele_code sti_object_only(
+        const struct sti_object *o, const char *const *names, size_t count, stele_error *err);
+
+/* Bytes: from NAME as they are, or from NAME_b64, decoded; both are an error.
+ * Nil if there are none. Valid until the object is freed; what was decoded is
+ * in out->owned and has to be freed, also after a failure. */
+stele_code sti_object_bytes(
+        const struct sti_object *o, const char *name, struct sti_data *out, stele_error *err);
+
+/* A whole number within 64 bits. */
+stele_code sti_object_integer(
+        const struct sti_object *o, const char *name, struct sti_number *out, stele_error *err);
+
+/* RFC 3339, or whole microseconds since 1970. */
+stele_code sti_object_time(
+        const struct sti_object *o, const char *name, struct sti_number *out, stele_error *err);
 
 #endif /* STI_CLI_JSON_IN_H */

@@ -60,6 +60,8 @@ struct sti_option {
 /* Which options of a table a verb accepts: bit i is entry i. */
 typedef uint64_t sti_option_set;
 
+#define STI_SET(entry) ((sti_option_set)1 << (entry))
+
 struct sti_options {
     const struct sti_option *table;
     size_t count; /* at most 64 */
@@ -83,10 +85,14 @@ void sti_options_free(const struct sti_options *options, void *args);
 
 /* Single values; STELE_EINVAL names the text. */
 stele_code sti_parse_integer(const char *text, int64_t *out, stele_error *err);
+stele_code sti_parse_id(const char *text, uint64_t *out, stele_error *err);
 stele_code sti_parse_bytes(const char *text, int64_t *out, stele_error *err);
 stele_code sti_parse_duration(const char *text, int64_t *out_us, stele_error *err);
 stele_code sti_parse_time(const char *text, stele_time *out, stele_error *err);
 stele_code sti_parse_data(const char *text, struct sti_data *out, stele_error *err);
+
+/* What a duration is in milliseconds, rounded up, so that a short one is not none. */
+int64_t sti_ms_of_us(int64_t us);
 
 /* Standard base64 with padding, nothing else around it. *out is the caller's
  * to free, and not NULL for no bytes either. */

@@ -212,6 +212,21 @@ void sti_json_int(struct sti_json *j, const char *name, int64_t value)
     (void)fprintf(j->to, "%" PRId64, value);
 }
 
+void sti_json_uint(struct sti_json *j, const char *name, uint64_t value)
+{
+    sti_json_name(j, name);
+    (void)fprintf(j->to, "%" PRIu64, value);
+}
+
+void sti_json_int_or_null(struct sti_json *j, const char *name, int64_t value)
+{
+    if (value < 0) {
+        sti_json_null(j, name);
+    } else {
+        sti_json_int(j, name, value);
+    }
+}
+
 void sti_json_text(struct sti_json *j, const char *name, const char *value)
 {
     sti_json_bytes(j, name, stele_str(value));
@@ -242,6 +257,13 @@ void sti_json_time(struct sti_json *j, const char *name, stele_time value)
     sti_json_text(j, name, text);
 }
 
+void sti_json_dry_run(struct sti_json *j, bool dry_run)
+{
+    if (dry_run) {
+        sti_json_bool(j, "dry_run", true);
+    }
+}
+
 void sti_json_end(struct sti_json *j)
 {
     put_text(j->to, "}\n");
@@ -263,9 +285,34 @@ void sti_row_int(const char *label, int64_t value)
     sti_row(label, "%" PRId64, value);
 }
 
+void sti_row_uint(const char *label, uint64_t value)
+{
+    sti_row(label, "%" PRIu64, value);
+}
+
 void sti_row_bool(const char *label, bool value)
 {
     sti_row(label, "%s", value ? "yes" : "no");
+}
+
+void sti_row_dry_run(bool dry_run)
+{
+    if (dry_run) {
+        sti_row("dry run", "nothing was changed");
+    }
+}
+
+void sti_print_bytes(stele_bytes bytes)
+{
+    if (bytes.len > 0) {
+        put(stdout, bytes.data, bytes.len);
+    }
+}
+
+void sti_print_line(stele_bytes bytes)
+{
+    sti_print_bytes(bytes);
+    (void)putchar('\n');
 }
 
 /* Messages come from names and texts of others, which may hold anything; a
@@ -311,11 +358,7 @@ void sti_print_error(const char *where, const stele_error *err, bool json)
         sti_json_text(&j, "error", message);
         sti_json_text(&j, "code", stele_code_name(err->code));
         sti_json_text(&j, "file", err->file[0] == '\0' ? NULL : err->file);
-        if (err->position >= 0) {
-            sti_json_int(&j, "position", err->position);
-        } else {
-            sti_json_null(&j, "position");
-        }
+        sti_json_int_or_null(&j, "position", err->position);
         sti_json_end(&j);
     }
 }

@@ -40,10 +40,13 @@ struct sti_json sti_json_begin(FILE *to);
 void sti_json_null(struct sti_json *j, const char *name);
 void sti_json_bool(struct sti_json *j, const char *name, bool value);
 void sti_json_int(struct sti_json *j, const char *name, int64_t value);
-void sti_json_text(struct sti_json *j, const char *name, const char *value);  /* NULL: null */
-void sti_json_bytes(struct sti_json *j, const char *name, stele_bytes value); /* nil: null */
+void sti_json_uint(struct sti_json *j, const char *name, uint64_t value);
+void sti_json_int_or_null(struct sti_json *j, const char *name, int64_t value); /* < 0: null */
+void sti_json_text(struct sti_json *j, const char *name, const char *value);    /* NULL: null */
+void sti_json_bytes(struct sti_json *j, const char *name, stele_bytes value);   /* nil: null */
 void sti_json_time(struct sti_json *j, const char *name, stele_time value);
 void sti_json_name(struct sti_json *j, const char *name); /* the value is up to the caller */
+void sti_json_dry_run(struct sti_json *j, bool dry_run);  /* "dry_run":true, or nothing */
 void sti_json_end(struct sti_json *j);
 
 /* A JSON string on its own, for lists. */
@@ -52,7 +55,13 @@ void sti_json_string(FILE *to, stele_bytes value);
 /* A line of text: a label, aligned with those of other rows, and a value. */
 void sti_row(const char *label, const char *format, ...) STELE_PRINTF(2, 3);
 void sti_row_int(const char *label, int64_t value);
+void sti_row_uint(const char *label, uint64_t value);
 void sti_row_bool(const char *label, bool value);
+void sti_row_dry_run(bool dry_run); /* or nothing */
+
+/* Bytes as they are, without and with a newline. */
+void sti_print_bytes(stele_bytes bytes);
+void sti_print_line(stele_bytes bytes);
 
 /* "stele: WHERE: MESSAGE" on standard error, with the file and the position
  * if the message lacks them, and as JSON too. */

@@ -64,6 +64,24 @@ stele_code sti_parse_integer(const char *text, int64_t *out, stele_error *err)
     return STELE_OK;
 }
 
+stele_code sti_parse_id(const char *text, uint64_t *out, stele_error *err)
+{
+    const char *at = text;
+    uint64_t value = 0;
+    bool ok = is_digit(*at);
+
+    for (; ok && is_digit(*at); at++) {
+        ok = !__builtin_mul_overflow(value, 10, &value) &&
+             !__builtin_add_overflow(value, (uint64_t)(*at - '0'), &value);
+    }
+    if (!ok || *at != '\0') {
+        return sti_cli_fail(
+                err, STELE_EINVAL, "'%.64s' is not an id: digits, within 64 bits", text);
+    }
+    *out = value;
+    return STELE_OK;
+}
+
 static stele_code parse_unit(const char *text, const struct unit *units, const char *what,
         int64_t *out, stele_error *err)
 {
@@ -100,6 +118,11 @@ stele_code sti_parse_duration(const char *text, int64_t *out_us, stele_error *er
             {NULL, 0}};
 
     return parse_unit(text, units, "a duration, such as 90, 500ms, 2s, 5m, 1h or 7d", out_us, err);
+}
+
+int64_t sti_ms_of_us(int64_t us)
+{
+    return us / 1000 + (us % 1000 > 0 ? 1 : 0);
 }
 
 /* Exactly `count` digits, and the separator behind them unless it is 0. */

@@ -8,7 +8,9 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "stream/backup.h"
+#include "stream/names.h"
 #include "stream/state.h"
 
 struct copied_view {
@@ -72,6 +74,16 @@ static stele_code add_head(struct sti_segment *seg, struct sti_backup_segment *o
     return rc;
 }
 
+/* Up to its end all is whole, but the log went on: a copy would lack that, and say nothing. */
+static stele_code refuse_damaged(const struct sti_segment *seg, stele_error *err)
+{
+    char name[STI_NAME_SIZE];
+
+    sti_name_log(name, seg->base);
+    return sti_fail_at(err, STELE_ECORRUPT, name, (int64_t)seg->end,
+            "damaged in the source, recover it first");
+}
+
 static stele_code add_segments(
         stele_stream *s, struct copied_view *v, int64_t *next_offset, stele_error *err)
 {
@@ -85,6 +97,9 @@ static stele_code add_segments(
             continue;
         }
         rc = sti_segment_load(s, seg, err);
+        if (rc == STELE_OK && seg->damaged && !STI_MUTANT(BACKUP_OF_A_PREFIX)) {
+            rc = refuse_damaged(seg, err);
+        }
         if (rc == STELE_OK) {
             v->segments[i] = (struct sti_backup_segment){
                     .base = seg->base, .len = seg->end, .items = seg->items, .count = seg->count};

@@ -312,28 +312,6 @@ int64_t sti_offsets_min(const stele_offsets *set)
     return stele_offsets_next(set, 0);
 }
 
-int64_t sti_offsets_max(const stele_offsets *set)
-{
-    for (size_t at = set->end; at-- > set->start;) {
-        const struct chunk *chunk = set->refs[at].chunk;
-
-        for (size_t i = SPAN_WORDS; i-- > 0;) {
-            if (chunk->words[i] != 0) {
-                return span_first(set->refs[at].span) + (int64_t)(i * 64) + 63 -
-                       __builtin_clzll(chunk->words[i]);
-            }
-        }
-    }
-    return STELE_OFFSET_INVALID;
-}
-
-bool sti_offsets_any_in(const stele_offsets *set, int64_t first, int64_t last)
-{
-    int64_t found = stele_offsets_next(set, first);
-
-    return found != STELE_OFFSET_INVALID && found <= last;
-}
-
 /* The chunks of `of` for first..last. */
 static stele_code reserve_range(
         stele_offsets *set, const stele_offsets *of, int64_t first, int64_t last, stele_error *err)

@@ -10,12 +10,6 @@
 /* The smallest offset of the set, STELE_OFFSET_INVALID if it is empty. */
 int64_t sti_offsets_min(const stele_offsets *set);
 
-/* The largest, likewise. */
-int64_t sti_offsets_max(const stele_offsets *set);
-
-/* Is any of first..last, both included, in the set? */
-bool sti_offsets_any_in(const stele_offsets *set, int64_t first, int64_t last);
-
 /* Remove all of first..last, both included. */
 void sti_offsets_remove_range(stele_offsets *set, int64_t first, int64_t last);
 

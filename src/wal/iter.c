@@ -147,6 +147,10 @@ static stele_code next_here(
     if (it->at > end || atomic_load_explicit(&it->lost, memory_order_relaxed)) {
         return fail_gone(it, "truncated", err);
     }
+    if (atomic_load_explicit(&seg->replaced, memory_order_relaxed)) {
+        *ended = true;
+        return STELE_END;
+    }
     if (seg->damaged && it->at >= seg->damage_at && next_of(it) < atomic_load(&seg->next_id)) {
         return sti_segment_fail_damaged(seg, err);
     }

@@ -83,7 +83,7 @@ static stele_code add_sealed(struct look *l, const struct sti_wal_entry *entry, 
         sti_segment_hold(seg);
         return add(l, seg, err);
     }
-    rc = sti_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
+    rc = sti_wal_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
     if (rc != STELE_OK) {
         return rc;
     }
@@ -212,6 +212,27 @@ static stele_code add_blb(struct look *l, struct sti_blb_files *all, size_t i, s
     return rc;
 }
 
+/* The last file is not there: as above, a segment that cannot be read tells. */
+static stele_code add_missing_blb(struct look *l, const struct sti_blb_files *all, stele_error *err)
+{
+    struct sti_segment *seg = NULL;
+    stele_code rc = sti_wal_segment_new(&seg, STELE_WAL_BLB, l->manifest.entries[0].number, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    seg->first_id = all->first_lost;
+    seg->indexed = true;
+    sti_segment_set_damaged(seg, 0, all->first_lost, all->text);
+    atomic_store(&seg->next_id, all->first_lost + 1);
+    atomic_store(&seg->loaded, true);
+    rc = add(l, seg, err);
+    if (rc == STELE_OK) {
+        l->head = seg;
+    }
+    return rc;
+}
+
 static stele_code look_blb(struct look *l, bool has_manifest, stele_error *err)
 {
     struct sti_wal_listing listing = {0};
@@ -227,6 +248,9 @@ static stele_code look_blb(struct look *l, bool has_manifest, stele_error *err)
         if (all.files[i].scan.records > 0 || all.files[i].seg->damaged || i + 1 == upto) {
             rc = add_blb(l, &all, i, err);
         }
+    }
+    if (rc == STELE_OK && all.text != NULL && all.bad_at >= all.count) {
+        rc = add_missing_blb(l, &all, err);
     }
     l->bad = all.text != NULL;
     sti_blb_files_free(&all);

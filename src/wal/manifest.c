@@ -184,6 +184,11 @@ stele_code sti_wal_manifest_decode(stele_bytes slot, struct sti_wal_manifest *m,
     m->clean = (slot.data[6] & FLAG_CLEAN) != 0;
     m->generation = sti_get_le64(slot.data + 8);
     m->next_number = sti_get_le64(slot.data + 16);
+    /* Neither was ever reached: they can be counted on. */
+    if (m->generation > INT64_MAX || m->next_number > INT64_MAX) {
+        memset(m, 0, sizeof *m);
+        return sti_fail(err, STELE_ECORRUPT, "the manifest has a number that is too large");
+    }
     rc = decode_entries(slot.data + STI_WAL_MANIFEST_HEAD, count, m, err);
     if (rc != STELE_OK) {
         sti_wal_manifest_free(m);

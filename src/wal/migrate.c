@@ -78,7 +78,7 @@ static stele_code begin(struct migration *m, uint64_t first_id, stele_error *err
 {
     struct sti_segment *seg = NULL;
     uint8_t *out = NULL;
-    stele_code rc = sti_segment_new(&seg, m->format, m->manifest.next_number, err);
+    stele_code rc = sti_wal_segment_new(&seg, m->format, m->manifest.next_number, err);
 
     if (rc != STELE_OK) {
         return rc;

@@ -55,6 +55,17 @@ static stele_code make_handle(struct sti_log **out, struct sti_wal_found *found,
     return STELE_OK;
 }
 
+/* A slot that was damaged, or that a crash kept from following the other one, is made good. */
+static stele_code mend_manifest(struct sti_log *log, stele_error *err)
+{
+    stele_code rc;
+
+    sti_mutex_lock(&log->files);
+    rc = sti_log_save_locked(log, log->manifest.clean, err);
+    sti_mutex_unlock(&log->files);
+    return rc;
+}
+
 static stele_code open_found(
         struct sti_log *log, const struct sti_wal_found *found, stele_error *err)
 {
@@ -70,6 +81,9 @@ static stele_code open_found(
         rc = log->format == STELE_WAL_BLB
                      ? sti_log_open_blb(log, &found->listing, found->has_manifest, err)
                      : sti_log_open_stele(log, &found->listing, err);
+    }
+    if (rc == STELE_OK && found->manifest_differs) {
+        rc = mend_manifest(log, err);
     }
     return rc != STELE_OK ? rc : sti_log_work_start(log, err);
 }

@@ -57,6 +57,7 @@ struct recovering {
     const stele_wal_recover_events *events;
     stele_wal_recovered sum;
     bool dry;
+    bool needed; /* something is wrong with the manifest, be the segments whole */
 };
 
 static void tell_quarantine(struct recovering *r, const char *name)
@@ -205,7 +206,7 @@ static stele_code recover(struct recovering *r, stele_error *err)
     stele_code rc = r->found->format == STELE_WAL_BLB ? sti_wal_plan_blb(&plan, r->found, err)
                                                       : sti_wal_plan_stele(&plan, r->found, err);
 
-    if (rc == STELE_OK && plan.needed) {
+    if (rc == STELE_OK && (plan.needed || r->needed)) {
         rc = carry_out(r, &plan, err);
     }
     for (size_t i = 0; i < plan.keep && rc == STELE_OK; i++) {
@@ -238,6 +239,11 @@ stele_code stele_wal_recover_dir(const char *dir, const stele_wal_options *opts,
     rc = sti_wal_find(&found, dir, &options, &why);
     /* It is just this that is to be mended. */
     if (rc == STELE_OK || (rc == STELE_ECORRUPT && found.dir.raw != NULL)) {
+        r.needed = rc != STELE_OK;
+        if (found.format == STELE_WAL_ANY) {
+            /* A damaged manifest is all that is left. */
+            found.format = options.format != STELE_WAL_ANY ? options.format : STELE_WAL_STELE;
+        }
         rc = recover(&r, &why);
     }
     sti_wal_found_free(&found);

@@ -195,13 +195,44 @@ static void decide(struct sti_wal_plan *plan)
     }
 }
 
+/* Whether the segments that the manifest lists as open are what it says: no plan for the records
+ * alone would tell that. */
+static stele_code open_ones_fit(struct sti_wal_found *found, bool *fit, stele_error *err)
+{
+    const struct sti_wal_manifest *m = &found->manifest;
+    struct sti_wal_examined x[2] = {{.seg = NULL}};
+    struct sti_wal_judgement j;
+    size_t count = 0;
+    uint64_t next = 1;
+    bool any = true;
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < m->count && rc == STELE_OK; i++) {
+        if (m->entries[i].state == STI_WAL_ENTRY_SEALED) {
+            next = m->entries[i].last_id + 1;
+            any = false;
+        } else {
+            rc = sti_wal_examine(&x[count++], &found->dir, &m->entries[i], false, err);
+        }
+    }
+    *fit = true;
+    if (rc == STELE_OK && count > 0) {
+        sti_wal_judge(&x[0], count > 1 ? &x[1] : NULL, next, any, &j);
+        *fit = j.verdict == STI_WAL_GOOD;
+    }
+    sti_wal_examined_free(&x[0]);
+    sti_wal_examined_free(&x[1]);
+    return rc;
+}
+
 stele_code sti_wal_plan_stele(
         struct sti_wal_plan *plan, struct sti_wal_found *found, stele_error *err)
 {
-    stele_code rc;
+    bool fit = true;
+    stele_code rc = open_ones_fit(found, &fit, err);
 
-    plan->needed = !found->has_manifest || found->manifest_differs;
-    rc = add_all(plan, found, err);
+    plan->needed = !found->has_manifest || found->manifest_differs || !fit;
+    rc = rc != STELE_OK ? rc : add_all(plan, found, err);
     if (rc == STELE_OK && !found->has_manifest) {
         rc = apply_truncations(plan, &found->dir, err);
     }

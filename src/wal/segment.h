@@ -35,8 +35,11 @@ struct sti_segment {
     _Atomic uint64_t end;     /* readable bytes, header included; 0: no header yet */
     _Atomic uint64_t next_id; /* behind the last readable record; first_id when empty */
     _Atomic bool sealed;      /* takes no more records */
-    uint64_t capacity;        /* bytes that the file has, or may grow to without asking */
-    bool allocated;           /* its blocks are: the file never becomes shorter than that */
+    /* Format blb: another object stands for the file since a truncation. What is cut off later is
+     * not seen here. */
+    _Atomic bool replaced;
+    uint64_t capacity; /* bytes that the file has, or may grow to without asking */
+    bool allocated;    /* its blocks are: the file never becomes shorter than that */
     /* A mark stands there, at the end: closed cleanly. The next frame takes its place. 0: none */
     uint64_t marked_at;
 
@@ -59,7 +62,7 @@ struct sti_segment {
     _Atomic uint64_t awake; /* bytes of the map that somebody has woken up, from its start */
 };
 
-stele_code sti_segment_new(
+stele_code sti_wal_segment_new(
         struct sti_segment **out, stele_wal_format format, uint64_t number, stele_error *err);
 void sti_segment_hold(struct sti_segment *seg);
 /* Unmaps, closes and frees with the last one; accepts NULL. */

@@ -160,6 +160,8 @@ static stele_code trim_blb(struct sti_log *log, uint64_t discard, stele_error *e
         sti_segment_drop(seg);
     }
     sti_mutex_unlock(&log->files);
+    /* The last file may have no record. */
+    sti_log_rebase(log, log->next_id);
     return rc == STELE_OK ? rc : sti_log_fail_in_doubt(log, rc, err);
 }
 

@@ -4,11 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 
 head=00000000000000000000
-flip() { # FILE POSITION: all bits of a byte
-    local byte
-    byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
-    printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
 
 # 300 messages of 100 bytes in segments of about 30.
 for i in $(seq 0 299); do printf '{"key":"k%d","value":"%060d","time":%d}\n' $((i % 7)) "$i" $((i + 1)); done |

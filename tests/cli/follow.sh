@@ -3,10 +3,10 @@
 # follow.sh: consume --follow beside writers that come, die and go.
 . "$(dirname "$0")/lib.sh"
 
-lines_are() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 follow() { # FILE ARGS...
     local to=$1
     shift
+    : >"$to"
     "$stele" stream consume "$@" --follow >"$to" 2>"$to.err" &
     children+=($!)
 }
@@ -17,6 +17,16 @@ ends() {
     equal "exit code after SIG$1" "$3" $?
 }
 
+# has FILES COUNT: each has so many lines.
+has() {
+    local file
+    for file in $1; do
+        [ "$(wc -l <"$file")" -ge "$2" ] || return 1
+    done
+}
+# wait_for FILES COUNT WHY
+wait_for() { until_true 60 has "$1" "$2" || { cat -- *.err; fail "$3"; }; }
+
 seq 100 | publish log --key-index --rollover 500
 follow all log
 all=${children[-1]}
@@ -26,48 +36,58 @@ follow new log -o newest
 new=${children[-1]}
 follow counted log -o newest -c 3
 counted=${children[-1]}
-until_true 20 lines_are all 100 || fail "what is there comes at once"
-until_true 20 lines_are last 5 || fail "the last five"
+wait_for all 100 "what is there comes at once"
+wait_for last 5 "the last five"
 
-# A message is seen while the writer holds the stream, line by line.
+# A message is seen while the writer holds the stream, line by line. Those who
+# begin at the newest say nothing when they have begun, so that numbers are
+# sent until both have seen one: which they saw first depends on the machine.
 mkfifo pipe
 "$stele" stream publish log --rollover 500 <pipe >/dev/null &
 writer=$!
 children+=("$writer")
 exec 3>pipe
-printf '101\n' >&3
-until_true 20 lines_are new 1 || fail "it is seen while the writer lives"
-seq 102 150 >&3
-until_true 20 lines_are new 50 || fail "over several segments too"
+sent=100
+seen_while_sending() {
+    sent=$((sent + 1))
+    printf '%d\n' "$sent" >&3
+    has "new counted" 1
+}
+until_true 60 seen_while_sending || fail "it is seen while the writer lives"
+first_new=$(head -n 1 new)
+first_counted=$(head -n 1 counted)
+alive=$((sent + 50))
+seq $((sent + 1)) $alive >&3
+wait_for new $((alive - first_new + 1)) "over several segments too"
 wait "$counted" || fail "-c ends it"
-equal "three of them" "$(seq 101 103)" "$(cat counted)"
+equal "three of them" "$(seq "$first_counted" $((first_counted + 2)))" "$(cat counted)"
 # The writer dies; the next one goes on.
 kill -KILL "$writer"
 wait "$writer" 2>/dev/null
 exec 3>&-
-seq 151 200 | publish log
-until_true 20 lines_are new 100 || fail "it follows the next writer"
+next=$((alive + 50))
+seq $((alive + 1)) $next | publish log
+# Everyone has to have read what will be removed.
+wait_for all $next "it follows the next writer"
+wait_for last $((next - 95)) "from the last five on, too"
+wait_for new $((next - first_new + 1)) "from the newest on, too"
 # Deletions and repair do not disturb it.
 "$stele" stream trim log --count 20 >/dev/null || fail trim
 "$stele" stream compact log >/dev/null || fail compact
 "$stele" stream recover log >/dev/null || fail recover
-seq 201 300 | publish log
-for f in all last new; do
-    case $f in
-    all) n=300 ;;
-    last) n=205 ;;
-    new) n=200 ;;
-    esac
-    until_true 20 lines_are $f $n || fail "$f follows"
-done
+end=$((next + 100))
+seq $((next + 1)) $end | publish log
+wait_for all $end "it follows after deletions"
+wait_for last $((end - 95)) "from the last five on, too"
+wait_for new $((end - first_new + 1)) "from the newest on, too"
 ends TERM "$all" 0
 ends INT "$last_pid" 0
 ends TERM "$new" 0
-seq 300 | cmp -s - all || fail "all, once, in order"
-seq 101 300 | cmp -s - new || fail "the new ones, once, in order"
+seq $end | cmp -s - all || fail "all, once, in order"
+seq "$first_new" $end | cmp -s - new || fail "the new ones, once, in order"
 jq -r .value last >values
-seq 96 300 | cmp -s - values || fail "from the last five on"
-for f in all last new; do
+seq 96 $end | cmp -s - values || fail "from the last five on"
+for f in all last new counted; do
     [ ! -s $f.err ] || { cat $f.err; fail "nothing on standard error"; }
 done
 
@@ -75,7 +95,7 @@ done
 follow keyed log --key k
 keyed=${children[-1]}
 printf 'k=1\nj=2\nk=3\n' | publish log -K =
-until_true 20 lines_are keyed 2 || fail "the key's messages"
+wait_for keyed 2 "the key's messages"
 equal "only those" "$(printf '1\n3')" "$(cat keyed)"
 ends INT "$keyed" 0
 
@@ -85,7 +105,7 @@ follow first empty
 first=${children[-1]}
 sleep 0.2
 printf 'hello\n' | publish empty
-until_true 20 lines_are first 1 || fail "the first message"
+wait_for first 1 "the first message"
 ends TERM "$first" 0
 
 # A reader that does not read does not keep it from ending.

@@ -22,7 +22,7 @@ for ((round = 1; round <= rounds; round++)); do
     writer=$!
     children=("$feeder" "$writer")
     got() { [ -s acks ]; }
-    until_true 20 got || fail "round $round: no acknowledgement"
+    until_true 60 got || fail "round $round: no acknowledgement"
     sleep "0.0$((RANDOM % 50 + 10))"
     kill -KILL "$writer" || { cat .err; fail "round $round: the writer had ended"; }
     wait "$writer" 2>/dev/null

@@ -36,19 +36,30 @@ fail() {
     exit 1
 }
 
-# stream CODE VERB ARGS...: run a verb, and expect an exit code. Standard
-# output and error are in out and err. Standard input is what the caller gives.
-stream() {
+# call CODE ARGS...: run the command, and expect an exit code. Standard output
+# and error are in out and err. Standard input is what the caller gives.
+call() {
     local want=$1
     shift
-    last="stele stream $*"
-    "$stele" stream "$@" >"$work/.out" 2>"$work/.err"
+    last="stele $*"
+    "$stele" "$@" >"$work/.out" 2>"$work/.err"
     rc=$?
     [ "$rc" -eq "$want" ] || fail "expected exit code $want"
+}
+
+# verb AREA CODE VERB ARGS...: run a verb; an error has to name it.
+verb() {
+    local area=$1 want=$2
+    shift 2
+    call "$want" "$area" "$@"
     if [ "$want" -ne 0 ]; then
-        grep -q "^stele: stream $1: " "$work/.err" || fail "an error begins with 'stele: stream $1: '"
+        grep -q "^stele: $area $1: " "$work/.err" || fail "an error begins with 'stele: $area $1: '"
     fi
 }
+
+# stream CODE VERB ARGS...: each area has such a short form.
+stream() { verb stream "$@"; }
+wal() { verb wal "$@"; }
 
 out() { cat "$work/.out"; }
 err() { cat "$work/.err"; }
@@ -99,8 +110,42 @@ until_true() {
     return 1
 }
 
-# publish_lines DIR OPTIONS...: quietly, from standard input.
+# publish DIR OPTIONS...: quietly, from standard input.
 publish() { "$stele" stream publish "$@" >"$work/.out" 2>"$work/.err" || fail "publish $*"; }
+
+# append DIR OPTIONS...: likewise.
+append() { "$stele" wal append "$@" >"$work/.out" 2>"$work/.err" || fail "append $*"; }
+
+# flip FILE POSITION: all bits of a byte.
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+    printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# as_other COMMAND...: without permission for what is ours. Root may do everything, so it
+# becomes nobody, who runs the copy of the command that prepare_other makes.
+prepare_other() {
+    local library
+    chmod 711 .
+    cp "$stele" ./stele.copy
+    chmod 755 ./stele.copy
+    [ "$(id -u)" -eq 0 ] || return 0
+    library=$(ldd "$stele" | awk '$1 ~ /^libstele/ { print $3 }')
+    if [ -n "$library" ]; then
+        cp "$library" .
+        chmod 644 ./libstele*
+        export LD_LIBRARY_PATH=$work
+    fi
+    as_other ./stele.copy --version >/dev/null || fail "another user can run it"
+}
+as_other() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
 
 # Names, sizes and checksums of what is in a directory, the lock left out.
 content() { (cd "$1" && find . -type f ! -name .lock -exec sha256sum {} + | sort); }

@@ -86,7 +86,7 @@ done >pipe) 2>/dev/null &
 feeder=$!
 children+=("$feeder")
 busy() { [ "$("$stele" stream next busy 2>/dev/null || echo 0)" -gt "$1" ]; }
-until_true 20 busy 500 || fail "messages are published"
+until_true 60 busy 500 || fail "messages are published"
 for i in 1 2 3 4 5; do
     stream 0 backup busy "live.$i" -J
     n=$(jq .messages .out)
@@ -94,6 +94,6 @@ for i in 1 2 3 4 5; do
     json ".[-1].messages == $n"
     stream 0 consume "live.$i"
     seq 0 $((n - 1)) | sed 's/^/message /' | cmp -s - .out || fail "copy $i is a prefix"
-    until_true 20 busy $((n + 500)) || fail "the writer goes on"
+    until_true 60 busy $((n + 500)) || fail "the writer goes on"
 done
 kill "$feeder"

@@ -106,9 +106,9 @@ children+=($!)
 exec 3>pipe
 printf 'first\n' >&3
 reads() { [ "$("$stele" stream consume slow 2>/dev/null)" = "$1" ]; }
-until_true 10 reads first || fail "the first line is there while the writer waits"
+until_true 60 reads first || fail "the first line is there while the writer waits"
 printf 'second\n' >&3
-until_true 10 reads "$(printf 'first\nsecond')" || fail "the second one too"
+until_true 60 reads "$(printf 'first\nsecond')" || fail "the second one too"
 exec 3>&-
 wait "${children[0]}" || fail "publish ends with its input"
 children=()

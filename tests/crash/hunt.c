@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
+    SEARCH_SECONDS = 20, /* of the processor; then come the scenarios */
     AIMED_OPENED = 4000,
     AIMED_PER_OP = 40,
+    NESTED_PER_STATE = 48,
     GENERAL_OPENED = 40,
-    GENERAL_PER_OP = 12
+    GENERAL_PER_OP = 3
 };
 
 const char *const hunt_names[MUTANTS_HOWS] = {
@@ -23,6 +26,7 @@ const char *const hunt_names[MUTANTS_HOWS] = {
         [MUTANTS_ALLOCATIONS] = "allocations",
         [MUTANTS_BITS] = "bits",
         [MUTANTS_CUTS] = "cuts",
+        [MUTANTS_LIES] = "lies",
         [MUTANTS_SCENARIOS] = "scenario",
 };
 
@@ -99,7 +103,7 @@ static bool explore(const struct sim_workload *w, bool nested, bool aimed)
     options.workers = 1;
     options.quiet = is_quiet();
     options.random_count = aimed ? 8 : 2;
-    options.nested_per_state = nested ? 12 : 0;
+    options.nested_per_state = nested ? NESTED_PER_STATE : 0;
     options.states_per_op = aimed ? AIMED_PER_OP : GENERAL_PER_OP;
     options.opened_max = aimed ? AIMED_OPENED : GENERAL_OPENED;
     options.seconds_max = 0;
@@ -128,6 +132,9 @@ static bool loop(const struct sim_workload *w, enum mutants_how how, bool aimed)
     case MUTANTS_BITS:
         options.stride = aimed ? 1 : 7;
         return !sim_bit_loop(w, &options, NULL, &report);
+    case MUTANTS_LIES:
+        options.stride = 1;
+        return !sim_lie_loop(w, &options, &report);
     default:
         options.stride = aimed ? 1 : 7;
         return !sim_cut_loop(w, &options, NULL, &report);
@@ -182,19 +189,49 @@ static bool try_scenarios(
     return false;
 }
 
+static bool is_over(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec >= SEARCH_SECONDS;
+}
+
+static const struct sim_workload *workloads_for(
+        const struct mutants_module *module, enum mutants_how how, size_t *count)
+{
+    const struct sim_workload *(*source)(size_t * count);
+
+    switch (how) {
+    case MUTANTS_BITS:
+    case MUTANTS_CUTS:
+        source = module->damage;
+        break;
+    case MUTANTS_LIES:
+        source = module->lies;
+        break;
+    default:
+        source = module->workloads;
+        break;
+    }
+    *count = 0;
+    return source != NULL ? source(count) : NULL;
+}
+
 static bool try_all(const struct hunt *h, const struct mutants_module *module, enum mutants_how how,
         const char *part, bool aimed)
 {
-    const struct sim_workload *(*source)(size_t * count) =
-            how == MUTANTS_BITS || how == MUTANTS_CUTS ? module->damage : module->workloads;
-    size_t count = 0;
     const struct sim_workload *list;
+    size_t count;
 
     if (how == MUTANTS_SCENARIOS) {
         return try_scenarios(h, module, part);
     }
-    list = source != NULL ? source(&count) : NULL;
+    list = workloads_for(module, how, &count);
     for (size_t i = 0; i < count; i++) {
+        if (!aimed && is_over()) {
+            return false;
+        }
         if (strstr(list[i].name, part) != NULL && try_one(h, how, &list[i], aimed)) {
             return true;
         }

@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 enum {
-    SECONDS_MAX = 60, /* for one bug; most take less than one */
-    CLEAN_SECONDS_MAX = 300,
+    SECONDS_MAX = 240, /* for one bug; most take less than one */
+    CLEAN_SECONDS_MAX = 600,
     CLEAN_SHARES = 4,
     HANG_SECONDS = 8,
     PROCESSES_MAX = 16,

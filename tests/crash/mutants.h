@@ -24,6 +24,7 @@ enum mutants_how {
     MUTANTS_ALLOCATIONS,
     MUTANTS_BITS,
     MUTANTS_CUTS,
+    MUTANTS_LIES,
     MUTANTS_SCENARIOS,
     MUTANTS_HOWS
 };
@@ -46,6 +47,8 @@ struct mutants_module {
     const struct sim_workload *(*workloads)(size_t *count);
     /* With a probe, and files all of whose bytes are protected. May be NULL. */
     const struct sim_workload *(*damage)(size_t *count);
+    /* With a probe, for runs whose writes store something else. May be NULL. */
+    const struct sim_workload *(*lies)(size_t *count);
     const struct scenario *(*scenarios)(size_t *count); /* may be NULL */
     const struct mutants_aim *aims;
     size_t aim_count;

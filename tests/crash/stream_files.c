@@ -2,6 +2,7 @@
 #include "crash/stream_files.h"
 
 #include "base/coding.h"
+#include "stream/format.h"
 #include "stream/names.h"
 
 #include <inttypes.h>
@@ -22,10 +23,40 @@ static bool entry_in(const struct sim_image *image, uint32_t i, const char *dir)
     return strcmp(image->dirs[image->entries[i].dir].path, dir) == 0;
 }
 
-/* Whether a whole message of this offset starts here, in either version. */
+static bool is_kind(
+        const struct sim_image *image, uint32_t i, const char *dir, enum sti_name_kind kind)
+{
+    int64_t base;
+
+    return entry_in(image, i, dir) && sti_name_parse(image->entries[i].name, &base) == kind;
+}
+
+/* The file of this name; empty if there is none. */
+static uint8_t *read_named(
+        const struct sim_image *image, const char *dir, const char *name, uint64_t *size)
+{
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        if (entry_in(image, i, dir) && strcmp(image->entries[i].name, name) == 0) {
+            return sim_image_read(image, i, size);
+        }
+    }
+    *size = 0;
+    return NULL;
+}
+
+static size_t item_size(const struct model_config *config)
+{
+    return 16 + (config->times ? 8U : 0U) + (config->keys ? 8U : 0U);
+}
+
+/* Whether a whole message of this offset starts here, in either version. Zeros at the end of a
+ * value may stand for bytes that are lost: then the checksum or what follows is not right. */
 static bool message_here(
         const uint8_t *at, size_t left, bool v1, const struct model *m, int64_t offset)
 {
+    stele_stream_version version = v1 ? STELE_STREAM_V1 : STELE_STREAM_V2;
+    stele_message read;
+    size_t size;
     const uint8_t *header = v1 ? at : at + 4;
     size_t overhead = v1 ? V1_OVERHEAD : V2_OVERHEAD;
 
@@ -45,7 +76,7 @@ static bool message_here(
                 sti_get_be32(header + 16) == key && sti_get_be32(header + 20) == value &&
                 (key == 0 || memcmp(at + 28, made.message.key.data, key) == 0) &&
                 (value == 0 || memcmp(at + 28 + key, made.message.value.data, value) == 0)) {
-            return true;
+            return sti_message_get(at, left, version, &read, &size) == STI_MESSAGE_WHOLE;
         }
     }
     return false;
@@ -71,7 +102,7 @@ static void find_in_log(
 static int64_t highest_in_index(
         const uint8_t *bytes, size_t size, const struct model_config *config, const struct model *m)
 {
-    size_t item = 16 + (config->times ? 8U : 0U) + (config->keys ? 8U : 0U);
+    size_t item = item_size(config);
     size_t at = size > 0 && bytes[0] == 0xff ? FILE_HEADER : 0;
     int64_t highest = -1;
 
@@ -86,6 +117,43 @@ static int64_t highest_in_index(
         highest = offset;
     }
     return highest;
+}
+
+/* Names sort as their segments do. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int model_check_times(const struct sim_image *image, const char *dir,
+        const struct model_config *config, const struct model_why *why)
+{
+    const char **names = sim_alloc((image->entry_count + 1) * sizeof *names);
+    int64_t last = INT64_MIN;
+    size_t count = 0;
+    int result = 0;
+
+    for (uint32_t i = 0; i < image->entry_count && config->times; i++) {
+        if (is_kind(image, i, dir, STI_NAME_INDEX)) {
+            names[count++] = image->entries[i].name;
+        }
+    }
+    qsort(names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        uint64_t size;
+        uint8_t *bytes = read_named(image, dir, names[i], &size);
+        size_t at = size > 0 && bytes[0] == 0xff ? FILE_HEADER : 0;
+
+        for (; at + item_size(config) <= size && result == 0; at += item_size(config)) {
+            int64_t time = (int64_t)sti_get_be64(bytes + at + 16);
+
+            result = time >= last ? 0 : model_wrong(why, "times fall in %s", names[i]);
+            last = time;
+        }
+        free(bytes);
+    }
+    free(names);
+    return result;
 }
 
 void model_find(struct model_found *out, const struct sim_image *image, const char *dir,
@@ -206,14 +274,6 @@ int64_t model_files_size(const struct sim_image *image, const char *dir)
 
 /* ---- Quarantine. ---- */
 
-static bool is_kind(
-        const struct sim_image *image, uint32_t i, const char *dir, enum sti_name_kind kind)
-{
-    int64_t base;
-
-    return entry_in(image, i, dir) && sti_name_parse(image->entries[i].name, &base) == kind;
-}
-
 static uint64_t kept_hash(const struct sim_entry *e)
 {
     return sim_mix(sim_hash_name(e->name) + sim_mix(e->content->hash));
@@ -268,19 +328,6 @@ static bool holds(const struct sim_image *image, const char *dir, enum sti_name_
     return found;
 }
 
-/* The file of this name; empty if there is none. */
-static uint8_t *read_named(
-        const struct sim_image *image, const char *dir, const char *name, uint64_t *size)
-{
-    for (uint32_t i = 0; i < image->entry_count; i++) {
-        if (entry_in(image, i, dir) && strcmp(image->entries[i].name, name) == 0) {
-            return sim_image_read(image, i, size);
-        }
-    }
-    *size = 0;
-    return NULL;
-}
-
 int model_check_cut(const struct sim_image *before, const struct sim_image *after, const char *dir,
         const struct model_why *why)
 {
@@ -327,15 +374,36 @@ static bool is_zero(const uint8_t *bytes, size_t len)
     return true;
 }
 
-static bool has_pieces(
-        const struct sim_image *after, const char *dir, const uint8_t *bytes, uint64_t size)
+/* All logs and quarantine files, one behind the other with zeros between. */
+static uint8_t *join_kept(const struct sim_image *image, const char *dir, size_t *len)
+{
+    uint8_t *all = NULL;
+    size_t sum = 0;
+
+    for (uint32_t i = 0; i < image->entry_count; i++) {
+        uint64_t size;
+        uint8_t *bytes;
+
+        if (!is_kind(image, i, dir, STI_NAME_LOG) && !is_kind(image, i, dir, STI_NAME_QUARANTINE)) {
+            continue;
+        }
+        bytes = sim_image_read(image, i, &size);
+        all = sim_realloc(all, sum + (size_t)size + PIECE);
+        memcpy(all + sum, bytes, (size_t)size);
+        memset(all + sum + size, 0, PIECE);
+        sum += (size_t)size + PIECE;
+        free(bytes);
+    }
+    *len = sum;
+    return all;
+}
+
+static bool has_pieces(const uint8_t *all, size_t len, const uint8_t *bytes, uint64_t size)
 {
     unsigned missing = 0;
 
     for (uint64_t at = 0; at + PIECE <= size && missing <= PIECES_CUT; at += PIECE) {
-        bool there = is_zero(bytes + at, PIECE) ||
-                     holds(after, dir, STI_NAME_LOG, bytes + at, PIECE) ||
-                     holds(after, dir, STI_NAME_QUARANTINE, bytes + at, PIECE);
+        bool there = is_zero(bytes + at, PIECE) || memmem(all, len, bytes + at, PIECE) != NULL;
 
         missing = there ? 0 : missing + 1;
     }
@@ -345,20 +413,24 @@ static bool has_pieces(
 int model_check_pieces(const struct sim_image *before, const struct sim_image *after,
         const char *dir, const struct model_why *why)
 {
-    for (uint32_t i = 0; i < before->entry_count; i++) {
+    size_t len;
+    uint8_t *all = join_kept(after, dir, &len);
+    int result = 0;
+
+    for (uint32_t i = 0; i < before->entry_count && result == 0; i++) {
         if (is_kind(before, i, dir, STI_NAME_LOG)) {
             uint64_t size;
             uint8_t *bytes = sim_image_read(before, i, &size);
-            bool there = has_pieces(after, dir, bytes, size);
 
-            free(bytes);
-            if (!there) {
-                return model_wrong(
+            if (!has_pieces(all, len, bytes, size)) {
+                result = model_wrong(
                         why, "bytes of %s are nowhere any more", before->entries[i].name);
             }
+            free(bytes);
         }
     }
-    return 0;
+    free(all);
+    return result;
 }
 
 int model_check_damaged(const struct sim_image *image, const char *dir, const struct model *m,

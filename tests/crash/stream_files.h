@@ -31,6 +31,11 @@ int model_check_names(
 /* Bytes of all logs and indexes. */
 int64_t model_files_size(const struct sim_image *image, const char *dir);
 
+/* Index times never fall, from the first segment to the last. Not so where an index had to be made
+ * again. */
+int model_check_times(const struct sim_image *image, const char *dir,
+        const struct model_config *config, const struct model_why *why);
+
 /* ---- Quarantine. ---- */
 
 /* The hashes of all quarantine files, for MODEL_KEPT; the number of them. */

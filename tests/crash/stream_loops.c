@@ -23,6 +23,7 @@ enum {
 struct totals {
     uint64_t runs;
     uint64_t hits;
+    uint64_t met;
     uint64_t opened;
     uint64_t violations;
     double seconds;
@@ -32,6 +33,7 @@ static void add(struct totals *sum, const struct sim_report *report)
 {
     sum->runs += report->runs;
     sum->hits += report->hits;
+    sum->met += report->met;
     sum->opened += report->opened;
     sum->violations += report->violations;
     sum->seconds += report->seconds;
@@ -78,8 +80,8 @@ int main(int argc, char **argv)
     if (choice.list) {
         return 0;
     }
-    (void)printf("stream faults: runs %" PRIu64 ", faults met %" PRIu64 ", states opened %" PRIu64
-                 ", violations %" PRIu64 ", %.1f s\n",
-            sum.runs, sum.hits, sum.opened, sum.violations, sum.seconds);
+    (void)printf("stream faults: runs %" PRIu64 ", faults met %" PRIu64 ", states met %" PRIu64
+                 ", opened %" PRIu64 ", violations %" PRIu64 ", %.1f s\n",
+            sum.runs, sum.hits, sum.met, sum.opened, sum.violations, sum.seconds);
     return sum.violations == 0 ? 0 : 1;
 }

@@ -12,7 +12,8 @@ enum {
     CHUNK = 3, /* messages read at once */
     LARGE = 700,
     TIME_STEP = 20, /* more than there are attempts */
-    TIME_DIP = 50
+    TIME_DIP = 50,
+    TIME_LEAP = 170
 };
 
 #define TIME_START ((stele_time)1700000000000000)
@@ -45,10 +46,13 @@ static size_t value_len(int64_t offset)
     return offset % 13 == 5 ? LARGE : 10 + (size_t)(sim_mix(model_value(offset, 0)) % 60);
 }
 
-/* Times rise, but for some that are earlier than the message before. */
+/* Times rise, but for some that are earlier than the message before, and one that is later than
+ * those of the next segment. */
 static stele_time time_of(int64_t offset, unsigned attempt)
 {
-    return TIME_START + offset * TIME_STEP - (offset % 5 == 3 ? TIME_DIP : 0) + attempt;
+    stele_time own = offset % 5 == 3 ? -TIME_DIP : offset % 16 == 4 ? TIME_LEAP : 0;
+
+    return TIME_START + offset * TIME_STEP + own + attempt;
 }
 
 /* The number of the key. */

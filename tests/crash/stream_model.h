@@ -55,6 +55,7 @@ struct model_config {
     bool eager_migrate;
     bool recover; /* the directory is recovered before it is opened */
     bool lenient; /* damage: what version 1 cannot protect may be changed */
+    bool bare;    /* damage: without indexes, as when logs alone were copied */
     int64_t rollover;
 };
 

@@ -247,9 +247,28 @@ static void judge_lent(struct stream_run *r)
     r->lent = NULL;
 }
 
+/* Of a stream on which nothing but publishing was ever done. */
+static void judge_times(struct stream_run *r)
+{
+    struct sim_image *image;
+    char text[200] = "";
+    struct model_why why = {text, sizeof text};
+
+    if (r->first != STELE_OK || r->model.rewrites || r->config->recover ||
+            r->config->eager_migrate || strstr(sim_world_log(r->w), "made again") != NULL) {
+        return;
+    }
+    image = sim_disk_image(r->w->disk);
+    if (model_check_times(image, MODEL_DIR, r->config, &why) != 0) {
+        (void)wrong(r, text);
+    }
+    sim_image_unref(image);
+}
+
 int run_end(struct stream_run *r)
 {
     run_close(r);
+    judge_times(r);
     judge_lent(r);
     return r->wrong != 0 ? r->wrong : r->first;
 }

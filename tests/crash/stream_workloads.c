@@ -3,6 +3,7 @@
 
 #include "crash/stream_check.h"
 #include "crash/stream_run.h"
+#include "stream/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,10 @@
 
 enum {
     ROLLOVER = 300,
+    ROLLOVER_LATE = 3000,
     FILE_MAX = 2 << 20,
     DAMAGED = 6, /* in a sealed segment of what is recovered */
-    WORKLOADS_MAX = 160
+    WORKLOADS_MAX = 240
 };
 
 /* ---- Scripts. ---- */
@@ -83,6 +85,25 @@ static void script_reopen(struct stream_run *r)
     }
 }
 
+/* A message of several sectors comes where another was torn. */
+static void script_torn_again(struct stream_run *r)
+{
+    run_open(r);
+    run_publish(r, 3);
+    run_sync(r);
+    run_publish(r, 1);
+}
+
+/* Many at once, so that much is torn; and, when there was no room for all of them, one. */
+static void script_refused(struct stream_run *r)
+{
+    run_open(r);
+    run_publish(r, 2);
+    run_publish(r, 6);
+    run_sync(r);
+    run_publish(r, 6);
+}
+
 /* Twelve messages in three segments, the last with what is not synced yet. */
 static void fill(struct stream_run *r)
 {
@@ -92,6 +113,7 @@ static void fill(struct stream_run *r)
     run_publish(r, 2);
     run_sync(r);
     run_publish(r, 1);
+    run_lend(r);
 }
 
 static void script_delete_middle(struct stream_run *r)
@@ -99,6 +121,17 @@ static void script_delete_middle(struct stream_run *r)
     fill(r);
     run_delete(r, 2, 3, 1);
     run_publish(r, 1);
+}
+
+/* The first segment has nothing to delete any more. */
+static void script_delete_gaps(struct stream_run *r)
+{
+    fill(r);
+    run_delete(r, 1, 1, 1);
+    run_delete(r, 1, 11, 5);
+    run_gc(r);
+    run_publish(r, 1);
+    run_sync(r);
 }
 
 static void script_delete_first(struct stream_run *r)
@@ -159,6 +192,7 @@ static void script_trim(struct stream_run *r)
     run_trim(r, stele_stream_find_by_offset, stele_stream_trim_by_offset_multi, 7);
     run_publish(r, 1);
     run_trim(r, stele_stream_find_by_count, stele_stream_trim_by_count_multi, 2);
+    run_gc(r);
     run_sync(r);
 }
 
@@ -199,6 +233,56 @@ static void script_backup(struct stream_run *r)
     run_backup(r);
     run_publish(r, 2);
     run_delete(r, 1, 1, 1);
+    run_backup(r);
+    run_publish(r, 1);
+}
+
+/* As another program copies files, without a sync. */
+static int copy_file(stele_dir *target, const char *name, const uint8_t *bytes, uint64_t size)
+{
+    stele_slice slice = {bytes, (size_t)size};
+    stele_file *f = NULL;
+    int rc = target->ops->open(target, name, STELE_OPEN_WRITE | STELE_OPEN_CREATE, &f);
+
+    if (rc == 0 && size > 0 && f->ops->pwritev(f, &slice, 1, 0) != (int64_t)size) {
+        rc = -1;
+    }
+    if (f != NULL) {
+        (void)f->ops->close(f);
+    }
+    return rc;
+}
+
+static void copy_files(struct stream_run *r)
+{
+    const stele_vfs *vfs = r->w->env.vfs;
+    struct sim_image *image = sim_disk_image(r->w->disk);
+    stele_dir *d = NULL;
+    int rc = vfs->ops->open_dir(vfs, MODEL_TARGET, STELE_OPEN_CREATE, &d);
+
+    for (uint32_t i = 0; i < image->entry_count && rc == 0; i++) {
+        uint64_t size;
+        uint8_t *bytes = sim_image_read(image, i, &size);
+
+        rc = copy_file(d, image->entries[i].name, bytes, size);
+        free(bytes);
+    }
+    if (d != NULL) {
+        (void)d->ops->close(d);
+    }
+    sim_image_unref(image);
+    r->over = r->over || rc != 0;
+}
+
+/* Into a copy that nobody made durable. */
+static void script_backup_over(struct stream_run *r)
+{
+    run_open(r);
+    run_publish(r, 5);
+    run_publish(r, 2);
+    run_close(r);
+    copy_files(r);
+    run_open(r);
     run_backup(r);
     run_publish(r, 1);
 }
@@ -256,7 +340,7 @@ static int damage(struct sim_world *w, int64_t offset)
     }
     sim_image_unref(image);
     if (rc == 0) {
-        sim_note_intent(w, MODEL_LOST, (uint64_t)offset);
+        sim_note_intent(w, MODEL_DAMAGED, (uint64_t)offset);
     }
     return rc;
 }
@@ -272,6 +356,45 @@ static int setup_damaged(const struct model_config *config, struct sim_world *w)
     return rc != 0 ? rc : damage(w, 10);
 }
 
+/* The newest message. */
+static int setup_damaged_end(const struct model_config *config, struct sim_world *w)
+{
+    int rc = setup_filled(config, w);
+
+    return rc != 0 ? rc : damage(w, 11);
+}
+
+/* A crash tore the end of the log, what was there is in quarantine, and there is room. */
+static int setup_torn(const struct model_config *config, struct sim_world *w)
+{
+    static const char torn[] = "the torn end of another message";
+    stele_slice slice = {torn, sizeof torn - 1};
+    const stele_vfs *vfs = w->env.vfs;
+    char name[STI_NAME_SIZE];
+    stele_dir *d = NULL;
+    stele_file *f = NULL;
+    stele_file_stat stat;
+    struct stream_run r;
+    bool done;
+
+    run_begin(&r, w, config);
+    run_open(&r);
+    run_publish(&r, 5);
+    run_close(&r);
+    sti_name_log(name, 0);
+    done = vfs->ops->open_dir(vfs, MODEL_DIR, 0, &d) == 0 &&
+           d->ops->open(d, name, STELE_OPEN_WRITE, &f) == 0 && f->ops->stat(f, &stat) == 0 &&
+           f->ops->pwritev(f, &slice, 1, stat.size) == (int64_t)slice.len;
+    if (f != NULL) {
+        (void)f->ops->close(f);
+    }
+    if (d != NULL) {
+        (void)d->ops->close(d);
+    }
+    run_open(&r);
+    return done ? run_end(&r) : -1;
+}
+
 /* ---- The table. ---- */
 
 struct script {
@@ -281,6 +404,7 @@ struct script {
     bool recover;
     bool eager_migrate;
     bool keep_version;
+    int64_t rollover; /* or 0: the usual one */
 };
 
 static const struct script scripts[] = {
@@ -290,6 +414,12 @@ static const struct script scripts[] = {
         {.name = "behind-delete", .run = script_behind_delete},
         {.name = "reopen", .run = script_reopen},
         {.name = "delete-middle", .run = script_delete_middle},
+        {.name = "refused", .run = script_refused},
+        {.name = "torn-again",
+                .run = script_torn_again,
+                .setup = setup_torn,
+                .rollover = ROLLOVER_LATE},
+        {.name = "delete-gaps", .run = script_delete_gaps},
         {.name = "delete-first", .run = script_delete_first},
         {.name = "delete-segment", .run = script_delete_segment},
         {.name = "delete-head-middle", .run = script_delete_head_middle},
@@ -304,7 +434,10 @@ static const struct script scripts[] = {
                 .setup = setup_other,
                 .eager_migrate = true},
         {.name = "recover", .run = script_recover, .setup = setup_damaged, .recover = true},
+        {.name = "recover-end", .run = script_recover, .setup = setup_damaged_end, .recover = true},
+        {.name = "recover-torn", .run = script_publish, .recover = true},
         {.name = "backup", .run = script_backup},
+        {.name = "backup-over", .run = script_backup_over},
 };
 
 struct way {
@@ -377,7 +510,7 @@ const struct sim_workload *stream_workloads(size_t *count)
 
             one->script = &scripts[i];
             one->config = ways[j].config;
-            one->config.rollover = ROLLOVER;
+            one->config.rollover = scripts[i].rollover > 0 ? scripts[i].rollover : ROLLOVER;
             one->config.recover = scripts[i].recover;
             one->config.eager_migrate = scripts[i].eager_migrate;
             one->config.keep_version = scripts[i].keep_version;

@@ -173,3 +173,23 @@ bool tmpdir_exists(const struct tmpdir *t, const char *name)
     }
     return false;
 }
+
+void tmpdir_sha256(const struct tmpdir *t, const char *name, char out[17])
+{
+    char command[TMPDIR_PATH_SIZE + 16];
+    char path[TMPDIR_PATH_SIZE];
+    FILE *f;
+
+    tmpdir_path(t, name, path);
+    (void)snprintf(command, sizeof command, "sha256sum '%s'", path);
+    f = popen(command, "r");
+    if (f == NULL || fread(out, 1, 16, f) != 16) {
+        give_up("sum up", path);
+    }
+    out[16] = '\0';
+    while (fgetc(f) != EOF) {
+    }
+    if (pclose(f) != 0) {
+        give_up("sum up", path);
+    }
+}

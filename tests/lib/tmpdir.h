@@ -53,4 +53,7 @@ bool tmpdir_exists(const struct tmpdir *t, const char *name);
 
 uint64_t tmpdir_size(const struct tmpdir *t, const char *name);
 
+/* The first eight bytes of a file's SHA-256, as hex. */
+void tmpdir_sha256(const struct tmpdir *t, const char *name, char out[17]);
+
 #endif /* TESTS_LIB_TMPDIR_H */

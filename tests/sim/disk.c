@@ -35,7 +35,9 @@ struct inode {
     bool reserved;            /* the cache is an address range */
     uint8_t *shadow;          /* while mapped for writing: the known content */
     uint64_t shadow_room;
-    uint64_t region;  /* length of the address range */
+    uint64_t region; /* length of the address range */
+    uint64_t inside; /* of it, with the protection `how`; the rest has none */
+    int how;
     struct map *maps; /* an array */
     uint32_t map_count;
     uint32_t writable_maps;
@@ -93,6 +95,7 @@ struct sim_disk {
     uint64_t fault_seen;
     uint64_t fault_hits;
     int late_error; /* of a write that is done all the same */
+    bool flips;     /* a write stores something else */
     bool off;
     uint8_t *padded; /* one sector */
 };
@@ -233,34 +236,43 @@ static void flush_journal(struct sim_disk *d)
 
 /* ---- The cache of one file. ---- */
 
+static void set_pages(struct inode *n, uint64_t from, uint64_t to, int how)
+{
+    if (from < to && mprotect(n->cache + from, (size_t)(to - from), how) != 0) {
+        die("mprotect failed");
+    }
+}
+
+/* Pages before `inside` can be used so, those behind it not at all. Most calls change nothing. */
+static void set_inside(struct inode *n, uint64_t inside, int how)
+{
+    set_pages(n, how == n->how ? n->inside : 0, inside, how);
+    set_pages(n, inside, n->inside, PROT_NONE);
+    n->inside = inside;
+    n->how = how;
+}
+
+static uint64_t whole_pages(const struct inode *n, uint64_t size)
+{
+    uint64_t end = (size + PAGE - 1) / PAGE * PAGE;
+
+    return end < n->region ? end : n->region;
+}
+
 /* Only what is inside the file may be touched through a map. */
 static void protect(struct inode *n)
 {
-    uint64_t inside = (n->size + PAGE - 1) / PAGE * PAGE;
-    int how = n->writable_maps > 0 ? PROT_READ | PROT_WRITE : PROT_READ;
-
-    if (inside > n->region) {
-        inside = n->region;
-    }
-    if (inside > 0 && mprotect(n->cache, (size_t)inside, how) != 0) {
-        die("mprotect failed");
-    }
-    if (inside < n->region &&
-            mprotect(n->cache + inside, (size_t)(n->region - inside), PROT_NONE) != 0) {
-        die("mprotect failed");
-    }
+    set_inside(
+            n, whole_pages(n, n->size), n->writable_maps > 0 ? PROT_READ | PROT_WRITE : PROT_READ);
 }
 
 /* A read-only map of the file must not keep the disk itself from writing. */
 static void unprotect(struct inode *n, uint64_t end)
 {
-    uint64_t inside = (end + PAGE - 1) / PAGE * PAGE;
-
     if (n->reserved) {
-        inside = inside < n->region ? inside : n->region;
-        if (inside > 0 && mprotect(n->cache, (size_t)inside, PROT_READ | PROT_WRITE) != 0) {
-            die("mprotect failed");
-        }
+        uint64_t inside = whole_pages(n, end);
+
+        set_inside(n, inside > n->inside ? inside : n->inside, PROT_READ | PROT_WRITE);
     }
 }
 
@@ -464,6 +476,7 @@ static void settle(struct sim_disk *d)
 static int reserve(struct sim_disk *d, struct inode *n, size_t len)
 {
     uint64_t region = d->options.file_max;
+    uint8_t *cache;
     uint8_t *at;
 
     if (n->reserved) {
@@ -476,18 +489,18 @@ static int reserve(struct sim_disk *d, struct inode *n, size_t len)
     if (at == MAP_FAILED) {
         die("mmap failed");
     }
-    if (n->size > 0) {
-        if (mprotect(at, (size_t)((n->size + PAGE - 1) / PAGE * PAGE), PROT_READ | PROT_WRITE) !=
-                0) {
-            die("mprotect failed");
-        }
-        memcpy(at, n->cache, (size_t)n->size);
-    }
-    free(n->cache);
+    cache = n->cache;
     n->cache = at;
     n->room = region;
     n->region = region;
+    n->inside = 0;
+    n->how = PROT_NONE;
     n->reserved = true;
+    unprotect(n, n->size);
+    if (n->size > 0) {
+        memcpy(at, cache, (size_t)n->size);
+    }
+    free(cache);
     return 0;
 }
 
@@ -579,6 +592,11 @@ static int judge(struct sim_disk *d, enum sim_call call, bool *half)
     }
     n = d->fault_seen++;
     if (n != d->fault.at && !(d->fault.persistent && n > d->fault.at)) {
+        return 0;
+    }
+    if (d->fault.error == SIM_FLIP) {
+        d->flips = call == SIM_CALL_WRITE;
+        d->fault_hits += d->flips ? 1 : 0;
         return 0;
     }
     if (d->fault.error != SIM_SHORT) {
@@ -699,6 +717,14 @@ static int64_t write_length(
     return at > file_max - total ? -EFBIG : (int64_t)total;
 }
 
+static void flip_middle(struct inode *n, uint64_t at, uint64_t len)
+{
+    n->cache[at + len / 2] ^= 1;
+    if (n->shadow != NULL) {
+        n->shadow[at + len / 2] ^= 1;
+    }
+}
+
 static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count, uint64_t at)
 {
     struct handle *h = handle_of(f);
@@ -713,6 +739,7 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
 
     begin(d);
     d->late_error = 0;
+    d->flips = false;
     rc = judge(d, SIM_CALL_WRITE, &half);
     late = d->late_error;
     length = rc != 0 ? rc : write_length(h, slices, count, at);
@@ -734,6 +761,9 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
     copy_slices(n->cache + at, slices, (size_t)len);
     if (n->shadow != NULL) {
         copy_slices(n->shadow + at, slices, (size_t)len);
+    }
+    if (d->flips) {
+        flip_middle(n, at, len);
     }
     record_sectors(d, n, at, len);
     if (n->reserved && n->writable_maps == 0) {

@@ -85,11 +85,13 @@ enum sim_call {
 
 /* As `error` of a fault: half of the bytes are read or written. */
 #define SIM_SHORT (-1)
+/* A bit in the middle of what is written is another one, and no error tells. */
+#define SIM_FLIP (-2)
 
 struct sim_fault {
     unsigned calls;  /* the classes that it can hit, of enum sim_call */
     uint64_t at;     /* the at-th such call from now on, counted from 0 */
-    int error;       /* errno, or SIM_SHORT */
+    int error;       /* errno, SIM_SHORT or SIM_FLIP */
     bool persistent; /* and all such calls behind it */
     bool done;       /* of a write: the bytes are in the file when the error comes */
 };

@@ -301,7 +301,7 @@ static void a_journal_keeps_a_prefix(void **state)
 
 static void a_failed_sync_loses_for_good(void **state)
 {
-    struct sim_fault fault = {SIM_CALL_SYNC, 0, EIO, false};
+    struct sim_fault fault = {.calls = SIM_CALL_SYNC, .at = 0, .error = EIO};
     struct sim_disk_options options = {.sector_size = 512};
 
     (void)state;
@@ -330,7 +330,7 @@ static void a_failed_sync_loses_for_good(void **state)
 
 static void a_failed_sync_of_a_directory_loses_names(void **state)
 {
-    struct sim_fault fault = {SIM_CALL_DIR_SYNC, 0, EIO, false};
+    struct sim_fault fault = {.calls = SIM_CALL_DIR_SYNC, .at = 0, .error = EIO};
     struct fixture x = start(NULL);
     stele_file *f = open_file(&x, "f");
 
@@ -432,7 +432,7 @@ static void forbidden_stores_are_deadly(void **state)
 
 static void faults_hit_the_call_that_was_named(void **state)
 {
-    struct sim_fault fault = {SIM_CALL_WRITE, 1, EIO, false};
+    struct sim_fault fault = {.calls = SIM_CALL_WRITE, .at = 1, .error = EIO};
     struct fixture x = start(NULL);
     stele_file *f = open_file(&x, "f");
     uint64_t calls = sim_disk_calls(x.disk, SIM_CALLS_ALL);
@@ -448,14 +448,17 @@ static void faults_hit_the_call_that_was_named(void **state)
     assert_int_equal(put(f, "efgh", 4, 0), 4);
     assert_int_equal(sim_disk_calls(x.disk, SIM_CALLS_ALL), calls + 5);
     assert_int_equal(sim_disk_calls(x.disk, SIM_CALL_WRITE), 3);
-    fault = (struct sim_fault){SIM_CALL_WRITE | SIM_CALL_READ, 1, SIM_SHORT, true};
+    fault = (struct sim_fault){.calls = SIM_CALL_WRITE | SIM_CALL_READ,
+            .at = 1,
+            .error = SIM_SHORT,
+            .persistent = true};
     sim_disk_set_fault(x.disk, &fault);
     assert_int_equal(put(f, "ijkl", 4, 0), 4);
     assert_int_equal(put(f, "mnop", 4, 0), 2);
     assert_int_equal(f->ops->pread(f, bytes, 4, 0), 2);
     assert_int_equal(f->ops->pread(f, bytes, 1, 0), 1);
     assert_int_equal(sim_disk_fault_hits(x.disk), 3);
-    fault = (struct sim_fault){SIM_CALLS_SPACE, 0, ENOSPC, true};
+    fault = (struct sim_fault){.calls = SIM_CALLS_SPACE, .error = ENOSPC, .persistent = true};
     sim_disk_set_fault(x.disk, &fault);
     assert_int_equal(put(f, "x", 1, 0), -ENOSPC);
     assert_int_equal(f->ops->allocate(f, 0, 1), -ENOSPC);
@@ -720,7 +723,7 @@ static void the_cursor_agrees_with_a_model(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct sim_fault fault = {SIM_CALLS_SYNC, 5, EIO, false};
+        struct sim_fault fault = {.calls = SIM_CALLS_SYNC, .at = 5, .error = EIO};
         struct fixture x = start(NULL);
         struct sim_cursor *c;
         uint64_t random = seed;

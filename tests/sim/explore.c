@@ -3,6 +3,7 @@
 
 #include "sim/crash.h"
 #include "sim/runner.h"
+#include "sim/seen.h"
 #include "sim/subsets.h"
 
 #include <inttypes.h>
@@ -10,12 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct seen {
-    uint64_t *slots;
-    size_t room;
-    size_t count;
-};
 
 /* One place of the walk: an operation, and a choice there. */
 struct spot {
@@ -31,77 +26,17 @@ struct explorer {
     struct sim_world *world;
     struct sim_notes notes;
     uint64_t *note_hashes; /* of the first i notes */
-    struct seen seen;
+    struct sim_seen seen;
     struct sim_report *report;
     struct sim_crumb *crumb;
     unsigned worker;
     unsigned workers;
-    double deadline; /* 0: none */
+    double deadline;       /* 0: none */
+    uint64_t nested_start; /* the operation of a recovery to begin with */
     bool stop;
     bool verbose;
     const char *replay_nested; /* with verbose: where in the recovery, or NULL */
 };
-
-/* ---- States that were seen. ---- */
-
-/* Where a key is, or would be put. */
-static uint64_t *seen_slot(const struct seen *s, uint64_t key)
-{
-    size_t at = (size_t)key & (s->room - 1);
-
-    while (s->slots[at] != 0 && s->slots[at] != key) {
-        at = (at + 1) & (s->room - 1);
-    }
-    return &s->slots[at];
-}
-
-static void seen_grow(struct seen *s)
-{
-    struct seen grown = {NULL, s->room == 0 ? 1024 : s->room * 2, s->count};
-
-    grown.slots = sim_alloc(grown.room * sizeof *grown.slots);
-    for (size_t i = 0; i < s->room; i++) {
-        if (s->slots[i] != 0) {
-            *seen_slot(&grown, s->slots[i]) = s->slots[i];
-        }
-    }
-    free(s->slots);
-    *s = grown;
-}
-
-/* True if it is new. */
-static bool seen_add(struct seen *s, uint64_t key)
-{
-    uint64_t *slot;
-
-    key = key == 0 ? 1 : key;
-    if (s->count * 2 >= s->room) {
-        seen_grow(s);
-    }
-    slot = seen_slot(s, key);
-    if (*slot == key) {
-        return false;
-    }
-    *slot = key;
-    s->count++;
-    return true;
-}
-
-/* The hashes of all beginnings of the notes; for free(). */
-static uint64_t *hash_notes(const struct sim_notes *notes, uint64_t start)
-{
-    uint64_t *hashes = sim_alloc((notes->count + 1) * sizeof *hashes);
-
-    hashes[0] = start;
-    for (size_t i = 0; i < notes->count; i++) {
-        const struct sim_note *n = &notes->list[i];
-
-        hashes[i + 1] =
-                sim_mix(hashes[i] +
-                        sim_mix(n->value + sim_mix(n->what * 2U + (n->kind == SIM_ACK ? 1U : 0U))));
-    }
-    return hashes;
-}
 
 /* ---- Naming a state. ---- */
 
@@ -296,7 +231,7 @@ static void nested_op(struct explorer *x, struct nested *in, uint64_t op, uint64
         uint64_t key = sim_mix(sim_cursor_choose(in->cursor, keep) + note_hash);
 
         x->report->generated++;
-        if (seen_add(&x->seen, key)) {
+        if (sim_seen_add(&x->seen, key)) {
             struct spot spot = {op, keep, n};
 
             x->report->distinct++;
@@ -325,7 +260,7 @@ static void explore_nested(struct explorer *x, struct sim_world *w, const struct
         return;
     }
     in.cursor = sim_cursor_new(w->disk);
-    in.note_hashes = hash_notes(&in.notes, outer_hash);
+    in.note_hashes = sim_notes_hashes(&in.notes, outer_hash);
     if (x->replay_nested != NULL) {
         const char *digits = "";
         struct spot spot = {0, NULL, 0};
@@ -340,8 +275,11 @@ static void explore_nested(struct explorer *x, struct sim_world *w, const struct
         open_nested(x, &in, &spot);
         free(keep);
     } else {
-        for (uint64_t op = 1; op <= ops && !x->stop; op++) {
-            nested_op(x, &in, op, per_op < 4 ? 4 : per_op);
+        /* A small budget ends soon: the next recovery begins elsewhere. */
+        uint64_t start = per_op >= 1 ? 0 : x->nested_start++ % ops;
+
+        for (uint64_t i = 0; i < ops && !x->stop && in.left > 0; i++) {
+            nested_op(x, &in, 1 + (start + i) % ops, per_op < 4 ? 4 : per_op);
         }
     }
     free(in.note_hashes);
@@ -379,23 +317,35 @@ static uint64_t state_key(const struct explorer *x, uint64_t image_hash, uint64_
     return sim_mix(image_hash + x->note_hashes[count]);
 }
 
-static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
+/* Of states_max, for one operation and this worker: what earlier ones did not need is for the later
+ * ones. */
+static uint64_t share_of_op(const struct explorer *x, uint64_t ops_left)
+{
+    uint64_t max = x->options->states_max / x->workers;
+    uint64_t left = x->report->distinct < max ? max - x->report->distinct : 0;
+
+    return x->options->states_max == 0 ? UINT64_MAX : left / ops_left + 1;
+}
+
+static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op, uint64_t share)
 {
     const struct sim_explore_options *o = x->options;
     size_t n = sim_cursor_seek(c, op);
     uint64_t left = o->states_per_op == 0 ? UINT64_MAX : o->states_per_op / x->workers + 1;
+    uint64_t before = x->report->distinct;
     uint8_t *keep = sim_alloc(n + 1);
     struct sim_picker picker;
 
     sim_picker_start(&picker, c, n, o->exhaustive_max, o->random_count, sim_mix(o->seed + op));
-    while (!x->stop && left > 0 && sim_picker_next(&picker, keep)) {
+    while (!x->stop && left > 0 && x->report->distinct - before < share &&
+            sim_picker_next(&picker, keep)) {
         uint64_t key = state_key(x, sim_cursor_choose(c, keep), op);
 
         if (key % x->workers != x->worker) {
             continue;
         }
         x->report->generated++;
-        if (seen_add(&x->seen, key)) {
+        if (sim_seen_add(&x->seen, key)) {
             struct spot spot = {op, keep, n};
 
             x->report->distinct++;
@@ -403,8 +353,9 @@ static void explore_op(struct explorer *x, struct sim_cursor *c, uint64_t op)
             open_spot(x, c, &spot);
         }
     }
-    if (left == 0) {
+    if (!x->stop && sim_picker_next(&picker, keep)) {
         x->report->capped = true;
+        x->report->cut_ops++;
     }
     sim_picker_end(&picker);
     free(keep);
@@ -424,9 +375,9 @@ static void explore_all(void *arg, unsigned worker, unsigned workers, struct sim
     x.crumb = crumb;
     x.report = report;
     for (uint64_t op = 0; op <= ops && !x.stop; op++) {
-        explore_op(&x, c, op);
+        explore_op(&x, c, op, share_of_op(&x, ops - op + 1));
     }
-    free(x.seen.slots);
+    sim_seen_free(&x.seen);
     sim_cursor_free(c);
 }
 
@@ -455,7 +406,7 @@ static void replay(void *arg, unsigned worker, unsigned workers, struct sim_crum
     (void)sim_cursor_choose(c, keep);
     open_spot(&x, c, &spot);
     free(keep);
-    free(x.seen.slots);
+    sim_seen_free(&x.seen);
     sim_cursor_free(c);
 }
 
@@ -490,7 +441,7 @@ static void sample_run(struct explorer *x, uint32_t samples)
         sim_random_subset(keep, n, random);
         spot = (struct spot){op, keep, n};
         x->report->generated++;
-        if (seen_add(&x->seen, state_key(x, sim_cursor_choose(c, keep), op))) {
+        if (sim_seen_add(&x->seen, state_key(x, sim_cursor_choose(c, keep), op))) {
             x->report->distinct++;
             open_spot(x, c, &spot);
         }
@@ -527,12 +478,12 @@ static void sample_seed(
     } else {
         (void)sim_disk_settle(x.world->disk);
         x.notes = sim_world_notes(x.world);
-        x.note_hashes = hash_notes(&x.notes, 0);
+        x.note_hashes = sim_notes_hashes(&x.notes, 0);
         sample_run(&x, s->samples);
         report->ops += sim_disk_ops(x.world->disk);
         free(x.note_hashes);
     }
-    free(x.seen.slots);
+    sim_seen_free(&x.seen);
     sim_world_free(x.world);
 }
 
@@ -614,7 +565,7 @@ static void run_and_explore(struct explorer *x, const char *replayed, struct sim
     report->ops = trace.ops;
     report->effects = trace.effect_count;
     x->notes = sim_world_notes(x->world);
-    x->note_hashes = hash_notes(&x->notes, 0);
+    x->note_hashes = sim_notes_hashes(&x->notes, 0);
     if (replayed != NULL) {
         x->verbose = true;
         x->replay_nested = replayed;

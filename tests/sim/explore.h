@@ -96,10 +96,11 @@ struct sim_workload {
 struct sim_explore_options {
     uint64_t seed;
     uint32_t sector_size;
-    bool ordered;              /* see disk.h */
-    uint32_t exhaustive_max;   /* all subsets of up to so many effects */
-    uint32_t random_count;     /* seeded subsets for each operation with more */
-    uint64_t states_per_op;    /* distinct ones; 0: no limit */
+    bool ordered;            /* see disk.h */
+    uint32_t exhaustive_max; /* all subsets of up to so many effects */
+    uint32_t random_count;   /* seeded subsets for each operation with more */
+    uint64_t states_per_op;  /* distinct ones; 0: no limit */
+    uint64_t states_max; /* and nested ones, of the run: spread over its operations; 0: no limit */
     uint64_t nested_per_state; /* distinct states inside one recovery; 0: none */
     uint64_t opened_max;       /* of one process; 0: no limit */
     double seconds_max;        /* 0: no limit */
@@ -117,8 +118,10 @@ struct sim_report {
     uint64_t runs;       /* loops: of the workload, or of probe() */
     uint64_t hits;       /* loops: a fault was met */
     uint64_t reported;   /* loops: the workload, or probe(), said so */
+    uint64_t met;        /* loops: states after a fault, each opened if it was new */
     uint64_t silent;     /* probes that gave a wrong answer */
     uint64_t violations; /* what must not be */
+    uint64_t cut_ops;    /* explorer: operations of which not every state was opened */
     double seconds;
     bool capped; /* a limit was reached before the end */
     char failure[1024];

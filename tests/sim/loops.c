@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "sim/crash.h"
 #include "sim/runner.h"
+#include "sim/seen.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,6 +59,7 @@ struct loop {
     const struct sim_loop_options *options;
     const char *replayed; /* the end of STELE_SIM, or NULL */
     struct sim_disk_options disk;
+    struct sim_seen *seen; /* of this process */
     /* Bit and cut loop. */
     struct sim_image *image;
     struct sim_notes notes;
@@ -110,6 +112,14 @@ static bool is_replayed(const struct loop *l, const struct sim_crumb *crumb)
 
 /* ---- After a run under a fault. ---- */
 
+/* Most failures leave what another one left already: a state is opened once. */
+static bool is_new(
+        const struct loop *l, uint64_t hash, uint64_t notes_hash, struct sim_report *report)
+{
+    report->met++;
+    return sim_seen_add(l->seen, sim_mix(hash + notes_hash));
+}
+
 static bool check_crashes(const struct loop *l, struct sim_world *w, const struct sim_notes *notes,
         const char *line, struct sim_report *report)
 {
@@ -118,25 +128,21 @@ static bool check_crashes(const struct loop *l, struct sim_world *w, const struc
     size_t n = sim_cursor_seek(c, ops);
     uint8_t *keep = sim_alloc(n + 1);
     uint64_t random = sim_mix(l->options->seed);
-    uint64_t last = 0;
+    uint64_t notes_hash = sim_notes_hash(notes, 0);
     bool good = true;
 
     for (int i = 0; good && i < 2 + AFTERMATH_RANDOM; i++) {
-        uint64_t hash;
-
         for (size_t j = 0; j < n; j++) {
             random = sim_mix(random + 0x9e3779b97f4a7c15ULL);
             keep[j] = i < 2 ? (uint8_t)i : random & 1;
         }
-        hash = sim_cursor_choose(c, keep);
-        if (i == 0 || hash != last) {
+        if (is_new(l, sim_cursor_choose(c, keep), notes_hash, report)) {
             struct sim_image *image = sim_cursor_image(c);
 
             good = sim_check_image(
                     l->workload, l->options->seed, image, &l->disk, ops, notes, line, report);
             sim_image_unref(image);
         }
-        last = hash;
     }
     free(keep);
     sim_cursor_free(c);
@@ -147,7 +153,7 @@ static bool aftermath(const struct loop *l, struct sim_world *w, const struct si
         const char *line, struct sim_report *report)
 {
     struct sim_image *image;
-    bool good;
+    bool good = true;
 
     if (sim_disk_open_count(w->disk) != 0) {
         sim_violation(report, line, "%" PRIu64 " files, directories or maps are left open",
@@ -155,8 +161,10 @@ static bool aftermath(const struct loop *l, struct sim_world *w, const struct si
         return false;
     }
     image = sim_disk_image(w->disk);
-    good = sim_check_image(l->workload, l->options->seed, image, &l->disk, sim_disk_ops(w->disk),
-            notes, line, report);
+    if (is_new(l, image->hash, sim_notes_hash(notes, 0), report)) {
+        good = sim_check_image(l->workload, l->options->seed, image, &l->disk,
+                sim_disk_ops(w->disk), notes, line, report);
+    }
     sim_image_unref(image);
     return good && check_crashes(l, w, notes, line, report);
 }
@@ -250,6 +258,7 @@ static bool run_loop(struct loop *l, const char *kind, const char *what,
 {
     const struct sim_loop_options *given = l->options;
     struct sim_loop_options o = *given;
+    struct sim_seen seen = {NULL, 0, 0};
     struct sim_job job = {l, work};
     double began = sim_seconds();
     char text[96];
@@ -263,10 +272,12 @@ static bool run_loop(struct loop *l, const char *kind, const char *what,
     o.stride = l->replayed != NULL || o.stride == 0 ? 1 : o.stride;
     o.workers = l->replayed != NULL ? 1 : o.workers;
     l->options = &o;
+    l->seen = &seen;
     l->disk = sim_disk_options_of(l->workload, o.sector_size, false);
     if (prepare == NULL || prepare(l, report)) {
         sim_run_job(&job, o.workers, report);
     }
+    sim_seen_free(&seen);
     l->options = given;
     report->seconds = sim_seconds() - began;
     (void)snprintf(text, sizeof text, "%s, %u-byte sectors", what, o.sector_size);
@@ -476,7 +487,8 @@ static void recovery_work(void *arg, unsigned worker, unsigned workers, struct s
     for (uint32_t i = 0; i < FAULT_KINDS * l->image_count; i++) {
         const struct fault_kind *kind = &fault_kinds[i % FAULT_KINDS];
         uint32_t place = i / FAULT_KINDS;
-        bool more = i % workers == worker;
+        /* All kinds of a place in one process, since they leave much the same. */
+        bool more = (place + place / 2) % workers == worker;
 
         for (uint64_t n = 0; more && report->violations == 0; n += l->options->stride) {
             mark(l, crumb, "recovery:%u:%s:%" PRIu64, place, kind->name, n);
@@ -671,34 +683,99 @@ static void free_damage(struct loop *l)
     }
 }
 
+static bool damage_loop(struct loop *l, const char *kind, const char *what,
+        void (*work)(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+                struct sim_report *report),
+        struct sim_spans *silent, struct sim_report *report)
+{
+    bool good;
+
+    l->collects = silent != NULL;
+    good = run_loop(l, kind, what, work, prepare_damage, report);
+    if (silent != NULL) {
+        memset(silent, 0, sizeof *silent);
+        if (l->image != NULL) {
+            collect_spans(l, silent);
+        }
+    }
+    free_damage(l);
+    return good;
+}
+
 bool sim_bit_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report)
 {
-    struct loop l = {.workload = workload, .options = options, .collects = silent != NULL};
-    bool good = run_loop(&l, "bit:", "bits flipped", bit_work, prepare_damage, report);
+    struct loop l = {.workload = workload, .options = options};
 
-    if (silent != NULL) {
-        memset(silent, 0, sizeof *silent);
-        if (l.image != NULL) {
-            collect_spans(&l, silent);
-        }
-    }
-    free_damage(&l);
-    return good;
+    return damage_loop(&l, "bit:", "bits flipped", bit_work, silent, report);
 }
 
 bool sim_cut_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report)
 {
-    struct loop l = {.workload = workload, .options = options, .collects = silent != NULL};
-    bool good = run_loop(&l, "cut:", "files cut", cut_work, prepare_damage, report);
+    struct loop l = {.workload = workload, .options = options};
 
-    if (silent != NULL) {
-        memset(silent, 0, sizeof *silent);
-        if (l.image != NULL) {
-            collect_spans(&l, silent);
-        }
+    return damage_loop(&l, "cut:", "files cut", cut_work, silent, report);
+}
+
+/* ---- Writes that store something else. ---- */
+
+static bool lie_run(const struct loop *l, uint64_t n, const char *line, struct sim_report *report)
+{
+    const struct sim_fault fault = {SIM_CALL_WRITE, n, SIM_FLIP, false, false};
+    struct sim_world *w = sim_world_ready(l->workload, l->options->seed, &l->disk, report);
+    struct sim_disk_options options = l->disk;
+    struct sim_world *after;
+    struct sim_image *image;
+    struct sim_notes notes;
+    char why[256] = "";
+    bool more;
+    int rc;
+
+    if (w == NULL) {
+        return false;
     }
-    free_damage(&l);
-    return good;
+    sim_disk_set_fault(w->disk, &fault);
+    rc = l->workload->run(l->workload->arg, w);
+    more = sim_disk_fault_hits(w->disk) > 0;
+    report->hits += more ? 1U : 0U;
+    notes = sim_world_notes(w);
+    image = sim_disk_image(w->disk);
+    options.no_trace = true;
+    after = sim_world_new(l->options->seed, image, &options);
+    if (!take_result(rc, sim_world_why(w), line, report)) {
+        more = false;
+    } else if (l->workload->probe(l->workload->arg, after, &notes, why, sizeof why) ==
+               SIM_PROBE_SILENT) {
+        report->silent++;
+        sim_violation(report, line, "unnoticed: %s", why);
+        more = false;
+    }
+    sim_world_free(after);
+    sim_image_unref(image);
+    sim_world_free(w);
+    return more;
+}
+
+static void lie_work(void *arg, unsigned worker, unsigned workers, struct sim_crumb *crumb,
+        struct sim_report *report)
+{
+    const struct loop *l = arg;
+    uint64_t step = l->replayed != NULL ? 1 : (uint64_t)workers * l->options->stride;
+    uint64_t n = l->replayed != NULL ? strtoull(l->replayed, NULL, 10)
+                                     : (uint64_t)worker * l->options->stride;
+    bool more = true;
+
+    for (; more; n += step) {
+        mark(l, crumb, "lie:%" PRIu64, n);
+        more = lie_run(l, n, crumb->line, report) && l->replayed == NULL;
+    }
+}
+
+bool sim_lie_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
+        struct sim_report *report)
+{
+    struct loop l = {.workload = workload, .options = options};
+
+    return run_loop(&l, "lie:", "every n-th write stores something else", lie_work, NULL, report);
 }

@@ -13,6 +13,8 @@
  * that is not there. (a) is not crashed again: what a failed sync left in the
  * cache alone is lost then by nobody's fault.
  *
+ * A state that was opened before, with the same notes, is not opened again.
+ *
  * The recovery loop does that to check() itself, allocations included, on crash
  * states of a few places of the run. Under the fault check() may return an
  * error, but no wrong answer; then, without it and on the disk as it was left,
@@ -72,5 +74,10 @@ bool sim_bit_loop(const struct sim_workload *workload, const struct sim_loop_opt
         struct sim_spans *silent, struct sim_report *report);
 bool sim_cut_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
         struct sim_spans *silent, struct sim_report *report);
+
+/* What the n-th write of run() stores has a wrong bit, for every n, and no error tells; then
+ * probe() with the notes of that run. An error of run() is right. */
+bool sim_lie_loop(const struct sim_workload *workload, const struct sim_loop_options *options,
+        struct sim_report *report);
 
 #endif /* SIM_LOOPS_H */

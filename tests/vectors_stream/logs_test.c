@@ -305,7 +305,7 @@ static void compare_file(void *arg, json_t *line)
     char sha256[17];
 
     if (name != NULL) {
-        vectors_sha256(t, name, sha256);
+        tmpdir_sha256(t, name, sha256);
         assert_string_equal(sha256, vectors_string(line, "sha256"));
     }
 }

@@ -136,7 +136,7 @@ static void compare_file(void *arg, json_t *line)
         return; /* The line of options. */
     }
     assert_int_equal(tmpdir_size(t, name), vectors_int(line, "size"));
-    vectors_sha256(t, name, sha256);
+    tmpdir_sha256(t, name, sha256);
     assert_string_equal(sha256, vectors_string(line, "sha256"));
 }
 

@@ -135,21 +135,6 @@ int64_t vectors_run_count(const json_t *runs)
     return count;
 }
 
-void vectors_sha256(const struct tmpdir *t, const char *name, char out[17])
-{
-    char command[TMPDIR_PATH_SIZE + 64];
-    FILE *f;
-
-    (void)snprintf(command, sizeof command, "sha256sum '%s/%s'", t->path, name);
-    f = popen(command, "r");
-    assert_non_null(f);
-    assert_int_equal(fread(out, 1, 16, f), 16);
-    out[16] = '\0';
-    while (fgetc(f) != EOF) {
-    }
-    assert_int_equal(pclose(f), 0);
-}
-
 void vectors_options(const struct vector_log *log, stele_stream_options *opts)
 {
     stele_stream_options_init(opts);

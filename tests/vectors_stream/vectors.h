@@ -39,9 +39,6 @@ stele_bytes vectors_hex(const char *hex);
 bool vectors_in_runs(const json_t *runs, int64_t offset);
 int64_t vectors_run_count(const json_t *runs);
 
-/* The first eight bytes of a file's SHA-256, as hex. */
-void vectors_sha256(const struct tmpdir *t, const char *name, char out[17]);
-
 /* Options of one of the logs. */
 void vectors_options(const struct vector_log *log, stele_stream_options *opts);
 

@@ -150,7 +150,7 @@ static uint8_t *input_of(const json_t *line, size_t len)
 
 static void test_vectors(void **state)
 {
-    FILE *f = fopen(STELE_VECTORS "/klevdb/hashes.jsonl", "r");
+    FILE *f = fopen(STELE_TESTS_DIR "/vectors/klevdb/hashes.jsonl", "r");
     json_t *line;
     int lines = 0;
 

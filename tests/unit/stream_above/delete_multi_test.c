@@ -270,7 +270,7 @@ static void full_disk_drops_whole_segments(void **state)
     (void)state;
     full_disk_init(&disk);
     stele_env_init(&env);
-    env.vfs = &disk.vfs;
+    env.vfs = &disk.wrap.vfs;
     f = fixture_open(ROLLOVER, STELE_STREAM_V2, &env);
     publish_many(f, 100, 7);
     assert_true(segment_bases(f, bases, 40) > 6);
@@ -310,7 +310,7 @@ static void dropped_segments_make_room_for_the_rest(void **state)
     (void)state;
     full_disk_init(&disk);
     stele_env_init(&env);
-    env.vfs = &disk.vfs;
+    env.vfs = &disk.wrap.vfs;
     f = fixture_open(ROLLOVER, STELE_STREAM_V2, &env);
     publish_many(f, 100, 7);
     assert_true(segment_bases(f, bases, 40) > 6);

@@ -3,6 +3,7 @@
  * delete_test.c: deleting messages of one segment.
  */
 #include "core.h"
+#include "lib/wrap.h"
 
 static stele_offsets *set_of(struct core *c, const int64_t *offsets, size_t count)
 {
@@ -304,89 +305,22 @@ static void versions_of_rewritten_segments(void **state)
 
 /* The real files, with a call in between when a deletion makes its new file. */
 struct between {
-    stele_vfs vfs;
-    stele_dir dir;
-    stele_dir_ops ops;
-    stele_dir *real;
+    struct wrap_vfs wrap;
     struct core *c;
     int publish;
 };
 
-static struct between *between_of(stele_dir *d)
+static int between_before(struct wrap_vfs *w, const struct wrap_call *call)
 {
-    return (struct between *)(void *)((uint8_t *)d - offsetof(struct between, dir));
-}
+    struct between *b = (struct between *)w;
 
-static int between_close(stele_dir *d)
-{
-    return between_of(d)->real->ops->close(between_of(d)->real);
-}
-
-static int between_open(stele_dir *d, const char *name, unsigned flags, stele_file **out)
-{
-    struct between *b = between_of(d);
-
-    if (strstr(name, ".log.rewrite.") != NULL && b->publish > 0) {
+    if (call->op == WRAP_OPEN && strstr(call->name, ".log.rewrite.") != NULL && b->publish > 0) {
         int count = b->publish;
 
         b->publish = 0;
         core_fill(b->c, count);
     }
-    return b->real->ops->open(b->real, name, flags, out);
-}
-
-static int between_stat(stele_dir *d, const char *name, stele_file_stat *out)
-{
-    return between_of(d)->real->ops->stat(between_of(d)->real, name, out);
-}
-
-static int between_rename(stele_dir *d, const char *from, const char *to)
-{
-    return between_of(d)->real->ops->rename(between_of(d)->real, from, to);
-}
-
-static int between_unlink(stele_dir *d, const char *name)
-{
-    return between_of(d)->real->ops->unlink(between_of(d)->real, name);
-}
-
-static int between_sync(stele_dir *d)
-{
-    return between_of(d)->real->ops->sync(between_of(d)->real);
-}
-
-static int between_list(stele_dir *d, int (*each)(void *arg, const char *name), void *arg)
-{
-    return between_of(d)->real->ops->list(between_of(d)->real, each, arg);
-}
-
-static int between_open_dir(const stele_vfs *v, const char *path, unsigned flags, stele_dir **out)
-{
-    /* The object begins with its vfs, and is never constant. */
-    struct between *b = (struct between *)(uintptr_t)v;
-
-    *out = &b->dir;
-    return stele_vfs_posix()->ops->open_dir(stele_vfs_posix(), path, flags, &b->real);
-}
-
-static void between_init(struct between *b, struct core *c)
-{
-    static const stele_vfs_ops vfs_ops = {.version = 1, .open_dir = between_open_dir};
-    static const stele_dir_ops dir_ops = {
-            .version = 1,
-            .close = between_close,
-            .open = between_open,
-            .stat = between_stat,
-            .rename = between_rename,
-            .unlink = between_unlink,
-            .sync = between_sync,
-            .list = between_list,
-    };
-
-    memset(b, 0, sizeof *b);
-    b->vfs.ops = &vfs_ops;
-    b->dir.ops = &dir_ops;
-    b->c = c;
+    return 0;
 }
 
 /* Messages that come while the survivors are copied are kept. (No more than
@@ -403,9 +337,10 @@ static void publish_in_the_middle(void **state)
             size_t count;
 
             core_begin(&c);
-            between_init(&b, &c);
+            b = (struct between){.c = &c};
+            wrap_init(&b.wrap, between_before);
             stele_env_init(&env);
-            env.vfs = &b.vfs;
+            env.vfs = &b.wrap.vfs;
             c.opts.env = &env;
             c.opts.rollover = core_rollover(8);
             c.opts.no_background = way == 1;

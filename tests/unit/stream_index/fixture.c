@@ -153,251 +153,33 @@ uint64_t fx_alloc_count(void)
 
 /* ---- Files that are recorded and fail. ---- */
 
-struct rec_file {
-    stele_file file;
-    stele_file *inner;
-    struct fx_vfs *v;
-    int users; /* the open handle, and maps */
+/* NULL: not written down, and never failing. */
+static const char *const words[] = {
+        [WRAP_OPEN] = "open",
+        [WRAP_LOOK] = "look",
+        [WRAP_RENAME] = "rename",
+        [WRAP_UNLINK] = "unlink",
+        [WRAP_SYNC_DIR] = "dirsync",
+        [WRAP_READ] = "read",
+        [WRAP_WRITE] = "write",
+        [WRAP_STAT] = "stat",
+        [WRAP_SYNC] = "sync",
+        [WRAP_MAP] = "map",
+        [WRAP_LOCK] = NULL,
 };
 
-struct rec_dir {
-    stele_dir dir;
-    stele_dir *inner;
-    struct fx_vfs *v;
-};
-
-static int note(struct fx_vfs *v, const char *what, const char *name)
+static int note(struct wrap_vfs *w, const struct wrap_call *call)
 {
+    struct fx_vfs *v = (struct fx_vfs *)w;
     size_t used = strlen(v->trace);
 
-    (void)snprintf(v->trace + used, sizeof v->trace - used, "%s%s%s ", what,
-            name == NULL ? "" : " ", name == NULL ? "" : name);
+    if (words[call->op] == NULL) {
+        return 0;
+    }
+    (void)snprintf(v->trace + used, sizeof v->trace - used, "%s%s%s ", words[call->op],
+            call->name == NULL ? "" : " ", call->name == NULL ? "" : call->name);
     v->calls++;
     return v->calls == v->fail_at ? v->fail_with : 0;
-}
-
-static void file_release(struct rec_file *f)
-{
-    if (--f->users == 0) {
-        free(f);
-    }
-}
-
-static int file_close(stele_file *file)
-{
-    struct rec_file *f = (struct rec_file *)file;
-    int rc = f->inner->ops->close(f->inner);
-
-    file_release(f);
-    return rc;
-}
-
-static int64_t file_pread(stele_file *file, void *out, size_t len, uint64_t at)
-{
-    struct rec_file *f = (struct rec_file *)file;
-    int rc = note(f->v, "read", NULL);
-
-    return rc != 0 ? rc : f->inner->ops->pread(f->inner, out, len, at);
-}
-
-static int64_t file_pwritev(stele_file *file, const stele_slice *slices, int count, uint64_t at)
-{
-    struct rec_file *f = (struct rec_file *)file;
-    int rc = note(f->v, "write", NULL);
-
-    return rc != 0 ? rc : f->inner->ops->pwritev(f->inner, slices, count, at);
-}
-
-static int file_allocate(stele_file *file, uint64_t at, uint64_t len)
-{
-    struct rec_file *f = (struct rec_file *)file;
-
-    return f->inner->ops->allocate(f->inner, at, len);
-}
-
-static int file_truncate(stele_file *file, uint64_t size)
-{
-    struct rec_file *f = (struct rec_file *)file;
-
-    return f->inner->ops->truncate(f->inner, size);
-}
-
-static int file_stat(stele_file *file, stele_file_stat *out)
-{
-    struct rec_file *f = (struct rec_file *)file;
-    int rc = note(f->v, "stat", NULL);
-
-    return rc != 0 ? rc : f->inner->ops->stat(f->inner, out);
-}
-
-static int file_sync(stele_file *file, bool data_only)
-{
-    struct rec_file *f = (struct rec_file *)file;
-    int rc = note(f->v, "sync", NULL);
-
-    return rc != 0 ? rc : f->inner->ops->sync(f->inner, data_only);
-}
-
-static int file_map(stele_file *file, size_t len, bool writable, void **out)
-{
-    struct rec_file *f = (struct rec_file *)file;
-    int rc = note(f->v, "map", NULL);
-
-    if (rc == 0) {
-        rc = f->inner->ops->map(f->inner, len, writable, out);
-    }
-    f->users += rc == 0;
-    return rc;
-}
-
-static int file_prefault(stele_file *file, void *map, size_t at, size_t len, bool writable)
-{
-    struct rec_file *f = (struct rec_file *)file;
-
-    return f->inner->ops->prefault(f->inner, map, at, len, writable);
-}
-
-static int file_unmap(stele_file *file, void *map, size_t len)
-{
-    struct rec_file *f = (struct rec_file *)file;
-    int rc = f->inner->ops->unmap(f->inner, map, len);
-
-    file_release(f);
-    return rc;
-}
-
-static int file_lock(stele_file *file, bool exclusive)
-{
-    struct rec_file *f = (struct rec_file *)file;
-
-    return f->inner->ops->lock(f->inner, exclusive);
-}
-
-static const stele_file_ops file_ops = {.version = 1,
-        .close = file_close,
-        .pread = file_pread,
-        .pwritev = file_pwritev,
-        .allocate = file_allocate,
-        .truncate = file_truncate,
-        .stat = file_stat,
-        .sync = file_sync,
-        .map = file_map,
-        .prefault = file_prefault,
-        .unmap = file_unmap,
-        .lock = file_lock};
-
-static int dir_close(stele_dir *dir)
-{
-    struct rec_dir *d = (struct rec_dir *)dir;
-    int rc = d->inner->ops->close(d->inner);
-
-    free(d);
-    return rc;
-}
-
-static int dir_open(stele_dir *dir, const char *name, unsigned flags, stele_file **out)
-{
-    struct rec_dir *d = (struct rec_dir *)dir;
-    struct rec_file *f;
-    int rc = note(d->v, "open", name);
-
-    if (rc != 0) {
-        return rc;
-    }
-    f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    rc = d->inner->ops->open(d->inner, name, flags, &f->inner);
-    if (rc != 0) {
-        free(f);
-        return rc;
-    }
-    f->file.ops = &file_ops;
-    f->v = d->v;
-    f->users = 1;
-    *out = &f->file;
-    return 0;
-}
-
-static int dir_stat(stele_dir *dir, const char *name, stele_file_stat *out)
-{
-    struct rec_dir *d = (struct rec_dir *)dir;
-    int rc = note(d->v, "look", name);
-
-    return rc != 0 ? rc : d->inner->ops->stat(d->inner, name, out);
-}
-
-static int dir_rename(stele_dir *dir, const char *from, const char *to)
-{
-    struct rec_dir *d = (struct rec_dir *)dir;
-    int rc = note(d->v, "rename", to);
-
-    return rc != 0 ? rc : d->inner->ops->rename(d->inner, from, to);
-}
-
-static int dir_unlink(stele_dir *dir, const char *name)
-{
-    struct rec_dir *d = (struct rec_dir *)dir;
-    int rc = note(d->v, "unlink", name);
-
-    return rc != 0 ? rc : d->inner->ops->unlink(d->inner, name);
-}
-
-static int dir_sync(stele_dir *dir)
-{
-    struct rec_dir *d = (struct rec_dir *)dir;
-    int rc = note(d->v, "dirsync", NULL);
-
-    return rc != 0 ? rc : d->inner->ops->sync(d->inner);
-}
-
-static int dir_list(stele_dir *dir, int (*each)(void *arg, const char *name), void *arg)
-{
-    struct rec_dir *d = (struct rec_dir *)dir;
-
-    return d->inner->ops->list(d->inner, each, arg);
-}
-
-static const stele_dir_ops dir_ops = {.version = 1,
-        .close = dir_close,
-        .open = dir_open,
-        .stat = dir_stat,
-        .rename = dir_rename,
-        .unlink = dir_unlink,
-        .sync = dir_sync,
-        .list = dir_list};
-
-static int vfs_open_dir(const stele_vfs *vfs, const char *path, unsigned flags, stele_dir **out)
-{
-    struct rec_dir *d = calloc(1, sizeof *d);
-
-    /* The table takes the object as const, and this one has a trace in it:
-     * the tests own it and never make it const. */
-    union {
-        const stele_vfs *given;
-        struct fx_vfs *own;
-    } u = {.given = vfs};
-
-    int rc;
-
-    assert_non_null(d);
-    rc = stele_vfs_posix()->ops->open_dir(stele_vfs_posix(), path, flags, &d->inner);
-    if (rc != 0) {
-        free(d);
-        return rc;
-    }
-    d->dir.ops = &dir_ops;
-    d->v = u.own;
-    *out = &d->dir;
-    return 0;
-}
-
-static const stele_vfs_ops vfs_ops = {.version = 1, .open_dir = vfs_open_dir};
-
-void fx_vfs_make(struct fx_vfs *v)
-{
-    memset(v, 0, sizeof *v);
-    v->vfs.ops = &vfs_ops;
-    v->fail_with = -EIO;
 }
 
 void fx_trace_clear(struct fx_vfs *v)
@@ -406,12 +188,28 @@ void fx_trace_clear(struct fx_vfs *v)
     v->calls = 0;
 }
 
-void fx_dir_open(struct sti_dir *dir, struct fx_vfs *v, const struct tmpdir *t)
+struct fx_files fx_files;
+
+int fx_set_up(void **state)
 {
-    stele_env env = {.vfs = &v->vfs};
+    stele_env env = {.vfs = &fx_files.vfs.wrap.vfs};
     stele_error err;
 
+    (void)state;
+    memset(&fx_files, 0, sizeof fx_files);
+    tmpdir_make(&fx_files.tmp);
+    wrap_init(&fx_files.vfs.wrap, note);
+    fx_files.vfs.fail_with = -EIO;
     env.struct_size = sizeof env;
-    CHECK_OK(sti_dir_open(dir, &env, t->path, 0, &err), &err);
-    fx_trace_clear(v);
+    CHECK_OK(sti_dir_open(&fx_files.dir, &env, fx_files.tmp.path, 0, &err), &err);
+    fx_trace_clear(&fx_files.vfs);
+    return 0;
+}
+
+int fx_tear_down(void **state)
+{
+    (void)state;
+    sti_dir_close(&fx_files.dir);
+    tmpdir_remove(&fx_files.tmp);
+    return 0;
 }

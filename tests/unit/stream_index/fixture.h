@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "lib/check.h"
 #include "lib/tmpdir.h"
+#include "lib/wrap.h"
 #include "stream/index_file.h"
 #include "vfs/vfs.h"
 
@@ -62,17 +63,26 @@ enum {
 };
 
 struct fx_vfs {
-    stele_vfs vfs;
+    struct wrap_vfs wrap;
     int fail_at;   /* the call that gives fail_with, counted from 1; 0: none */
     int fail_with; /* a negative errno */
     int calls;
     char trace[FX_TRACE_SIZE]; /* "open NAME", "write", "sync", ... with a space behind each */
 };
 
-void fx_vfs_make(struct fx_vfs *v);
-
-/* A directory opened through it; starts a new trace and count. */
-void fx_dir_open(struct sti_dir *dir, struct fx_vfs *v, const struct tmpdir *t);
+/* Start a new trace and count. */
 void fx_trace_clear(struct fx_vfs *v);
+
+/* For cmocka: a directory of its own for each test, opened through such a vfs. */
+struct fx_files {
+    struct tmpdir tmp;
+    struct fx_vfs vfs;
+    struct sti_dir dir;
+};
+
+extern struct fx_files fx_files;
+
+int fx_set_up(void **state);
+int fx_tear_down(void **state);
 
 #endif /* TESTS_STREAM_INDEX_FIXTURE_H */

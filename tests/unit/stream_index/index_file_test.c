@@ -587,31 +587,10 @@ static void test_no_memory(void **state)
 
 /* ---- Files. ---- */
 
-static struct tmpdir tmp;
-static struct fx_vfs vfs;
-static struct sti_dir dir;
-
-static int set_up(void **state)
-{
-    (void)state;
-    tmpdir_make(&tmp);
-    fx_vfs_make(&vfs);
-    fx_dir_open(&dir, &vfs, &tmp);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sti_dir_close(&dir);
-    tmpdir_remove(&tmp);
-    return 0;
-}
-
 static void expect_file(const char *name, const struct file *f)
 {
     size_t len;
-    uint8_t *bytes = tmpdir_read(&tmp, name, &len);
+    uint8_t *bytes = tmpdir_read(&fx_files.tmp, name, &len);
 
     CHECK_BYTES(stele_bytes_of(bytes, len), stele_bytes_of(f->bytes, f->len));
     free(bytes);
@@ -631,17 +610,18 @@ static void test_write(void **state)
 
         fx_log_make(&log, version, 7, 20);
         f = build(&log, params);
-        tmpdir_write(&tmp, "00000000000000000007.index.tmp", "left over", 9);
-        fx_trace_clear(&vfs);
-        CHECK_OK(sti_index_write(&dir, 7, version, params, f.bytes + skip, 20, &err), &err);
+        tmpdir_write(&fx_files.tmp, "00000000000000000007.index.tmp", "left over", 9);
+        fx_trace_clear(&fx_files.vfs);
+        CHECK_OK(
+                sti_index_write(&fx_files.dir, 7, version, params, f.bytes + skip, 20, &err), &err);
         expect_file("00000000000000000007.index", &f);
-        assert_false(tmpdir_exists(&tmp, "00000000000000000007.index.tmp"));
-        sync = strstr(vfs.trace, "write sync ");
+        assert_false(tmpdir_exists(&fx_files.tmp, "00000000000000000007.index.tmp"));
+        sync = strstr(fx_files.vfs.trace, "write sync ");
         assert_non_null(sync);
         assert_string_equal(sync + strlen("write sync "), "rename 00000000000000000007.index ");
         /* Without items: a header, or nothing. */
-        CHECK_OK(sti_index_write(&dir, 7, version, params, NULL, 0, NULL), &err);
-        assert_int_equal(tmpdir_size(&tmp, "00000000000000000007.index"), skip);
+        CHECK_OK(sti_index_write(&fx_files.dir, 7, version, params, NULL, 0, NULL), &err);
+        assert_int_equal(tmpdir_size(&fx_files.tmp, "00000000000000000007.index"), skip);
         free(f.bytes);
         fx_log_free(&log);
     }
@@ -659,20 +639,22 @@ static void test_write_failures(void **state)
     fx_log_make(&log, STELE_STREAM_V2, 7, 20);
     f = build(&log, both);
     old = build(&log, none);
-    CHECK_OK(sti_index_write(&dir, 7, STELE_STREAM_V2, none, old.bytes + 8, 20, &err), &err);
-    fx_trace_clear(&vfs);
-    CHECK_OK(sti_index_write(&dir, 7, STELE_STREAM_V2, none, old.bytes + 8, 20, &err), &err);
-    calls = vfs.calls;
+    CHECK_OK(sti_index_write(&fx_files.dir, 7, STELE_STREAM_V2, none, old.bytes + 8, 20, &err),
+            &err);
+    fx_trace_clear(&fx_files.vfs);
+    CHECK_OK(sti_index_write(&fx_files.dir, 7, STELE_STREAM_V2, none, old.bytes + 8, 20, &err),
+            &err);
+    calls = fx_files.vfs.calls;
     assert_true(calls >= 5);
     for (int i = 1; i <= calls; i++) {
-        fx_trace_clear(&vfs);
-        vfs.fail_at = i;
-        CHECK_CODE(
-                sti_index_write(&dir, 7, STELE_STREAM_V2, both, f.bytes + 8, 20, &err), STELE_EIO);
-        vfs.fail_at = 0;
+        fx_trace_clear(&fx_files.vfs);
+        fx_files.vfs.fail_at = i;
+        CHECK_CODE(sti_index_write(&fx_files.dir, 7, STELE_STREAM_V2, both, f.bytes + 8, 20, &err),
+                STELE_EIO);
+        fx_files.vfs.fail_at = 0;
         CHECK_MESSAGE_HAS(&err, "00000000000000000007.index");
         expect_file("00000000000000000007.index", &old);
-        assert_false(tmpdir_exists(&tmp, "00000000000000000007.index.tmp"));
+        assert_false(tmpdir_exists(&fx_files.tmp, "00000000000000000007.index.tmp"));
     }
     free(f.bytes);
     free(old.bytes);
@@ -688,9 +670,9 @@ static void detect_vector(const struct fx_vector *v)
 
     sti_name_index(index, v->base);
     sti_name_log(log, v->base);
-    tmpdir_write(&tmp, index, v->index, v->index_len);
-    tmpdir_write(&tmp, log, v->log, v->log_len);
-    assert_int_equal(sti_index_detect(&dir, v->base, &params), v->index_len != 0);
+    tmpdir_write(&fx_files.tmp, index, v->index, v->index_len);
+    tmpdir_write(&fx_files.tmp, log, v->log, v->log_len);
+    assert_int_equal(sti_index_detect(&fx_files.dir, v->base, &params), v->index_len != 0);
     if (v->index_len != 0) {
         assert_true(same(params, v->params));
     }
@@ -698,12 +680,12 @@ static void detect_vector(const struct fx_vector *v)
         /* A zero tail, a torn end of either: the start tells. */
         static const uint8_t zeros[777];
 
-        tmpdir_append(&tmp, log, zeros, sizeof zeros);
-        tmpdir_cut(&tmp, index, v->index_len - 5);
-        assert_true(sti_index_detect(&dir, v->base, &params) && same(params, v->params));
-        tmpdir_cut(&tmp, log, v->log_len / 2);
+        tmpdir_append(&fx_files.tmp, log, zeros, sizeof zeros);
+        tmpdir_cut(&fx_files.tmp, index, v->index_len - 5);
+        assert_true(sti_index_detect(&fx_files.dir, v->base, &params) && same(params, v->params));
+        tmpdir_cut(&fx_files.tmp, log, v->log_len / 2);
         params = other;
-        assert_true(sti_index_detect(&dir, v->base, &params) && same(params, v->params));
+        assert_true(sti_index_detect(&fx_files.dir, v->base, &params) && same(params, v->params));
     }
 }
 
@@ -713,13 +695,13 @@ static void test_detect(void **state)
 
     (void)state;
     assert_int_equal(fx_each_vector(detect_vector), 25);
-    assert_false(sti_index_detect(&dir, 999, &params));
-    tmpdir_write(&tmp, "00000000000000000999.index", "", 0);
-    assert_false(sti_index_detect(&dir, 999, &params));
-    tmpdir_write(&tmp, "00000000000000000999.index", "\0\0\0\0\0\0\x03\xe7", 8);
-    assert_false(sti_index_detect(&dir, 999, &params));
-    tmpdir_write(&tmp, "00000000000000000999.index", "some text that is no index", 26);
-    assert_false(sti_index_detect(&dir, 999, &params));
+    assert_false(sti_index_detect(&fx_files.dir, 999, &params));
+    tmpdir_write(&fx_files.tmp, "00000000000000000999.index", "", 0);
+    assert_false(sti_index_detect(&fx_files.dir, 999, &params));
+    tmpdir_write(&fx_files.tmp, "00000000000000000999.index", "\0\0\0\0\0\0\x03\xe7", 8);
+    assert_false(sti_index_detect(&fx_files.dir, 999, &params));
+    tmpdir_write(&fx_files.tmp, "00000000000000000999.index", "some text that is no index", 26);
+    assert_false(sti_index_detect(&fx_files.dir, 999, &params));
 }
 
 /* All parameters, told by as few messages as there are. */
@@ -734,9 +716,9 @@ static void test_detect_few(void **state)
 
             fx_log_make(&log, STELE_STREAM_V1, 0, count);
             f = build(&log, params_of(bits));
-            tmpdir_write(&tmp, "00000000000000000000.index", f.bytes, f.len);
-            tmpdir_write(&tmp, "00000000000000000000.log", log.bytes, log.len);
-            assert_true(sti_index_detect(&dir, 0, &params));
+            tmpdir_write(&fx_files.tmp, "00000000000000000000.index", f.bytes, f.len);
+            tmpdir_write(&fx_files.tmp, "00000000000000000000.log", log.bytes, log.len);
+            assert_true(sti_index_detect(&fx_files.dir, 0, &params));
             assert_true(same(params, params_of(bits)));
             free(f.bytes);
             fx_log_free(&log);
@@ -762,10 +744,10 @@ int main(void)
             cmocka_unit_test(test_build_over_damage),
             cmocka_unit_test(test_build_of_nothing),
             cmocka_unit_test(test_no_memory),
-            cmocka_unit_test_setup_teardown(test_write, set_up, tear_down),
-            cmocka_unit_test_setup_teardown(test_write_failures, set_up, tear_down),
-            cmocka_unit_test_setup_teardown(test_detect, set_up, tear_down),
-            cmocka_unit_test_setup_teardown(test_detect_few, set_up, tear_down),
+            cmocka_unit_test_setup_teardown(test_write, fx_set_up, fx_tear_down),
+            cmocka_unit_test_setup_teardown(test_write_failures, fx_set_up, fx_tear_down),
+            cmocka_unit_test_setup_teardown(test_detect, fx_set_up, fx_tear_down),
+            cmocka_unit_test_setup_teardown(test_detect_few, fx_set_up, fx_tear_down),
     };
 
     return cmocka_run_group_tests_name("stream index file", tests, NULL, NULL);

@@ -513,30 +513,10 @@ static void test_no_memory(void **state)
 /* ---- Files. ---- */
 
 static const char name[] = "00000000000000000042.keys";
-static struct tmpdir tmp;
-static struct fx_vfs vfs;
-static struct sti_dir dir;
-
-static int set_up(void **state)
-{
-    (void)state;
-    tmpdir_make(&tmp);
-    fx_vfs_make(&vfs);
-    fx_dir_open(&dir, &vfs, &tmp);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sti_dir_close(&dir);
-    tmpdir_remove(&tmp);
-    return 0;
-}
 
 static stele_code open_keys(struct sti_keys *keys, const struct index *x, stele_error *err)
 {
-    return sti_keys_open(keys, &dir, BASE, LOG_SIZE, x->bytes, x->len, err);
+    return sti_keys_open(keys, &fx_files.dir, BASE, LOG_SIZE, x->bytes, x->len, err);
 }
 
 static void test_write_and_open(void **state)
@@ -554,13 +534,13 @@ static void test_write_and_open(void **state)
     x = index_of(STELE_STREAM_V2, both, hashes, 500);
     CHECK_CODE(open_keys(&opened, &x, &err), STELE_ENOTFOUND);
     build(&built, &x);
-    tmpdir_write(&tmp, "00000000000000000042.keys.tmp", "left over", 9);
-    fx_trace_clear(&vfs);
-    CHECK_OK(sti_keys_write(&dir, BASE, &built, &err), &err);
+    tmpdir_write(&fx_files.tmp, "00000000000000000042.keys.tmp", "left over", 9);
+    fx_trace_clear(&fx_files.vfs);
+    CHECK_OK(sti_keys_write(&fx_files.dir, BASE, &built, &err), &err);
     /* Synced under its temporary name: one that is torn is damaged. */
-    assert_non_null(strstr(vfs.trace, "sync"));
-    assert_false(tmpdir_exists(&tmp, "00000000000000000042.keys.tmp"));
-    assert_int_equal(tmpdir_size(&tmp, name), built.bytes_len);
+    assert_non_null(strstr(fx_files.vfs.trace, "sync"));
+    assert_false(tmpdir_exists(&fx_files.tmp, "00000000000000000042.keys.tmp"));
+    assert_int_equal(tmpdir_size(&fx_files.tmp, name), built.bytes_len);
     CHECK_OK(open_keys(&opened, &x, &err), &err);
     assert_int_equal(opened.index_crc, built.index_crc);
     for (int i = 0; i < 500; i++) {
@@ -584,14 +564,14 @@ static void test_damaged_files(void **state)
     (void)state;
     build(&built, &x);
     memset(&opened, 0x5A, sizeof opened);
-    CHECK_OK(sti_keys_write(&dir, BASE, &built, &err), &err);
-    tmpdir_append(&tmp, name, "", 1);
+    CHECK_OK(sti_keys_write(&fx_files.dir, BASE, &built, &err), &err);
+    tmpdir_append(&fx_files.tmp, name, "", 1);
     CHECK_CODE(open_keys(&opened, &x, &err), STELE_ECORRUPT);
-    tmpdir_flip(&tmp, name, (uint64_t)8 * 70);
-    tmpdir_cut(&tmp, name, built.bytes_len);
+    tmpdir_flip(&fx_files.tmp, name, (uint64_t)8 * 70);
+    tmpdir_cut(&fx_files.tmp, name, built.bytes_len);
     CHECK_CODE(open_keys(&opened, &x, &err), STELE_ECORRUPT);
     for (uint64_t size = built.bytes_len; size-- > 0;) {
-        tmpdir_cut(&tmp, name, size);
+        tmpdir_cut(&fx_files.tmp, name, size);
         CHECK_CODE(open_keys(&opened, &x, &err), STELE_ECORRUPT);
         CHECK_MESSAGE_HAS(&err, name);
     }
@@ -610,29 +590,29 @@ static void test_every_failure(void **state)
 
     (void)state;
     build(&built, &x);
-    CHECK_OK(sti_keys_write(&dir, BASE, &built, &err), &err);
-    calls = vfs.calls;
+    CHECK_OK(sti_keys_write(&fx_files.dir, BASE, &built, &err), &err);
+    calls = fx_files.vfs.calls;
     assert_true(calls >= 4);
     for (int i = 1; i <= calls; i++) {
-        fx_trace_clear(&vfs);
-        vfs.fail_at = i;
-        CHECK_CODE(sti_keys_write(&dir, BASE, &built, &err), STELE_EIO);
-        vfs.fail_at = 0;
-        assert_false(tmpdir_exists(&tmp, "00000000000000000042.keys.tmp"));
+        fx_trace_clear(&fx_files.vfs);
+        fx_files.vfs.fail_at = i;
+        CHECK_CODE(sti_keys_write(&fx_files.dir, BASE, &built, &err), STELE_EIO);
+        fx_files.vfs.fail_at = 0;
+        assert_false(tmpdir_exists(&fx_files.tmp, "00000000000000000042.keys.tmp"));
         CHECK_OK(open_keys(&opened, &x, &err), &err);
         sti_keys_close(&opened);
     }
-    fx_trace_clear(&vfs);
+    fx_trace_clear(&fx_files.vfs);
     CHECK_OK(open_keys(&opened, &x, &err), &err);
     sti_keys_close(&opened);
-    calls = vfs.calls;
+    calls = fx_files.vfs.calls;
     assert_true(calls >= 3);
     for (int i = 1; i <= calls; i++) {
-        fx_trace_clear(&vfs);
-        vfs.fail_at = i;
+        fx_trace_clear(&fx_files.vfs);
+        fx_files.vfs.fail_at = i;
         memset(&opened, 0x5A, sizeof opened);
         CHECK_CODE(open_keys(&opened, &x, &err), STELE_EIO);
-        vfs.fail_at = 0;
+        fx_files.vfs.fail_at = 0;
         assert_int_equal(opened.words, 0x5A5A5A5A);
     }
     sti_keys_close(&built);
@@ -654,9 +634,9 @@ int main(void)
             cmocka_unit_test(test_too_many),
             cmocka_unit_test(test_without_key_index),
             cmocka_unit_test(test_no_memory),
-            cmocka_unit_test_setup_teardown(test_write_and_open, set_up, tear_down),
-            cmocka_unit_test_setup_teardown(test_damaged_files, set_up, tear_down),
-            cmocka_unit_test_setup_teardown(test_every_failure, set_up, tear_down),
+            cmocka_unit_test_setup_teardown(test_write_and_open, fx_set_up, fx_tear_down),
+            cmocka_unit_test_setup_teardown(test_damaged_files, fx_set_up, fx_tear_down),
+            cmocka_unit_test_setup_teardown(test_every_failure, fx_set_up, fx_tear_down),
     };
 
     return cmocka_run_group_tests_name("stream keys", tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include <stele/vfs.h>
 
 #include "base/mutant.h"
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +256,39 @@ static void a_damaged_source_is_no_backup(void **state)
     tmpdir_remove(&p.t);
 }
 
+/* Without its end a sealed log is whole, but it is not all of it. */
+static void a_damaged_end_of_a_segment_is_no_backup(void **state)
+{
+    struct pair p;
+    struct files files;
+    struct files before;
+    struct files after;
+    stele_stream *s;
+    stele_error err;
+
+    (void)state;
+    pair_make(&p);
+    s = open_at(p.source);
+    publish(s, 0, 50);
+    close_it(s);
+    CHECK_OK(stele_stream_backup_dir(p.source, p.target, NULL, NULL, &err), &err);
+    files_read(&before, p.target);
+    files_read(&files, p.source);
+    for (size_t i = 0; i < files.count; i++) {
+        if (strcmp(files.list[i].name, "00000000000000000000.log") == 0) {
+            tmpdir_flip(&p.t, "source/00000000000000000000.log", 8 * (files.list[i].len - 1));
+        }
+    }
+    CHECK_CODE(stele_stream_backup_dir(p.source, p.target, NULL, NULL, &err), STELE_ECORRUPT);
+    assert_non_null(strstr(err.message, "recover"));
+    files_read(&after, p.target);
+    assert_true(files_equal(&before, &after));
+    files_free(&files);
+    files_free(&before);
+    files_free(&after);
+    tmpdir_remove(&p.t);
+}
+
 /* ---- A disk that writes something else than it was given. ---- */
 
 static stele_dir_ops dir_ops;
@@ -357,6 +390,7 @@ int main(void)
             cmocka_unit_test(without_opening_and_beside_a_writer),
             cmocka_unit_test(other_streams_are_refused),
             cmocka_unit_test(a_damaged_source_is_no_backup),
+            cmocka_unit_test(a_damaged_end_of_a_segment_is_no_backup),
             cmocka_unit_test(what_the_disk_changed_is_found),
 #ifdef STI_MUTANTS
             cmocka_unit_test(an_unverified_backup_is_caught),

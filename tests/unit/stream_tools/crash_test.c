@@ -9,7 +9,7 @@
 #include "base/mutant.h"
 #include "sim/loops.h"
 #include "stream/backup.h"
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void make_files(const struct variant *v, struct sim_world *w)
     if (v->name != NULL) {
         files_make_variant(&t, v->version, v->name);
     } else {
-        files_copy(STELE_VECTORS "/klevdb/corrupt/v1_base", t.path, NULL);
+        files_copy(STELE_TESTS_DIR "/vectors/klevdb/corrupt/v1_base", t.path, NULL);
     }
     if (v->extra != NULL) {
         size_t len;
@@ -286,7 +286,7 @@ static void source_make(struct source *s)
     size_t count = 0;
 
     memset(s, 0, sizeof *s);
-    files_read(&s->files, STELE_VECTORS "/klevdb/corrupt/v2_base");
+    files_read(&s->files, STELE_TESTS_DIR "/vectors/klevdb/corrupt/v2_base");
     for (size_t i = 0; i < s->files.count; i++) {
         if (strstr(s->files.list[i].name, ".log") != NULL) {
             assert_true(count < 3);
@@ -316,7 +316,7 @@ static int setup_backup(void *arg, struct sim_world *w)
     uint8_t *bytes;
 
     tmpdir_make(&t);
-    files_copy(STELE_VECTORS "/klevdb/corrupt/v2_base", t.path, NULL);
+    files_copy(STELE_TESTS_DIR "/vectors/klevdb/corrupt/v2_base", t.path, NULL);
     tmpdir_cut(&t, "00000000000000000021.log", 8 + 36 + 4 + 53);
     tmpdir_write(&t, "00000000000000000021.log.recover", "left", 4);
     bytes = tmpdir_read(&t, "00000000000000000000.log", &len);

@@ -9,7 +9,7 @@
 #include "sim/world.h"
 #include "stream/index_file.h"
 #include "stream/leftovers.h"
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>

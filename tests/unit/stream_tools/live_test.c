@@ -5,7 +5,7 @@
  * Nothing is wrong with the stream, so nothing may be found; and every copy
  * is a stream that holds what was there at some moment.
  */
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

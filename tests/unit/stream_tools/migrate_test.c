@@ -2,14 +2,14 @@
  *
  * migrate_test.c: segments in the other version, byte for byte as the reference makes them.
  */
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
 
-#define LOGS STELE_VECTORS "/klevdb/logs"
+#define LOGS STELE_TESTS_DIR "/vectors/klevdb/logs"
 
 static stele_stream_options options(void)
 {
@@ -19,21 +19,6 @@ static stele_stream_options options(void)
     opts.key_index = true;
     opts.time_index = true;
     return opts;
-}
-
-static void sum_of(const struct tmpdir *t, const char *name, char out[17])
-{
-    char command[TMPDIR_PATH_SIZE + 256];
-    FILE *f;
-
-    (void)snprintf(command, sizeof command, "sha256sum '%s/%s'", t->path, name);
-    f = popen(command, "r");
-    assert_non_null(f);
-    assert_int_equal(fread(out, 1, 16, f), 16);
-    out[16] = '\0';
-    while (fgetc(f) != EOF) {
-    }
-    assert_int_equal(pclose(f), 0);
 }
 
 static void equals_the_reference(void **state)
@@ -67,7 +52,7 @@ static void equals_the_reference(void **state)
 
         if (name != NULL) {
             assert_int_equal(tmpdir_size(&t, name), json_integer_value(json_object_get(r, "size")));
-            sum_of(&t, name, sum);
+            tmpdir_sha256(&t, name, sum);
             assert_string_equal(sum, json_string_value(json_object_get(r, "sha256")));
             seen++;
         }
@@ -169,7 +154,7 @@ static void a_lost_first_message_changes_the_name(void **state)
     (void)state;
     assert_non_null(k);
     tmpdir_make(&t);
-    files_copy(STELE_VECTORS "/klevdb/corrupt/v2_base", t.path, NULL);
+    files_copy(STELE_TESTS_DIR "/vectors/klevdb/corrupt/v2_base", t.path, NULL);
     tmpdir_flip(&t, "00000000000000000021.log", 8 * 40);
     CHECK_OK(stele_stream_recover_dir(t.path, &opts, NULL, NULL, &err), &err);
     assert_true(tmpdir_exists(&t, "00000000000000000021.log"));

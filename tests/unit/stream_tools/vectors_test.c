@@ -5,7 +5,7 @@
  * The table says what must be kept. The reference keeps less, or does worse,
  * where a line has a comment.
  */
-#include "unit/stream_tools/files.h"
+#include "unit/stream_tools/kept.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -138,7 +138,7 @@ static void check_content(const struct kept *k, const char *version)
     struct kept *base = calloc(1, sizeof *base);
 
     assert_non_null(base);
-    (void)snprintf(path, sizeof path, "%s/klevdb/corrupt/%s_base", STELE_VECTORS, version);
+    (void)snprintf(path, sizeof path, STELE_TESTS_DIR "/vectors/klevdb/corrupt/%s_base", version);
     kept_read(base, path);
     assert_int_equal(base->count, 60);
     for (size_t i = 0; i < k->count; i++) {
@@ -256,7 +256,7 @@ static void every_variant_is_checked_and_recovered(void **state)
  * overlap apart, whose two messages a deletion had taken. */
 static void nothing_that_the_reference_keeps_is_lost(void **state)
 {
-    FILE *f = fopen(STELE_VECTORS "/klevdb/corrupt/results.jsonl", "r");
+    FILE *f = fopen(STELE_TESTS_DIR "/vectors/klevdb/corrupt/results.jsonl", "r");
     char *line = NULL;
     size_t size = 0;
     int seen = 0;

@@ -4,8 +4,8 @@
  */
 #include "base/error.h"
 #include "base/thread.h"
-#include "faulty.h"
 #include "lib/check.h"
+#include "lib/faulty.h"
 #include "lib/tmpdir.h"
 #include "vfs/vfs.h"
 
@@ -31,7 +31,7 @@ static int set_up(void **state)
     tmpdir_make(&fix->tmp);
     faulty_init(&fix->faulty);
     stele_env_init(&env);
-    env.vfs = &fix->faulty.base;
+    env.vfs = &fix->faulty.wrap.vfs;
     CHECK_OK(sti_dir_open(&fix->dir, &env, fix->tmp.path, STELE_OPEN_READ, &err), &err);
     *state = fix;
     return 0;

@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/mutant.h"
-#include "faulty.h"
 #include "lib/check.h"
+#include "lib/faulty.h"
 #include "lib/tmpdir.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static int set_up(void **state)
     tmpdir_make(&fix->tmp);
     faulty_init(&fix->faulty);
     stele_env_init(&fix->env);
-    fix->env.vfs = &fix->faulty.base;
+    fix->env.vfs = &fix->faulty.wrap.vfs;
     CHECK_OK(sti_dir_open(&fix->dir, &fix->env, fix->tmp.path, STELE_OPEN_READ, &err), &err);
     *state = fix;
     return 0;
@@ -173,7 +173,7 @@ static void test_read(void **state)
     tmpdir_write(&fix->tmp, "a", "0123456789", 10);
     CHECK_OK(sti_file_open(&f, &fix->dir, "a", STELE_OPEN_READ, &err), &err);
     for (size_t piece = 1; piece <= 11; piece++) {
-        fix->faulty.transfer_max = piece;
+        faulty_limit(&fix->faulty, piece);
         memset(out, 0, sizeof out);
         CHECK_OK(sti_file_read(&f, 2, out, 8, &err), &err);
         assert_string_equal(out, "23456789");
@@ -190,7 +190,7 @@ static void test_read(void **state)
     CHECK_CODE(sti_file_read(&f, INT64_MAX, out, 1, &err), STELE_EINVAL);
     CHECK_CODE(sti_file_read(&f, UINT64_MAX, out, 1, &err), STELE_EINVAL);
     assert_int_equal(err.position, -1);
-    fix->faulty.transfer_max = 2;
+    faulty_limit(&fix->faulty, 2);
     faulty_fail(&fix->faulty, 2, EIO);
     CHECK_CODE(sti_file_read(&f, 0, out, 8, &err), STELE_EIO);
     CHECK_MESSAGE(&err, "a: at 4: cannot read 4 bytes: Input/output error");
@@ -209,7 +209,7 @@ static void test_write(void **state)
 
     fill(data, sizeof data);
     for (size_t piece = 1; piece < 600; piece = piece * 3 / 2 + 1) {
-        fix->faulty.transfer_max = piece;
+        faulty_limit(&fix->faulty, piece);
         open_new(fix, &f, "a");
         CHECK_OK(sti_file_write(&f, 3, data, sizeof data, &err), &err);
         sti_file_close(&f);
@@ -219,19 +219,19 @@ static void test_write(void **state)
         free(back);
         CHECK_OK(sti_dir_unlink(&fix->dir, "a", NULL, &err), &err);
     }
-    fix->faulty.transfer_max = SIZE_MAX;
+    faulty_limit(&fix->faulty, SIZE_MAX);
     open_new(fix, &f, "00000000000000000042.log");
     faulty_fail(&fix->faulty, 0, ENOSPC);
     CHECK_CODE(sti_file_write(&f, 1234, data, 88, &err), STELE_ENOSPC);
     CHECK_MESSAGE(&err,
             "00000000000000000042.log: at 1234: cannot write 88 bytes: No space left on device");
-    fix->faulty.transfer_max = 10;
+    faulty_limit(&fix->faulty, 10);
     faulty_fail(&fix->faulty, 1, EIO);
     CHECK_CODE(sti_file_write(&f, 1234, data, 88, &err), STELE_EIO);
     assert_int_equal(err.position, 1244);
     CHECK_MESSAGE_HAS(&err, "cannot write 78 bytes");
     fix->faulty.fail_at = -1;
-    fix->faulty.take_nothing = true;
+    fix->faulty.wrap.write_max = 0;
     CHECK_CODE(sti_file_write(&f, 1234, data, 88, &err), STELE_EIO);
     CHECK_MESSAGE_HAS(&err, "at 1234: cannot write 88 bytes");
     CHECK_OK(sti_file_write(&f, 0, data, 0, &err), &err);
@@ -267,7 +267,7 @@ static void test_writev(void **state)
                 slices[k] = (stele_slice){data + total, (size_t)k % 8};
                 total += slices[k].len;
             }
-            fix->faulty.transfer_max = piece;
+            faulty_limit(&fix->faulty, piece);
             open_new(fix, &f, "a");
             CHECK_OK(sti_file_writev(&f, 0, slices, (size_t)counts[i], &err), &err);
             sti_file_close(&f);
@@ -438,7 +438,7 @@ static void test_read_all(void **state)
     stele_error err;
 
     tmpdir_write(&fix->tmp, "a", "0123456789", 10);
-    fix->faulty.transfer_max = 3;
+    faulty_limit(&fix->faulty, 3);
     CHECK_OK(sti_file_open(&f, &fix->dir, "a", STELE_OPEN_READ, &err), &err);
     CHECK_OK(sti_file_read_all(&f, 10, &all, &len, &err), &err);
     CHECK_BYTES(stele_bytes_of(all, len), stele_str("0123456789"));
@@ -561,7 +561,7 @@ static void test_mutants_are_visible(void **state)
     CHECK_OK(sti_dir_sync(&fix->dir, &err), &err);
     assert_int_equal(fix->faulty.ops, 0);
     fix->faulty.fail_at = -1;
-    fix->faulty.transfer_max = 3;
+    faulty_limit(&fix->faulty, 3);
     sti_mutant_on = STI_MUTANT_SHORT_WRITE_IGNORED;
     CHECK_OK(sti_file_write(&f, 0, "abcdef", 6, &err), &err);
     assert_int_equal(tmpdir_size(&fix->tmp, "a"), 3);

@@ -150,6 +150,30 @@ static void iterators_and_truncation(void **state)
     }
 }
 
+/* Two truncations, and an iterator in between that was before both cuts. */
+static void an_iterator_and_two_truncations(void **state)
+{
+    (void)state;
+    for (int i = 0; i < KIT_FORMATS; i++) {
+        struct kit k;
+        stele_wal_iter *it;
+
+        kit_begin(&k, kit_formats[i]);
+        kit_open(&k);
+        kit_fill(&k, 1, 5);
+        it = kit_iter(&k, 5);
+        kit_gives_all(it, 5, 5);
+        kit_fill(&k, 6, 9);
+        CHECK_OK(stele_wal_truncate(k.wal, 7, &k.err), &k.err);
+        CHECK_OK(stele_wal_truncate(k.wal, 5, &k.err), &k.err);
+        kit_gives_all(it, 1, 0);
+        kit_fill(&k, 6, 12);
+        kit_gives_all(it, 6, 12);
+        CHECK_OK(stele_wal_iter_close(it, &k.err), &k.err);
+        kit_end(&k);
+    }
+}
+
 /* ---- At the front. ---- */
 
 /* What goes is whole segments, none that holds a later record; in format blb never the last. */
@@ -339,6 +363,7 @@ int main(void)
             cmocka_unit_test(truncate_again_and_again),
             cmocka_unit_test(what_was_lent_stays),
             cmocka_unit_test(iterators_and_truncation),
+            cmocka_unit_test(an_iterator_and_two_truncations),
             cmocka_unit_test(trim_everywhere),
             cmocka_unit_test(trimmed_segments_are_used_again),
             cmocka_unit_test(iterators_and_trims),
