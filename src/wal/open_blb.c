@@ -67,7 +67,8 @@ static stele_code settle_newest(
     if (f->scan.end < f->scan.file_size) {
         rc = cut(log, f, err);
     }
-    if (rc == STELE_OK && claimed != f->scan.end) {
+    if (rc == STELE_OK && claimed != f->scan.end &&
+            !(f->scan.torn && STI_MUTANT(WAL_CUT_NOT_SYNCED))) {
         rc = sti_wal_renew(&f->seg->file, claimed < f->scan.end ? claimed : 0, f->scan.end, err);
     }
     len = len > f->scan.end ? len : f->scan.end;

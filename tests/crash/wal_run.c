@@ -111,6 +111,7 @@ void wrun_begin(struct wal_run *r, struct sim_world *w, const struct wmodel_conf
     memset(r, 0, sizeof *r);
     r->w = w;
     r->config = config;
+    wrun_env_init(r);
     wmodel_of_notes(&r->model, config, &notes);
     r->next = r->model.limit > 0 ? r->model.limit : 1;
 }
@@ -120,7 +121,7 @@ void wrun_open(struct wal_run *r)
     stele_wal_options options;
     stele_code rc = STELE_EIO;
 
-    wmodel_options(r->config, &r->w->env, &options);
+    wmodel_options(r->config, &r->env, &options);
     for (int i = 0; i < TRIES && rc != STELE_OK && !r->over; i++) {
         rc = stele_wal_open(&r->wal, WMODEL_DIR, &options, &r->err);
         if (rc != STELE_OK) {
@@ -387,6 +388,64 @@ void wrun_append_unwaited(struct wal_run *r, size_t count)
         wrun_failed(r, rc);
         r->over = true;
     }
+}
+
+static void append_late(struct wal_run *r)
+{
+    struct batch *b = r->late;
+
+    if (batch_make(r, b, 2) == STELE_OK &&
+            stele_wal_append_async(r->wal, b->records, 2, &r->late_ticket, &r->err) == STELE_OK) {
+        r->next += 2;
+    }
+}
+
+static stele_code append_two(struct wal_run *r, struct batch *first, struct batch *late)
+{
+    stele_wal_ticket ticket = 0;
+    stele_wal_ticket durable = 0;
+    stele_code rc = batch_make(r, first, 1);
+
+    r->late = late;
+    r->late_ticket = 0;
+    rc = rc != STELE_OK ? rc : stele_wal_append_async(r->wal, first->records, 1, &ticket, &r->err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    r->next++;
+    r->at_clock = append_late;
+    rc = stele_wal_wait(r->wal, ticket, NULL, &r->err);
+    r->at_clock = NULL;
+    rc = rc != STELE_OK ? rc : stele_wal_durable(r->wal, &durable, &r->err);
+    if (rc == STELE_OK) {
+        batch_acknowledged(r, first);
+    }
+    if (rc == STELE_OK && r->late_ticket != 0) {
+        if (durable < r->late_ticket) {
+            rc = stele_wal_wait(r->wal, r->late_ticket, NULL, &r->err);
+        }
+        if (rc == STELE_OK) {
+            batch_acknowledged(r, late);
+        }
+    }
+    return rc;
+}
+
+void wrun_append_late(struct wal_run *r)
+{
+    struct batch *first = batch_new();
+    struct batch *late = batch_new();
+    stele_code rc = r->over ? STELE_OK : append_two(r, first, late);
+
+    if (rc != STELE_OK) {
+        wrun_failed(r, rc);
+        r->over = true;
+    } else if (!r->over) {
+        wrun_expect_last(r, r->next - 1);
+    }
+    r->late = NULL;
+    free(first);
+    free(late);
 }
 
 void wrun_append_failing(struct wal_run *r, size_t count, unsigned calls, int error)
