@@ -112,11 +112,17 @@ int wsetup_gap(const struct wmodel_config *config, struct sim_world *w)
     return rc != 0 ? rc : remove_segment(config, w, WSETUP_DAMAGED);
 }
 
+/* The twelfth record begins a segment. */
 int wsetup_damaged_head(const struct wmodel_config *config, struct sim_world *w)
 {
-    int rc = wsetup_filled(config, w);
+    struct wal_run r;
+    int rc;
 
-    return rc != 0 ? rc : damage(config, w, 11);
+    wrun_begin(&r, w, config);
+    wsetup_fill(&r);
+    wrun_append(&r, 1);
+    rc = wrun_end(&r);
+    return rc != 0 ? rc : damage(config, w, 12);
 }
 
 /* ---- What was not appended. ---- */
