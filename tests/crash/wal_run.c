@@ -9,7 +9,8 @@
 enum {
     TRIES = 3,
     APPEND_MAX = 64,
-    FILL_MAX = 100
+    FILL_MAX = 100,
+    UNWAITED_MAX = 8
 };
 
 /* ---- Notes. ---- */
@@ -152,6 +153,10 @@ void wrun_close(struct wal_run *r)
     }
     rc = stele_wal_close(r->wal, &r->err);
     r->wal = NULL;
+    for (size_t i = 0; i < r->unwaited_count && rc == STELE_OK; i++) {
+        wrun_note(r, SIM_ACK, WMODEL_APPEND, r->unwaited[i]);
+    }
+    r->unwaited_count = 0;
     if (rc == STELE_OK) {
         wrun_note(r, SIM_ACK, WMODEL_CLOSE, 0);
     } else {
@@ -382,6 +387,9 @@ void wrun_append_unwaited(struct wal_run *r, size_t count)
     }
     rc = append_async(r, count, batches, tickets, &taken);
     for (size_t i = 0; i < taken; i++) {
+        for (size_t j = 0; j < batches[i]->count && r->unwaited_count < UNWAITED_MAX; j++) {
+            r->unwaited[r->unwaited_count++] = batches[i]->values[j];
+        }
         free(batches[i]);
     }
     if (rc != STELE_OK) {

@@ -22,11 +22,13 @@ struct wal_run {
     struct batch *late;                  /* appended then */
     stele_wal_ticket late_ticket;        /* 0: not appended */
     struct wmodel model;                 /* of the notes that were made */
-    uint64_t next;                       /* the id after all that was ever appended and not cut */
-    stele_code first;                    /* the first error */
-    stele_error err;                     /* of the last call */
-    bool over;                           /* nothing more can be done */
-    int wrong;                           /* SIM_WRONG if an answer was */
+    uint64_t unwaited[8];                /* values of appends that close makes durable */
+    size_t unwaited_count;
+    uint64_t next;    /* the id after all that was ever appended and not cut */
+    stele_code first; /* the first error */
+    stele_error err;  /* of the last call */
+    bool over;        /* nothing more can be done */
+    int wrong;        /* SIM_WRONG if an answer was */
 };
 
 void wrun_begin(struct wal_run *r, struct sim_world *w, const struct wmodel_config *config);

@@ -40,6 +40,16 @@ static void script_many(struct wal_run *r)
     wrun_append(r, 1);
 }
 
+/* The index of a segment is cut, and goes on. */
+static void script_truncate_many(struct wal_run *r)
+{
+    wrun_open(r);
+    wrun_append(r, 14);
+    wrun_append(r, 6);
+    wrun_truncate(r, 15);
+    wrun_append(r, 5);
+}
+
 /* Appends of several callers, committed by one write. */
 static void script_group(struct wal_run *r)
 {
@@ -325,6 +335,7 @@ struct script {
 static const struct script scripts[] = {
         {.name = "append", .run = script_append, .small = true},
         {.name = "many", .run = script_many, .small = true},
+        {.name = "truncate-many", .run = script_truncate_many, .small = true},
         {.name = "group", .run = script_group, .small = true},
         {.name = "rollover", .run = script_rollover},
         {.name = "recycle", .run = script_recycle},
