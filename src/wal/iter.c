@@ -145,6 +145,9 @@ static stele_code next_here(
     *ended = atomic_load_explicit(&seg->sealed, memory_order_acquire);
     /* Pairs with the store of the one that appends, or truncates. */
     end = atomic_load_explicit(&seg->end, memory_order_acquire);
+    if (it->at > end && STI_MUTANT(WAL_ITER_IGNORES_CUT)) {
+        return STELE_END;
+    }
     if (it->at > end || atomic_load_explicit(&it->lost, memory_order_relaxed)) {
         return fail_gone(it, "truncated", err);
     }

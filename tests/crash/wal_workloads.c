@@ -59,6 +59,9 @@ static void script_group(struct wal_run *r)
     wrun_append_late(r);
     wrun_append_async(r, 3);
     wrun_append_unwaited(r, 2);
+    wrun_close(r);
+    wrun_open(r);
+    wrun_append(r, 1);
 }
 
 static void script_rollover(struct wal_run *r)
