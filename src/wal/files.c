@@ -34,7 +34,7 @@ stele_code sti_log_check_usable(struct sti_log *log, stele_error *err)
     if (log->base.read_only) {
         return sti_fail(err, STELE_EREADONLY, "the log is open for reading only");
     }
-    if (atomic_load(&log->failed) != STELE_OK) {
+    if (atomic_load(&log->failed) != STELE_OK && !STI_MUTANT(WAL_FAILURE_FORGOTTEN)) {
         return sti_fail(err, STELE_EFAILED, "an earlier write failed, reopen to recover: %s",
                 log->failed_text);
     }

@@ -11,6 +11,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "wal/log.h"
 
 #include <inttypes.h>
@@ -144,6 +145,9 @@ static stele_code next_here(
     *ended = atomic_load_explicit(&seg->sealed, memory_order_acquire);
     /* Pairs with the store of the one that appends, or truncates. */
     end = atomic_load_explicit(&seg->end, memory_order_acquire);
+    if (it->at > end && STI_MUTANT(WAL_ITER_IGNORES_CUT)) {
+        return STELE_END;
+    }
     if (it->at > end || atomic_load_explicit(&it->lost, memory_order_relaxed)) {
         return fail_gone(it, "truncated", err);
     }
@@ -270,7 +274,7 @@ void sti_log_iters_cut_locked(struct sti_log *log, uint64_t cut, uint64_t old_ne
     for (; it != NULL; it = it->following) {
         uint64_t next = atomic_load(&it->next);
 
-        if (next > cut && next <= old_next) {
+        if (next > cut && next <= old_next && !STI_MUTANT(WAL_ITER_IGNORES_CUT)) {
             atomic_store(&it->lost, true);
         }
     }

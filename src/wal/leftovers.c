@@ -98,7 +98,7 @@ stele_code sti_log_remove_leftovers(
     stele_code rc = STELE_OK;
 
     for (size_t i = 0; i < listing->count && rc == STELE_OK; i++) {
-        if (is_leftover(log, &listing->items[i])) {
+        if (is_leftover(log, &listing->items[i]) && !STI_MUTANT(WAL_LEFTOVERS_KEPT)) {
             rc = sti_dir_unlink(&log->dir, listing->items[i].name, NULL, err);
             any = true;
         }

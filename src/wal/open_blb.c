@@ -34,7 +34,8 @@ static stele_code cut(struct sti_log *log, struct sti_blb_file *f, stele_error *
     if (STI_MUTANT(WAL_TORN_TAIL_KEPT)) {
         return STELE_OK;
     }
-    if (f->scan.torn && STI_MUTANT(WAL_TORN_TAIL_FATAL)) {
+    if ((f->scan.torn && STI_MUTANT(WAL_TORN_TAIL_FATAL)) ||
+            (!f->scan.torn && STI_MUTANT(WAL_ZERO_TAIL_FATAL))) {
         return sti_segment_fail_lost(
                 f->seg, f->scan.next_id, 0, (int64_t)f->scan.end, err, "the tail is torn");
     }
@@ -64,10 +65,15 @@ static stele_code settle_newest(
     uint64_t len = log->options.segment_size + STELE_WAL_BLB_RECORD_MAX;
     stele_code rc = STELE_OK;
 
+    if (f->scan.records == 0 && f->seg->number > 0 && STI_MUTANT(WAL_TORN_FIRST_FATAL)) {
+        return sti_segment_fail_lost(
+                f->seg, f->scan.next_id, 0, (int64_t)f->scan.end, err, "there is no record");
+    }
     if (f->scan.end < f->scan.file_size) {
         rc = cut(log, f, err);
     }
-    if (rc == STELE_OK && claimed != f->scan.end) {
+    if (rc == STELE_OK && claimed != f->scan.end &&
+            !(f->scan.torn && STI_MUTANT(WAL_CUT_NOT_SYNCED))) {
         rc = sti_wal_renew(&f->seg->file, claimed < f->scan.end ? claimed : 0, f->scan.end, err);
     }
     len = len > f->scan.end ? len : f->scan.end;

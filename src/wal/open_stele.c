@@ -160,7 +160,8 @@ static stele_code set_aside(struct opening *o, struct sti_wal_examined *x, stele
     uint64_t to = x->scan.torn_end < x->scan.file_size ? x->scan.torn_end : x->scan.file_size;
     stele_code rc;
 
-    if (STI_MUTANT(WAL_TORN_TAIL_FATAL)) {
+    if (STI_MUTANT(WAL_TORN_TAIL_FATAL) ||
+            (x->scan.records == 0 && STI_MUTANT(WAL_TORN_FIRST_FATAL))) {
         return sti_segment_fail_lost(
                 x->seg, x->scan.next_id, 0, (int64_t)x->scan.end, err, "the tail is torn");
     }

@@ -7,6 +7,7 @@
  * leads to where no frame with its id is.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "wal/log.h"
 
 #include <inttypes.h>
@@ -22,7 +23,8 @@ static bool find_anchor(struct sti_log *log, struct sti_segment *seg, uint64_t i
     found = i < seg->position_count;
     if (found) {
         *position = seg->positions[i];
-        *anchor_id = seg->first_id + i * STI_WAL_STRIDE;
+        *anchor_id =
+                seg->first_id + i * STI_WAL_STRIDE + (STI_MUTANT(WAL_INDEX_OFF_BY_ONE) ? 1 : 0);
     }
     sti_mutex_unlock(&log->view);
     return found;

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 stele_code sti_wal_plan_add(
         struct sti_wal_plan *plan, const struct sti_wal_piece *piece, stele_error *err)
@@ -194,7 +195,7 @@ static stele_code carry_out(struct recovering *r, struct sti_wal_plan *plan, ste
     }
     rc = rc != STELE_OK ? rc : write_manifest(r, plan, err);
     if (rc == STELE_OK && plan->next_lost > plan->first_lost && r->events != NULL &&
-            r->events->lost != NULL) {
+            r->events->lost != NULL && !STI_MUTANT(WAL_LOST_NOT_TOLD)) {
         r->events->lost(r->events->arg, plan->first_lost, plan->next_lost - 1);
     }
     return rc;
@@ -233,8 +234,8 @@ stele_code stele_wal_recover_dir(const char *dir, const stele_wal_options *opts,
     if (rc != STELE_OK) {
         return rc;
     }
-    r.dry = options.dry_run;
-    options.read_only = options.dry_run;
+    r.dry = options.dry_run && !STI_MUTANT(WAL_DRY_RUN_WRITES);
+    options.read_only = r.dry;
     options.must_exist = true;
     rc = sti_wal_find(&found, dir, &options, &why);
     /* It is just this that is to be mended. */

@@ -427,7 +427,8 @@ static stele_code read_header(struct sti_segment *seg, struct sti_wal_reader *r,
         return sti_fail_at(err, rc, seg->name, why.position, "%s", why.message);
     }
     /* In a file that was used before, another number is that of the segment before it. */
-    if (rc != STELE_OK || out->head.number != seg->number) {
+    if (rc != STELE_OK || (out->head.number != seg->number && !STI_MUTANT(WAL_HEADER_NOT_ZEROED) &&
+                                  !STI_MUTANT(WAL_REUSE_NOT_SYNCED))) {
         return rc == STELE_OK && seg->reused
                        ? STELE_OK
                        : examine_headless(seg, head, len < want ? len : want, out, err);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 #include <inttypes.h>
 
@@ -101,7 +102,7 @@ void sti_segment_index_cut(struct sti_segment *seg, uint64_t next_id)
     uint64_t records = next_id > seg->first_id ? next_id - seg->first_id : 0;
     uint64_t keep = records / STI_WAL_STRIDE + (records % STI_WAL_STRIDE != 0);
 
-    if (keep < seg->position_count) {
+    if (keep < seg->position_count && !STI_MUTANT(WAL_INDEX_NOT_CUT)) {
         seg->position_count = (size_t)keep;
     }
 }

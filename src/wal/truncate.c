@@ -339,7 +339,7 @@ static stele_code change_files(struct sti_log *log, struct cut *c, const char *c
     stele_code rc;
 
     cut_list(log, c);
-    rc = sti_log_save_locked(log, false, err);
+    rc = STI_MUTANT(WAL_CLAIM_NOT_LOWERED) ? STELE_OK : sti_log_save_locked(log, false, err);
     if (rc == STELE_ENOSPC || rc == STELE_ENOMEM) {
         undo(log, c);
         return rc;

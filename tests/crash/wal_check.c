@@ -213,6 +213,20 @@ static int append_more(struct check *c, stele_wal *wal)
     return wmodel_check_queries(wal, &c->model, &c->scan, &c->why);
 }
 
+/* What a writer that opened has cut is in quarantine. */
+static int check_cut(struct check *c, const struct sim_image *before)
+{
+    struct sim_image *after = sim_disk_image(c->w->disk);
+    int result = wfiles_check_quarantine(before, after, &c->why);
+
+    /* On a full disk there may be no room for it. */
+    if (result == 0 && !c->config->full) {
+        result = wfiles_check_kept(before, after, &c->model, &c->scan, c->config->recover, &c->why);
+    }
+    sim_image_unref(after);
+    return result;
+}
+
 /* The log as a writer finds it; then one record more is in c->scan, too. */
 static int judge_writer(struct check *c, stele_wal *wal, const struct sim_image *before,
         const struct wmodel_scan *seen)
@@ -221,11 +235,7 @@ static int judge_writer(struct check *c, stele_wal *wal, const struct sim_image 
 
     result = result != 0 ? result : scan_and_judge(c, wal, &c->scan);
     result = result != 0 ? result : check_format(c, wal);
-    result = result != 0 ? result : wfiles_check_quarantine(before, c->w, &c->why);
-    /* On a full disk there may be no room for what is cut. */
-    if (result == 0 && !c->config->full) {
-        result = wfiles_check_kept(before, c->w, &c->model, &c->scan, c->config->recover, &c->why);
-    }
+    result = result != 0 ? result : check_cut(c, before);
     if (result == 0 && seen != NULL && !wmodel_scans_equal(seen, &c->scan)) {
         result = wmodel_wrong(&c->why, "a reader saw other records than the writer finds");
     }
@@ -343,21 +353,21 @@ static int trim_some(struct check *c, stele_wal *wal)
     return scan_and_judge(c, wal, &c->scan);
 }
 
+/* Of the ways to go on. */
+static bool only_appends(const struct check *c)
+{
+    return c->pick / 16 % 4 == 0;
+}
+
 /* Append, then truncate or trim, and append again. */
 static int go_on(struct check *c, stele_wal *wal, const struct sim_image *image)
 {
     int result = judge_writer(c, wal, image, NULL);
 
-    switch (c->pick / 16 % 4) {
-    case 0:
+    if (result != 0 || only_appends(c)) {
         return result;
-    case 1:
-        result = result != 0 ? result : truncate_some(c, wal);
-        break;
-    default:
-        result = result != 0 ? result : trim_some(c, wal);
-        break;
     }
+    result = c->pick / 16 % 4 == 1 ? truncate_some(c, wal) : trim_some(c, wal);
     return result != 0 ? result : append_more(c, wal);
 }
 
@@ -384,8 +394,11 @@ static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
     struct sim_disk_options disk = {.sector_size = image->sector_size, .file_max = FILE_MAX};
     stele_wal *wal = NULL;
     struct sim_image *crashed;
+    static const struct wmodel_scan nothing = {.count = 0};
+    struct wmodel *first = sim_alloc(sizeof *first);
     int result;
 
+    *first = c->model;
     c->w = sim_world_new(c->pick, image, &disk);
     result = c->config->recover ? recover(c) : 0;
     result = result != 0 ? result : open_writer(c, &wal);
@@ -395,6 +408,11 @@ static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
     sim_disk_power_off(c->w->disk);
     (void)stele_wal_close(wal, NULL);
     sim_world_free(c->w);
+    if (result == 0 && only_appends(c) && !c->config->full) {
+        /* What was put aside is durable. */
+        result = wfiles_check_kept(image, crashed, first, &nothing, false, &c->why);
+    }
+    free(first);
     if (result != 0) {
         sim_image_unref(crashed);
         return result;

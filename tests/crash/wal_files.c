@@ -180,9 +180,9 @@ static int check_one_quarantine(const struct sim_image *before, const struct sim
 }
 
 int wfiles_check_quarantine(
-        const struct sim_image *before, struct sim_world *w, const struct wmodel_why *why)
+        const struct sim_image *before, const struct sim_image *after, const struct wmodel_why *why)
 {
-    struct sim_image *after = sim_disk_image(w->disk);
+    char name[SIM_NAME_SIZE];
     int result = 0;
 
     for (uint32_t i = 0; i < after->entry_count && result == 0; i++) {
@@ -190,7 +190,16 @@ int wfiles_check_quarantine(
             result = check_one_quarantine(before, after, i, why);
         }
     }
-    sim_image_unref(after);
+    for (uint32_t i = 0; i < before->entry_count && result == 0; i++) {
+        const struct sim_entry *e = &before->entries[i];
+        uint32_t j = find(after, e->name);
+
+        if (counts(before, i) && parse_quarantine(e->name, name) &&
+                strstr(e->name, ".tmp") == NULL &&
+                (j == after->entry_count || after->entries[j].content->hash != e->content->hash)) {
+            result = wmodel_wrong(why, "%s is not as it was", e->name);
+        }
+    }
     return result;
 }
 
@@ -270,10 +279,10 @@ static int check_id(const struct sim_image *before, const struct sim_image *afte
     return 0;
 }
 
-int wfiles_check_kept(const struct sim_image *before, struct sim_world *w, const struct wmodel *m,
-        const struct wmodel_scan *scan, bool all, const struct wmodel_why *why)
+int wfiles_check_kept(const struct sim_image *before, const struct sim_image *after,
+        const struct wmodel *m, const struct wmodel_scan *scan, bool all,
+        const struct wmodel_why *why)
 {
-    struct sim_image *after = sim_disk_image(w->disk);
     int result = 0;
 
     for (uint64_t id = m->trim + 1; id < m->limit && result == 0; id++) {
@@ -283,6 +292,5 @@ int wfiles_check_kept(const struct sim_image *before, struct sim_world *w, const
             result = check_id(before, after, m, id, why);
         }
     }
-    sim_image_unref(after);
     return result;
 }

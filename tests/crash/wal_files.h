@@ -23,13 +23,14 @@ bool wfiles_manifest_is_whole(const struct sim_image *image);
 /* There are no names but those that an open log may have, in the format that it has. */
 int wfiles_check_names(struct sim_world *w, const struct wmodel_why *why);
 
-/* A quarantine file that is new holds bytes that were in its file. */
-int wfiles_check_quarantine(
-        const struct sim_image *before, struct sim_world *w, const struct wmodel_why *why);
+/* A quarantine file that is new holds bytes that were in its file; an old one is as before. */
+int wfiles_check_quarantine(const struct sim_image *before, const struct sim_image *after,
+        const struct wmodel_why *why);
 
 /* A record that was whole in a segment, and that is not in the log now, is in a file all the
  * same, if nobody truncated it (or `all`). */
-int wfiles_check_kept(const struct sim_image *before, struct sim_world *w, const struct wmodel *m,
-        const struct wmodel_scan *scan, bool all, const struct wmodel_why *why);
+int wfiles_check_kept(const struct sim_image *before, const struct sim_image *after,
+        const struct wmodel *m, const struct wmodel_scan *scan, bool all,
+        const struct wmodel_why *why);
 
 #endif /* TESTS_CRASH_WAL_FILES_H */

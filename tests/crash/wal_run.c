@@ -9,7 +9,8 @@
 enum {
     TRIES = 3,
     APPEND_MAX = 64,
-    FILL_MAX = 100
+    FILL_MAX = 100,
+    UNWAITED_MAX = 8
 };
 
 /* ---- Notes. ---- */
@@ -111,6 +112,7 @@ void wrun_begin(struct wal_run *r, struct sim_world *w, const struct wmodel_conf
     memset(r, 0, sizeof *r);
     r->w = w;
     r->config = config;
+    wrun_env_init(r);
     wmodel_of_notes(&r->model, config, &notes);
     r->next = r->model.limit > 0 ? r->model.limit : 1;
 }
@@ -120,7 +122,7 @@ void wrun_open(struct wal_run *r)
     stele_wal_options options;
     stele_code rc = STELE_EIO;
 
-    wmodel_options(r->config, &r->w->env, &options);
+    wmodel_options(r->config, &r->env, &options);
     for (int i = 0; i < TRIES && rc != STELE_OK && !r->over; i++) {
         rc = stele_wal_open(&r->wal, WMODEL_DIR, &options, &r->err);
         if (rc != STELE_OK) {
@@ -151,6 +153,10 @@ void wrun_close(struct wal_run *r)
     }
     rc = stele_wal_close(r->wal, &r->err);
     r->wal = NULL;
+    for (size_t i = 0; i < r->unwaited_count && rc == STELE_OK; i++) {
+        wrun_note(r, SIM_ACK, WMODEL_APPEND, r->unwaited[i]);
+    }
+    r->unwaited_count = 0;
     if (rc == STELE_OK) {
         wrun_note(r, SIM_ACK, WMODEL_CLOSE, 0);
     } else {
@@ -381,12 +387,73 @@ void wrun_append_unwaited(struct wal_run *r, size_t count)
     }
     rc = append_async(r, count, batches, tickets, &taken);
     for (size_t i = 0; i < taken; i++) {
+        for (size_t j = 0; j < batches[i]->count && r->unwaited_count < UNWAITED_MAX; j++) {
+            r->unwaited[r->unwaited_count++] = batches[i]->values[j];
+        }
         free(batches[i]);
     }
     if (rc != STELE_OK) {
         wrun_failed(r, rc);
         r->over = true;
     }
+}
+
+static void append_late(struct wal_run *r)
+{
+    struct batch *b = r->late;
+
+    if (batch_make(r, b, 2) == STELE_OK &&
+            stele_wal_append_async(r->wal, b->records, 2, &r->late_ticket, &r->err) == STELE_OK) {
+        r->next += 2;
+    }
+}
+
+static stele_code append_two(struct wal_run *r, struct batch *first, struct batch *late)
+{
+    stele_wal_ticket ticket = 0;
+    stele_wal_ticket durable = 0;
+    stele_code rc = batch_make(r, first, 1);
+
+    r->late = late;
+    r->late_ticket = 0;
+    rc = rc != STELE_OK ? rc : stele_wal_append_async(r->wal, first->records, 1, &ticket, &r->err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    r->next++;
+    r->at_clock = append_late;
+    rc = stele_wal_wait(r->wal, ticket, NULL, &r->err);
+    r->at_clock = NULL;
+    rc = rc != STELE_OK ? rc : stele_wal_durable(r->wal, &durable, &r->err);
+    if (rc == STELE_OK) {
+        batch_acknowledged(r, first);
+    }
+    if (rc == STELE_OK && r->late_ticket != 0) {
+        if (durable < r->late_ticket) {
+            rc = stele_wal_wait(r->wal, r->late_ticket, NULL, &r->err);
+        }
+        if (rc == STELE_OK) {
+            batch_acknowledged(r, late);
+        }
+    }
+    return rc;
+}
+
+void wrun_append_late(struct wal_run *r)
+{
+    struct batch *first = batch_new();
+    struct batch *late = batch_new();
+    stele_code rc = r->over ? STELE_OK : append_two(r, first, late);
+
+    if (rc != STELE_OK) {
+        wrun_failed(r, rc);
+        r->over = true;
+    } else if (!r->over) {
+        wrun_expect_last(r, r->next - 1);
+    }
+    r->late = NULL;
+    free(first);
+    free(late);
 }
 
 void wrun_append_failing(struct wal_run *r, size_t count, unsigned calls, int error)

@@ -16,13 +16,19 @@
 struct wal_run {
     struct sim_world *w;
     const struct wmodel_config *config;
+    stele_env env; /* of the world, see wal_run_env.c */
     stele_wal *wal;
-    struct wmodel model; /* of the notes that were made */
-    uint64_t next;       /* the id after all that was ever appended and not cut */
-    stele_code first;    /* the first error */
-    stele_error err;     /* of the last call */
-    bool over;           /* nothing more can be done */
-    int wrong;           /* SIM_WRONG if an answer was */
+    void (*at_clock)(struct wal_run *r); /* called at the next look at the clock, or NULL */
+    struct batch *late;                  /* appended then */
+    stele_wal_ticket late_ticket;        /* 0: not appended */
+    struct wmodel model;                 /* of the notes that were made */
+    uint64_t unwaited[8];                /* values of appends that close makes durable */
+    size_t unwaited_count;
+    uint64_t next;    /* the id after all that was ever appended and not cut */
+    stele_code first; /* the first error */
+    stele_error err;  /* of the last call */
+    bool over;        /* nothing more can be done */
+    int wrong;        /* SIM_WRONG if an answer was */
 };
 
 void wrun_begin(struct wal_run *r, struct sim_world *w, const struct wmodel_config *config);
@@ -39,6 +45,8 @@ void wrun_append(struct wal_run *r, size_t count);
 void wrun_append_async(struct wal_run *r, size_t count);
 /* The same without the wait. */
 void wrun_append_unwaited(struct wal_run *r, size_t count);
+/* Another append comes while one is being written: only what is said to be durable is. */
+void wrun_append_late(struct wal_run *r);
 /* The first of these calls of the disk fails; then the handle has to refuse to write, unless the
  * disk is just full, and the log is opened again. */
 void wrun_append_failing(struct wal_run *r, size_t count, unsigned calls, int error);
@@ -62,6 +70,8 @@ void wrun_migrate(struct wal_run *r, stele_wal_format format);
 uint64_t wrun_last(struct wal_run *r);
 
 /* ---- For the steps above. ---- */
+
+void wrun_env_init(struct wal_run *r);
 
 void wrun_note(struct wal_run *r, enum sim_note_kind kind, enum wmodel_note what, uint64_t value);
 /* A call failed with r->err. */

@@ -28,7 +28,7 @@ void wrun_refused(struct wal_run *r)
     if (r->over) {
         return;
     }
-    wmodel_options(r->config, &r->w->env, &options);
+    wmodel_options(r->config, &r->env, &options);
     if (stele_wal_open(&second, WMODEL_DIR, &options, NULL) == STELE_OK) {
         (void)stele_wal_close(second, NULL);
         wrun_wrong(r, "there are two writers");
@@ -49,7 +49,7 @@ void wrun_expect_damage(struct wal_run *r)
     stele_wal *wal = NULL;
     stele_code rc;
 
-    wmodel_options(r->config, &r->w->env, &options);
+    wmodel_options(r->config, &r->env, &options);
     rc = stele_wal_open(&wal, WMODEL_DIR, &options, &r->err);
     if (rc == STELE_OK) {
         struct wmodel_scan scan;
@@ -117,7 +117,7 @@ void wrun_recover(struct wal_run *r, uint64_t lost)
             .arg = &told, .lost = each_lost, .quarantine = each_quarantine};
     stele_wal_options options;
 
-    wmodel_options(r->config, &r->w->env, &options);
+    wmodel_options(r->config, &r->env, &options);
     recover_dry(r, &options);
     for (int i = 0; !r->over; i++) {
         stele_code rc = stele_wal_recover_dir(WMODEL_DIR, &options, &events, NULL, &r->err);
@@ -138,7 +138,7 @@ void wrun_migrate(struct wal_run *r, stele_wal_format format)
 {
     stele_wal_options options;
 
-    wmodel_options(r->config, &r->w->env, &options);
+    wmodel_options(r->config, &r->env, &options);
     for (int i = 0; !r->over; i++) {
         stele_code rc;
 

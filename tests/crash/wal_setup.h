@@ -18,6 +18,12 @@ void wsetup_fill(struct wal_run *r);
 int wsetup_filled(const struct wmodel_config *config, struct sim_world *w);
 /* A record of a sealed segment is damaged, and one of the newest. */
 int wsetup_damaged(const struct wmodel_config *config, struct sim_world *w);
+/* A record of the newest segment is damaged, with others behind it. */
+int wsetup_damaged_head(const struct wmodel_config *config, struct sim_world *w);
+/* Behind the last record stands one that is whole, and whose id does not follow; or, in format
+ * stele, one whose id does, and which is of another use of the file. */
+int wsetup_wrong_id(const struct wmodel_config *config, struct sim_world *w);
+int wsetup_wrong_salt(const struct wmodel_config *config, struct sim_world *w);
 /* The segment with the last records is not there; or that of the damaged record above. */
 int wsetup_missing_last(const struct wmodel_config *config, struct sim_world *w);
 int wsetup_gap(const struct wmodel_config *config, struct sim_world *w);

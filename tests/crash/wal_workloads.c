@@ -40,14 +40,28 @@ static void script_many(struct wal_run *r)
     wrun_append(r, 1);
 }
 
+/* The index of a segment is cut, and goes on. */
+static void script_truncate_many(struct wal_run *r)
+{
+    wrun_open(r);
+    wrun_append(r, 14);
+    wrun_append(r, 6);
+    wrun_truncate(r, 15);
+    wrun_append(r, 5);
+}
+
 /* Appends of several callers, committed by one write. */
 static void script_group(struct wal_run *r)
 {
     wrun_open(r);
     wrun_append_async(r, 4);
     wrun_append(r, 1);
+    wrun_append_late(r);
     wrun_append_async(r, 3);
     wrun_append_unwaited(r, 2);
+    wrun_close(r);
+    wrun_open(r);
+    wrun_append(r, 1);
 }
 
 static void script_rollover(struct wal_run *r)
@@ -231,6 +245,13 @@ static void script_recover(struct wal_run *r)
     recover_and_go_on(r, WSETUP_DAMAGED);
 }
 
+/* What stands behind the end is not taken for more than it is. */
+static void script_foreign(struct wal_run *r)
+{
+    wrun_open(r);
+    wrun_append(r, 2);
+}
+
 static void script_recover_missing(struct wal_run *r)
 {
     recover_and_go_on(r, 0);
@@ -317,6 +338,7 @@ struct script {
 static const struct script scripts[] = {
         {.name = "append", .run = script_append, .small = true},
         {.name = "many", .run = script_many, .small = true},
+        {.name = "truncate-many", .run = script_truncate_many, .small = true},
         {.name = "group", .run = script_group, .small = true},
         {.name = "rollover", .run = script_rollover},
         {.name = "recycle", .run = script_recycle},
@@ -334,6 +356,12 @@ static const struct script scripts[] = {
         {.name = "full", .run = script_full, .full = true},
         {.name = "migrate", .run = script_migrate, .setup = wsetup_filled, .migrates = true},
         {.name = "recover", .run = script_recover, .setup = wsetup_damaged, .recover = true},
+        {.name = "recover-head",
+                .run = script_recover_missing,
+                .setup = wsetup_damaged_head,
+                .recover = true},
+        {.name = "foreign-id", .run = script_foreign, .setup = wsetup_wrong_id},
+        {.name = "foreign-salt", .run = script_foreign, .setup = wsetup_wrong_salt},
         {.name = "recover-last",
                 .run = script_recover_missing,
                 .setup = wsetup_missing_last,
