@@ -324,7 +324,7 @@ static void check_all(struct kit *k, const struct member *writers)
     }
 }
 
-static void run_stress(stele_wal_format format, bool background)
+static void run_stress(stele_wal_format format, bool background, bool map)
 {
     const char *full = getenv("STELE_FULL");
     const struct timespec span = {full != NULL && full[0] == '1' ? 30 : 0, 700000000};
@@ -345,6 +345,7 @@ static void run_stress(stele_wal_format format, bool background)
     kit_begin(&k, format);
     k.opts.segment_size = 32 << 10;
     k.opts.no_background = !background;
+    k.opts.no_map = !map;
     kit_open(&k);
     st.wal = k.wal;
     for (uint32_t i = 0; i < WRITERS; i++, n++) {
@@ -381,26 +382,33 @@ static void run_stress(stele_wal_format format, bool background)
 static void stele_with_a_thread(void **state)
 {
     (void)state;
-    run_stress(STELE_WAL_STELE, true);
+    run_stress(STELE_WAL_STELE, true, true);
 }
 
-static void stele_without(void **state)
+static void stele_without_a_thread(void **state)
 {
     (void)state;
-    run_stress(STELE_WAL_STELE, false);
+    run_stress(STELE_WAL_STELE, false, true);
+}
+
+static void stele_without_maps(void **state)
+{
+    (void)state;
+    run_stress(STELE_WAL_STELE, true, false);
 }
 
 static void blb(void **state)
 {
     (void)state;
-    run_stress(STELE_WAL_BLB, true);
+    run_stress(STELE_WAL_BLB, true, true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(stele_with_a_thread),
-            cmocka_unit_test(stele_without),
+            cmocka_unit_test(stele_without_a_thread),
+            cmocka_unit_test(stele_without_maps),
             cmocka_unit_test(blb),
     };
 

@@ -54,7 +54,11 @@ static void test_round_trip(void **state)
     assert_true(back.clean && !back.leftovers && back.format == STELE_WAL_STELE);
     assert_true(back.generation == 5 && back.next_number == 10 && back.count == 4);
     for (size_t i = 0; i < back.count; i++) {
-        assert_true(memcmp(&m.entries[i], &back.entries[i], sizeof m.entries[i]) == 0);
+        const struct sti_wal_entry *a = &m.entries[i];
+        const struct sti_wal_entry *b = &back.entries[i];
+
+        assert_true(a->number == b->number && a->first_id == b->first_id && a->end == b->end);
+        assert_true(a->last_id == b->last_id && a->size == b->size && a->state == b->state);
     }
     sti_wal_manifest_free(&back);
     for (size_t bit = 0; bit < 8 * size; bit++) {
@@ -239,6 +243,7 @@ static void test_crashes(void **state)
         for (size_t subset = 0; subset < (size_t)1 << n; subset++) {
             uint64_t done = op >= ops[3] ? 8 : op >= ops[2] ? 7 : 6;
             struct fixture g;
+            struct sim_image *image;
             uint8_t keep[10];
             uint64_t generation;
             bool differ;
@@ -247,7 +252,9 @@ static void test_crashes(void **state)
                 keep[i] = subset >> i & 1;
             }
             (void)sim_cursor_choose(cursor, keep);
-            open_dir(&g, sim_cursor_image(cursor));
+            image = sim_cursor_image(cursor);
+            open_dir(&g, image);
+            sim_image_unref(image);
             generation = generation_at(&g, &differ);
             assert_true(generation == done || generation == done + 1);
             close_dir(&g);
