@@ -59,7 +59,8 @@ stele_code sti_wal_examine(struct sti_wal_examined *x, struct sti_dir *dir,
     }
     x->shortened = x->scan.file_size < entry->size;
     x->begun = x->scan.header || x->scan.torn || x->scan.damaged;
-    seg->capacity = x->scan.file_size;
+    /* Positions in a segment have 32 bits. */
+    seg->capacity = x->scan.file_size < UINT32_MAX ? x->scan.file_size : UINT32_MAX;
     seg->allocated = entry->size > 0;
     atomic_store(&seg->end, x->scan.header ? x->scan.end : 0);
     atomic_store(&seg->next_id, x->scan.next_id);

@@ -228,7 +228,10 @@ static stele_code make_segment(struct sti_log *log, uint64_t capacity, struct st
     }
     if (spare_fits(log, size)) {
         rc = reuse_file(log, seg, err);
-        if (rc == STELE_OK) {
+        if (rc != STELE_OK) {
+            /* It may have either name, and is of no use under both. */
+            sti_log_drop_spare_locked(log);
+        } else {
             sti_segment_drop(log->spare);
             log->spare = NULL;
             sti_mutex_lock(&log->view);
@@ -344,6 +347,7 @@ static stele_code begin_stele(struct sti_log *log, uint64_t first_id, uint64_t c
         return rc;
     }
     seg = log->prepared.segment;
+    sti_assert(seg != NULL);
     seg->first_id = first_id;
     seg->salt = sti_log_new_salt(log, seg->salt);
     atomic_store(&seg->next_id, first_id);

@@ -150,6 +150,7 @@ static stele_code add_examined(
         rc = add_open(l, first, first->scan.sealed || followed, err);
     }
     if (rc == STELE_OK && j.verdict == STI_WAL_BAD_SECOND) {
+        sti_assert(second != NULL);
         return add_bad(l, second, &j, err);
     }
     if (rc == STELE_OK && followed && second->scan.records > 0) {

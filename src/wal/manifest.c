@@ -117,11 +117,12 @@ static const char *entry_fault(const struct sti_wal_manifest *m, size_t i, size_
     if (open > 0) {
         return "a sealed segment follows an open one";
     }
-    if (e->last_id < e->first_id || e->end <= STI_WAL_HEADER_SIZE || e->end > UINT32_MAX ||
+    if (e->last_id < e->first_id || e->last_id == UINT64_MAX || e->end <= STI_WAL_HEADER_SIZE ||
+            e->end > UINT32_MAX ||
             e->last_id - e->first_id >= (e->end - STI_WAL_HEADER_SIZE) / STI_WAL_FRAME_SIZE) {
         return "a segment cannot hold its ids";
     }
-    if (before != NULL && (before->last_id == UINT64_MAX || e->first_id != before->last_id + 1)) {
+    if (before != NULL && e->first_id != before->last_id + 1) {
         return "ids do not follow each other";
     }
     return NULL;

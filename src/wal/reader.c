@@ -24,8 +24,8 @@ void sti_wal_reader_free(struct sti_wal_reader *r)
 }
 
 /* Whether the buffer holds `len` bytes at `at`. */
-static bool has(const struct sti_wal_reader *r, const struct sti_segment *seg, uint64_t at,
-        uint64_t len)
+static bool has(
+        const struct sti_wal_reader *r, const struct sti_segment *seg, uint64_t at, uint64_t len)
 {
     return r->of == seg->serial && at >= r->at && at - r->at <= r->len &&
            len <= r->len - (at - r->at);

@@ -154,6 +154,33 @@ static bool is_empty(const struct sti_wal_piece *p)
     return p->next_id == p->first_id && !p->damaged;
 }
 
+/* Put a piece behind those that stay, in front of the others. */
+static void keep(struct sti_wal_plan *plan, size_t i)
+{
+    struct sti_wal_piece p = plan->pieces[i];
+
+    for (size_t k = i; k > plan->keep; k--) {
+        plan->pieces[k] = plan->pieces[k - 1];
+    }
+    plan->pieces[plan->keep++] = p;
+}
+
+/* The first piece that does not follow, or is damaged: whether its records stay. */
+static bool stop_at(
+        struct sti_wal_plan *plan, const struct sti_wal_piece *p, uint64_t next, bool any)
+{
+    bool follows = any || p->first_id == next;
+    bool stays = follows && p->next_id > p->first_id;
+
+    plan->needed = true;
+    if (stays) {
+        sti_wal_plan_lose(plan, p->next_id);
+    } else {
+        sti_wal_plan_lose(plan, any ? p->first_id : next);
+    }
+    return stays;
+}
+
 /* Move the pieces that stay to the front, in their order, the rest behind. */
 static void decide(struct sti_wal_plan *plan)
 {
@@ -162,36 +189,25 @@ static void decide(struct sti_wal_plan *plan)
     bool stopped = false;
 
     for (size_t i = 0; i < plan->count; i++) {
-        struct sti_wal_piece p = plan->pieces[i];
-        bool follows = any || p.first_id == next;
+        struct sti_wal_piece *p = &plan->pieces[i];
+        bool stays = !stopped;
 
-        if (!stopped && is_empty(&p)) {
-            p.aside = p.tail_end > p.end;
-            plan->needed = plan->needed || p.aside;
-            plan->pieces[i] = p;
+        if (!stopped && is_empty(p)) {
+            p->aside = p->tail_end > p->end;
+            plan->needed = plan->needed || p->aside;
             continue;
         }
-        if (!stopped && (!follows || p.damaged)) {
+        if (!stopped && (p->damaged || (!any && p->first_id != next))) {
             stopped = true;
-            plan->needed = true;
-            sti_wal_plan_lose(plan, follows && p.next_id > p.first_id ? p.next_id
-                                    : any                             ? p.first_id
-                                                                      : next);
-            if (!follows || p.next_id == p.first_id) {
-                plan->pieces[i].aside = true;
-                continue;
-            }
-        } else if (stopped) {
-            plan->pieces[i].aside = true;
-            continue;
+            stays = stop_at(plan, p, next, any);
         }
-        plan->needed = plan->needed || p.tail_end > p.end;
-        for (size_t k = i; k > plan->keep; k--) {
-            plan->pieces[k] = plan->pieces[k - 1];
+        p->aside = !stays;
+        if (stays) {
+            plan->needed = plan->needed || p->tail_end > p->end;
+            next = p->next_id;
+            any = false;
+            keep(plan, i);
         }
-        plan->pieces[plan->keep++] = p;
-        next = p.next_id;
-        any = false;
     }
 }
 
@@ -263,50 +279,73 @@ static size_t first_bad(const struct sti_blb_files *all, bool *keep)
     return all->count;
 }
 
+/* `stays`: its records do; `last`: it is the last one that does. */
+static struct sti_wal_piece blb_piece(const struct sti_blb_file *f, bool stays, bool last)
+{
+    struct sti_wal_piece p = {.seg = f->seg,
+            .first_id = f->scan.first_id,
+            .next_id = f->scan.next_id,
+            .end = f->scan.end,
+            .tail_end = last && f->scan.torn ? f->scan.torn_end : f->scan.end,
+            .known_next = f->scan.next_id,
+            .exists = true,
+            .open = last,
+            .aside = !stays};
+
+    if (f->scan.records == 0) {
+        p.first_id = f->seg->first_id;
+        p.next_id = p.first_id;
+    }
+    if (f->scan.resumes && f->scan.resume_id < UINT64_MAX) {
+        p.known_next = f->scan.resume_id + 1;
+    }
+    if (f->seg->damaged && p.known_next < atomic_load(&f->seg->next_id)) {
+        p.known_next = atomic_load(&f->seg->next_id);
+    }
+    return p;
+}
+
+/* The first record that is lost, where the files up to `keep` stay. */
+static uint64_t blb_lost(const struct sti_wal_plan *plan, const struct sti_blb_files *all)
+{
+    if (plan->keep > 0) {
+        return plan->pieces[plan->keep - 1].next_id;
+    }
+    return plan->count > 0 ? plan->pieces[0].first_id : all->first_lost;
+}
+
 stele_code sti_wal_plan_blb(
         struct sti_wal_plan *plan, struct sti_wal_found *found, stele_error *err)
 {
     struct sti_blb_files all = {.count = 0};
-    bool keep = false;
-    size_t bad;
+    bool with_bad = false;
+    size_t bad = 0;
+    size_t stay = 0;
     stele_code rc = sti_blb_scan(&all, &found->dir, &found->listing,
             found->has_manifest ? &found->manifest : NULL, false, err);
 
-    bad = rc == STELE_OK ? first_bad(&all, &keep) : 0;
+    if (rc == STELE_OK) {
+        bad = first_bad(&all, &with_bad);
+        stay = with_bad ? bad + 1 : bad;
+    }
     for (size_t i = 0; i < all.count && rc == STELE_OK; i++) {
         struct sti_blb_file *f = &all.files[i];
-        bool last = i == (keep ? bad : bad - 1);
-        struct sti_wal_piece p = {.seg = f->seg,
-                .first_id = f->scan.first_id,
-                .next_id = f->scan.next_id,
-                .end = f->scan.end,
-                .known_next = f->scan.resumes ? f->scan.resume_id + 1 : f->scan.next_id,
-                .exists = true,
-                .open = last,
-                .aside = i > bad || (i == bad && !keep)};
+        bool last = i + 1 == stay;
+        struct sti_wal_piece p = blb_piece(f, i < stay, last);
 
-        if (f->scan.records == 0) {
-            p.first_id = f->seg->first_id;
-            p.next_id = p.first_id;
-        }
-        if (f->seg->damaged && p.known_next < atomic_load(&f->seg->next_id)) {
-            p.known_next = atomic_load(&f->seg->next_id);
-        }
-        p.tail_end = last && f->scan.torn ? f->scan.torn_end : p.end;
         plan->needed = plan->needed || (last && p.end < f->scan.file_size);
         sti_file_close(&f->seg->file);
         rc = sti_wal_plan_add(plan, &p, err);
-        f->seg = rc == STELE_OK ? NULL : f->seg;
-        plan->keep += rc == STELE_OK && !p.aside ? 1 : 0;
+        if (rc == STELE_OK) {
+            f->seg = NULL;
+            plan->keep = stay < i + 1 ? stay : i + 1;
+        }
     }
     if (rc == STELE_OK && (all.text != NULL || bad < all.count)) {
         plan->needed = true;
-        sti_wal_plan_lose(plan, bad < all.count && keep ? plan->pieces[bad].next_id
-                                : bad > 0               ? plan->pieces[bad - 1].next_id
-                                : all.count > 0         ? plan->pieces[0].first_id
-                                                        : all.first_lost);
+        sti_wal_plan_lose(plan, blb_lost(plan, &all));
     }
-    plan->needed = plan->needed || (found->has_manifest ? found->manifest_differs : plan->needed);
+    plan->needed = plan->needed || (found->has_manifest && found->manifest_differs);
     sti_blb_files_free(&all);
     return rc;
 }

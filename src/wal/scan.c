@@ -202,7 +202,8 @@ static void judge(const struct search *s, const uint8_t *head, struct candidate 
         c->id = sti_get_le64(head + 8);
         c->durable = sti_get_le32(head + 20);
         c->size = (size_t)STI_WAL_FRAME_SIZE + (word & 0x3fffffffU);
-        c->plausible = c->size <= left && c->durable <= c->at && word >> 30 <= STI_WAL_SEAL;
+        c->plausible =
+                c->size <= left && c->durable <= s->out->file_size && word >> 30 <= STI_WAL_SEAL;
     }
     c->plausible = c->plausible && (s->any_id || c->id - s->out->next_id <= ids);
 }

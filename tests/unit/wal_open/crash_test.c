@@ -18,7 +18,9 @@ enum call {
     APPEND,   /* n records in one call */
     TRUNCATE, /* to id n */
     TRIM,     /* up to id n */
-    REOPEN
+    REOPEN,
+    MIGRATE, /* to format n, and reopen */
+    RECOVER  /* and reopen */
 };
 
 struct step {
@@ -105,9 +107,16 @@ static stele_code do_step(const struct script *s, size_t i, stele_wal **wal, con
     case TRIM:
         return stele_wal_trim(old, step->n, err);
     case REOPEN:
+    case MIGRATE:
+    case RECOVER:
     default:
         *wal = NULL;
         rc = stele_wal_close(old, err);
+        if (rc == STELE_OK && step->call == MIGRATE) {
+            rc = stele_wal_migrate_dir(dir, opts, (stele_wal_format)step->n, NULL, NULL, err);
+        } else if (rc == STELE_OK && step->call == RECOVER) {
+            rc = stele_wal_recover_dir(dir, opts, NULL, NULL, err);
+        }
         return rc != STELE_OK ? rc : stele_wal_open(wal, dir, opts, err);
     }
 }
@@ -156,6 +165,8 @@ static void advance(struct model *m, const struct step *step, size_t i, bool don
         m->first_max = step->n + 1 > m->first_max ? step->n + 1 : m->first_max;
         break;
     case REOPEN:
+    case MIGRATE:
+    case RECOVER:
     default:
         break;
     }
@@ -345,6 +356,30 @@ static void test_stele(void **state)
     explore(STELE_WAL_STELE);
 }
 
+/* From one format into the other and back. */
+static const struct step travels[] = {{APPEND, 4}, {APPEND, 6}, {MIGRATE, STELE_WAL_BLB},
+        {APPEND, 3}, {MIGRATE, STELE_WAL_STELE}, {APPEND, 3}, {TRUNCATE, 14}, {RECOVER, 0},
+        {APPEND, 2}};
+
+static void test_migration(void **state)
+{
+    struct script script = {STELE_WAL_ANY, travels, sizeof travels / sizeof travels[0]};
+    struct sim_workload workload = {
+            .name = "wal_migration", .arg = &script, .run = run, .check = check};
+    struct sim_explore_options options;
+    struct sim_loop_options loop;
+    struct sim_report report;
+
+    (void)state;
+    sim_explore_options_init(&options);
+    options.opened_max = getenv("STELE_FULL") == NULL ? 2000 : options.opened_max;
+    assert_true(sim_explore(&workload, &options, &report));
+    sim_loop_options_init(&loop);
+    loop.stride = getenv("STELE_FULL") != NULL ? 1 : 5;
+    assert_true(sim_fault_loop(&workload, &loop, &report));
+    assert_true(sim_alloc_loop(&workload, &loop, &report));
+}
+
 static void test_blb(void **state)
 {
     (void)state;
@@ -395,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_stele),
             cmocka_unit_test(test_blb),
+            cmocka_unit_test(test_migration),
             cmocka_unit_test(test_stele_disturbed),
             cmocka_unit_test(test_blb_disturbed),
     };

@@ -3,7 +3,8 @@
  * open_test.c: what opens, what is refused, and what that leaves on disk.
  */
 #include "../wal/kit.h"
-#include "wal/manifest.h"
+#include "base/thread.h"
+#include "vfs/vfs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -316,6 +317,74 @@ static void test_reader_of_damage(void **state)
     kit_end(&k);
 }
 
+/* A writer that appends, rolls over and trims as fast as it can, and a reader that never sees
+ * anything but records. */
+enum {
+    RACE_LAST = 800
+};
+
+static void *write_on(void *arg)
+{
+    struct kit *k = arg;
+    uint8_t data[KIT_DATA_MAX];
+
+    for (uint64_t id = 1; id <= RACE_LAST; id++) {
+        const stele_wal_record record = {.id = id, .data = kit_data(id, data)};
+
+        if (stele_wal_append(k->wal, &record, 1, &k->err) != STELE_OK ||
+                (id % 500 == 0 && stele_wal_trim(k->wal, id - 300, &k->err) != STELE_OK)) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+static void read_on(struct kit *r)
+{
+    uint64_t next = 1;
+
+    while (next <= RACE_LAST) {
+        stele_wal_iter *it = kit_iter(r, next);
+        stele_wal_record record;
+        stele_code rc;
+
+        while ((rc = stele_wal_iter_next(it, &record, &r->err)) == STELE_OK) {
+            uint8_t data[KIT_DATA_MAX];
+
+            CHECK_BYTES(record.data, kit_data(record.id, data));
+            assert_true(record.id >= next);
+            next = record.id + 1;
+        }
+        if (rc != STELE_END && rc != STELE_ESTATE) {
+            CHECK_OK(rc, &r->err);
+        }
+        (void)stele_wal_iter_close(it, NULL);
+    }
+}
+
+static void test_race(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KIT_FORMATS; i++) {
+        struct kit k;
+        struct kit r;
+        struct sti_thread writer;
+
+        kit_begin(&k, kit_formats[i]);
+        kit_open(&k);
+        r = k;
+        r.wal = NULL;
+        r.opts.read_only = true;
+        kit_open(&r);
+        assert_int_equal(sti_thread_start(&writer, write_on, &k, &k.err), STELE_OK);
+        read_on(&r);
+        sti_thread_join(&writer);
+        kit_close(&r);
+        kit_holds(&k, kit_stats(&k).first_id, RACE_LAST);
+        kit_end(&k);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +399,7 @@ int main(void)
             cmocka_unit_test(test_full_disk),
             cmocka_unit_test(test_reader_beside_writer),
             cmocka_unit_test(test_reader_of_damage),
+            cmocka_unit_test(test_race),
     };
 
     return cmocka_run_group_tests_name("wal open", tests, NULL, NULL);
