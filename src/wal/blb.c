@@ -35,7 +35,7 @@ static const struct sti_wal_entry *claim_of(
 static stele_code scan_one(struct sti_blb_file *f, struct sti_dir *dir, uint64_t number,
         const struct sti_wal_entry *claim, bool last, bool writable, stele_error *err)
 {
-    stele_code rc = sti_segment_new(&f->seg, STELE_WAL_BLB, number, err);
+    stele_code rc = sti_wal_segment_new(&f->seg, STELE_WAL_BLB, number, err);
 
     rc = rc != STELE_OK ? rc : sti_segment_open_file(f->seg, dir, last && writable, true, 0, err);
     rc = rc != STELE_OK

@@ -101,7 +101,7 @@ static stele_code check_sealed(
 {
     struct sti_segment *seg = NULL;
     stele_error why;
-    stele_code rc = sti_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
+    stele_code rc = sti_wal_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
 
     if (rc != STELE_OK) {
         return rc;

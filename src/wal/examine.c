@@ -42,7 +42,7 @@ stele_code sti_wal_examine(struct sti_wal_examined *x, struct sti_dir *dir,
 
     memset(x, 0, sizeof *x);
     x->entry = entry;
-    rc = sti_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
+    rc = sti_wal_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
     if (rc != STELE_OK) {
         return rc;
     }

@@ -222,7 +222,7 @@ static stele_code make_segment(struct sti_log *log, uint64_t capacity, struct st
     if (size > UINT32_MAX) {
         return sti_fail(err, STELE_ETOOBIG, "a segment cannot have %" PRIu64 " bytes", size);
     }
-    rc = sti_segment_new(&seg, log->format, log->manifest.next_number, err);
+    rc = sti_wal_segment_new(&seg, log->format, log->manifest.next_number, err);
     if (rc != STELE_OK) {
         return rc;
     }
@@ -380,7 +380,7 @@ static stele_code begin_blb(struct sti_log *log, uint64_t first_id, stele_error 
 {
     struct sti_segment *empty;
     struct sti_segment *seg = NULL;
-    stele_code rc = sti_segment_new(&seg, log->format, log->manifest.next_number, err);
+    stele_code rc = sti_wal_segment_new(&seg, log->format, log->manifest.next_number, err);
 
     if (rc != STELE_OK) {
         return rc;

@@ -83,7 +83,7 @@ static stele_code add_sealed(struct look *l, const struct sti_wal_entry *entry, 
         sti_segment_hold(seg);
         return add(l, seg, err);
     }
-    rc = sti_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
+    rc = sti_wal_segment_new(&seg, STELE_WAL_STELE, entry->number, err);
     if (rc != STELE_OK) {
         return rc;
     }

@@ -78,7 +78,7 @@ static stele_code begin(struct migration *m, uint64_t first_id, stele_error *err
 {
     struct sti_segment *seg = NULL;
     uint8_t *out = NULL;
-    stele_code rc = sti_segment_new(&seg, m->format, m->manifest.next_number, err);
+    stele_code rc = sti_wal_segment_new(&seg, m->format, m->manifest.next_number, err);
 
     if (rc != STELE_OK) {
         return rc;
@@ -304,7 +304,7 @@ stele_code stele_wal_migrate_dir(const char *dir, const stele_wal_options *opts,
         stele_wal_format format, uint64_t *segments, uint64_t *migrated, stele_error *err)
 {
     struct migration m = {.format = format};
-    stele_wal_options to;
+    stele_wal_options to = {.struct_size = 0};
     stele_wal_options from;
     size_t count = 0;
     bool other = false;

@@ -301,8 +301,25 @@ static stele_code search_records(
     return rc;
 }
 
+/* One window, which is not all zeros. */
+static stele_code search_window(struct search *s, bool was_zero, const uint8_t *data, size_t len,
+        uint64_t at, stele_error *err)
+{
+    size_t used = len;
+
+    while (data[used - 1] == 0) {
+        used--;
+    }
+    if (was_zero) {
+        s->out->torn = true;
+        s->out->torn_end = at + used > s->out->torn_end ? at + used : s->out->torn_end;
+    }
+    return s->seg->format == STELE_WAL_BLB ? search_records(s, data, len, at, err)
+                                           : search_salt(s, data, len, at, err);
+}
+
 /* Look through [from, file_size), window by window; these overlap, so that each place lies in one.
- */
+ * was_zero: what is not zero now is of the segment's own making. */
 static stele_code search_all(struct search *s, bool was_zero, stele_error *err)
 {
     size_t overlap =
@@ -313,7 +330,6 @@ static stele_code search_all(struct search *s, bool was_zero, stele_error *err)
     while (at < s->out->file_size && rc == STELE_OK) {
         const uint8_t *data;
         size_t len;
-        size_t used;
 
         rc = sti_wal_reader_get(
                 &s->windows, s->seg, at, WINDOW, s->out->file_size, &data, &len, err);
@@ -322,16 +338,7 @@ static stele_code search_all(struct search *s, bool was_zero, stele_error *err)
         }
         len = len < WINDOW ? len : WINDOW;
         if (!all_zero(data, len)) {
-            used = len;
-            while (was_zero && data[used - 1] == 0) {
-                used--;
-            }
-            if (was_zero) {
-                s->out->torn = true;
-                s->out->torn_end = at + used > s->out->torn_end ? at + used : s->out->torn_end;
-            }
-            rc = s->seg->format == STELE_WAL_BLB ? search_records(s, data, len, at, err)
-                                                 : search_salt(s, data, len, at, err);
+            rc = search_window(s, was_zero, data, len, at, err);
         }
         at += len > overlap && at + len < s->out->file_size ? len - overlap : len;
     }

@@ -10,7 +10,7 @@
 /* So that a reader's buffer is never taken for that of a segment at the same address. */
 static _Atomic uint64_t last_serial;
 
-stele_code sti_segment_new(
+stele_code sti_wal_segment_new(
         struct sti_segment **out, stele_wal_format format, uint64_t number, stele_error *err)
 {
     struct sti_segment *seg = sti_calloc(1, sizeof *seg);

@@ -59,7 +59,7 @@ struct sti_segment {
     _Atomic uint64_t awake; /* bytes of the map that somebody has woken up, from its start */
 };
 
-stele_code sti_segment_new(
+stele_code sti_wal_segment_new(
         struct sti_segment **out, stele_wal_format format, uint64_t number, stele_error *err);
 void sti_segment_hold(struct sti_segment *seg);
 /* Unmaps, closes and frees with the last one; accepts NULL. */

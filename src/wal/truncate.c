@@ -272,7 +272,7 @@ static stele_code make_last(struct sti_log *log, const struct cut *c, struct sti
     if (rc == STELE_OK && old->damaged && !cut) {
         rc = sti_segment_fail_damaged(old, err);
     }
-    rc = rc != STELE_OK ? rc : sti_segment_new(&seg, STELE_WAL_BLB, old->number, err);
+    rc = rc != STELE_OK ? rc : sti_wal_segment_new(&seg, STELE_WAL_BLB, old->number, err);
     if (rc != STELE_OK) {
         return rc;
     }

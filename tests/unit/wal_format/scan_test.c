@@ -77,7 +77,7 @@ static stele_code scan(const struct maker *m, size_t len, bool reused, uint64_t 
     stele_code rc;
 
     tmpdir_make(&t);
-    assert_int_equal(sti_segment_new(&seg, m->format, NUMBER, NULL), STELE_OK);
+    assert_int_equal(sti_wal_segment_new(&seg, m->format, NUMBER, NULL), STELE_OK);
     tmpdir_write(&t, seg->name, m->bytes, len);
     assert_int_equal(sti_dir_open(&dir, NULL, t.path, 0, NULL), STELE_OK);
     assert_int_equal(sti_segment_open_file(seg, &dir, false, true, 0, NULL), STELE_OK);
