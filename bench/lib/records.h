@@ -40,7 +40,9 @@ void bench_wal_close(stele_wal *w);
 void bench_wal_make(const char *dir, stele_wal_format format, uint64_t segment_size,
         const struct bench_records *records);
 
-/* Durable appends of one record each for so long, in a fresh directory. */
+/* Append one record, durably. */
+void bench_wal_append_one(stele_wal *w, const struct bench_records *records, size_t number);
+/* The same for so long, in a fresh directory. */
 double bench_wal_append(const char *dir, stele_wal_format format,
         const struct bench_records *records, int threads, double seconds);
 
@@ -85,6 +87,12 @@ enum records_file {
 };
 
 /* Write a record and `head` bytes more, one behind the other, and fdatasync() each. */
+struct records_raw;
+struct records_raw *records_raw_open(
+        const char *dir, const struct bench_records *records, size_t head, enum records_file file);
+void records_raw_append(struct records_raw *r);
+void records_raw_close(struct records_raw *r);
+/* The same for so long, in a fresh directory. */
 double records_floor_append(const char *dir, const struct bench_records *records, size_t head,
         enum records_file file, double seconds);
 

@@ -51,38 +51,70 @@ static void prepare(int fd, size_t size, enum records_file file)
     (void)fsync(fd);
 }
 
+struct records_raw {
+    const struct bench_records *records;
+    uint8_t *record;
+    size_t head;
+    size_t count;
+    size_t wrap; /* records of a file that does not grow */
+    int fd;
+};
+
+struct records_raw *records_raw_open(
+        const char *dir, const struct bench_records *records, size_t head, enum records_file file)
+{
+    struct records_raw *r = calloc(1, sizeof *r);
+    size_t size = records->size + head;
+
+    if (r == NULL || (r->record = malloc(size)) == NULL) {
+        bench_die("out of memory");
+    }
+    memset(r->record, 1, size);
+    r->records = records;
+    r->head = head;
+    r->wrap = file == RECORDS_FILE_GROWS ? SIZE_MAX : SYNC_FILE_SIZE / size;
+    r->fd = make(dir);
+    prepare(r->fd, SYNC_FILE_SIZE, file);
+    return r;
+}
+
+void records_raw_append(struct records_raw *r)
+{
+    size_t size = r->records->size + r->head;
+    size_t at = r->count % r->wrap * size;
+
+    memcpy(r->record + r->head, bench_record(r->records, r->count), r->records->size);
+    if (pwrite(r->fd, r->record, size, (off_t)at) != (ssize_t)size || fdatasync(r->fd) != 0) {
+        bench_die("pwrite, fdatasync: %s", strerror(errno));
+    }
+    r->count++;
+}
+
+void records_raw_close(struct records_raw *r)
+{
+    (void)close(r->fd);
+    free(r->record);
+    free(r);
+}
+
 double records_floor_append(const char *dir, const struct bench_records *records, size_t head,
         enum records_file file, double seconds)
 {
-    size_t size = records->size + head;
-    uint8_t *record = malloc(size);
+    struct records_raw *r;
     size_t count = 0;
     double start;
     double taken;
-    int fd;
 
-    if (record == NULL) {
-        bench_die("out of memory");
-    }
-    memset(record, 1, size);
     bench_fresh_dir(dir);
-    fd = make(dir);
-    prepare(fd, SYNC_FILE_SIZE, file);
+    r = records_raw_open(dir, records, head, file);
     start = bench_now();
     do {
-        size_t wrap = file == RECORDS_FILE_GROWS ? SIZE_MAX : SYNC_FILE_SIZE / size;
-        size_t at = count % wrap * size;
-
-        memcpy(record + head, bench_record(records, count), records->size);
-        if (pwrite(fd, record, size, (off_t)at) != (ssize_t)size || fdatasync(fd) != 0) {
-            bench_die("pwrite, fdatasync: %s", strerror(errno));
-        }
+        records_raw_append(r);
         count++;
         taken = bench_now() - start;
     } while (taken < seconds);
-    (void)close(fd);
+    records_raw_close(r);
     bench_remove_dir(dir);
-    free(record);
     return (double)count / taken;
 }
 

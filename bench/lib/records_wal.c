@@ -79,14 +79,20 @@ struct append {
     const struct bench_records *records;
 };
 
+void bench_wal_append_one(stele_wal *w, const struct bench_records *records, size_t number)
+{
+    stele_bytes data = stele_bytes_of(bench_record(records, number), records->size);
+    stele_error err;
+
+    bench_check(stele_wal_append_next(w, &data, 1, NULL, &err), &err, "append");
+}
+
 /* From any thread. */
 static void append_one(void *arg, size_t number)
 {
     struct append *a = arg;
-    stele_bytes data = stele_bytes_of(bench_record(a->records, number), a->records->size);
-    stele_error err;
 
-    bench_check(stele_wal_append_next(a->w, &data, 1, NULL, &err), &err, "append");
+    bench_wal_append_one(a->w, a->records, number);
 }
 
 double bench_wal_append(const char *dir, stele_wal_format format,
