@@ -95,6 +95,7 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_REOPEN_BELIEVES_CACHE, MUTANTS_FAULTS, "rollover-v2-both-map"},
         {STI_MUTANT_CUT_NOT_SYNCED, MUTANTS_FAULTS, "rollover-v2-both-map"},
         {STI_MUTANT_GARBAGE_TAIL_KEPT, MUTANTS_FAULTS, "rollover-v2-both-map"},
+        {STI_MUTANT_BACKUP_BELIEVES_CACHE, MUTANTS_FAULTS, "backup-over-v2-both-write"},
         {STI_MUTANT_INDEX_BEFORE_LOG, MUTANTS_FAULTS, "reopen-v2-both-map"},
         {STI_MUTANT_SHORT_READ_AS_END, MUTANTS_RECOVERY_FAULTS, "recover-v2-both-write"},
         {STI_MUTANT_CHECK_HEAD_ONLY, MUTANTS_BITS, "damage-v2-both"},
