@@ -217,7 +217,7 @@ static stele_code add_blb(struct look *l, struct sti_blb_files *all, size_t i, s
 static stele_code add_missing_blb(struct look *l, const struct sti_blb_files *all, stele_error *err)
 {
     struct sti_segment *seg = NULL;
-    stele_code rc = sti_segment_new(&seg, STELE_WAL_BLB, l->manifest.entries[0].number, err);
+    stele_code rc = sti_wal_segment_new(&seg, STELE_WAL_BLB, l->manifest.entries[0].number, err);
 
     if (rc != STELE_OK) {
         return rc;
