@@ -122,6 +122,11 @@ def wal_seeds():
             wal_open_seed(directory.name, number & 3, sorted(directory.iterdir()))
             wal_open_seed(f"{directory.name}_cut", 4 + 8 + 16 * number & 0xFF, sorted(directory.iterdir()), True)
             wal_frame_seeds(directory)
+    for name, at in (("generation", 8), ("next_number", 16)):
+        slot = bytearray((GOLDEN / "manifests" / "none").read_bytes())
+        slot[at : at + 8] = b"\xff" * 8
+        head = struct.pack("<BBBH", 0, WAL_MANIFEST | WAL_FULL | WAL_REPAIR, 0, len(slot))
+        write("wal_open", f"{name}_max", head + bytes(slot))
     for path in sorted((GOLDEN / "manifests").iterdir()):
         write("wal_frame", f"manifest_{path.name}", bytes([WAL_REPAIR | 4, 0]) + path.read_bytes())
     record = (BLB / "base" / "wal-0000000000.log").read_bytes()
