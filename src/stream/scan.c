@@ -149,6 +149,11 @@ enum {
     WORK_PER_BYTE = 64
 };
 
+/* In version 1 the checksum of a message without key and value is that of nothing: zeros behind
+ * any sixteen bytes look like one, as behind a torn message of version 2. Behind damage one is only
+ * believed if its offset is not out of reach. */
+#define UNPROVED_STEP_MAX ((int64_t)1 << 24)
+
 static const uint64_t v2_trailer = 0xDEADBEEFFEEDFACEULL;
 
 struct search {
@@ -266,6 +271,10 @@ static bool is_next(struct search *s, uint64_t at)
     if (sti_message_peek(data, scan->len - at, scan->version, &message, &size) !=
                     STI_MESSAGE_WHOLE ||
             !fits(scan, scan->last, message.offset)) {
+        return false;
+    }
+    if (scan->version == STELE_STREAM_V1 && size == STI_V1_OVERHEAD &&
+            message.offset - scan->last > UNPROVED_STEP_MAX && !STI_MUTANT(UNPROVED_BELIEVED)) {
         return false;
     }
     if (at < s->claim) {

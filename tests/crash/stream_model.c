@@ -298,6 +298,9 @@ int model_read(
     if (rc != STELE_OK) {
         return model_failed(why, "next offset", rc, &err);
     }
+    if (out->next >= MODEL_OFFSETS) {
+        return model_wrong(why, "the next offset is %" PRId64, out->next);
+    }
     if (at != out->next) {
         return model_wrong(why, "consume ends at %" PRId64 ", next is %" PRId64, at, out->next);
     }

@@ -86,6 +86,7 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_BACKUP_NOT_SYNCED, MUTANTS_CRASHES, "backup-over-v2-both-map"},
         {STI_MUTANT_MOVE_ON_UNMARKED, MUTANTS_NESTED, "reopen-v2-both-map"},
         {STI_MUTANT_QUARANTINE_NOT_SYNCED, MUTANTS_NESTED, "refused-v2-both-map"},
+        {STI_MUTANT_UNPROVED_BELIEVED, MUTANTS_NESTED, "recover-torn-v2-both-map"},
         {STI_MUTANT_SHORT_WRITE_IGNORED, MUTANTS_FAULTS, "publish-v2-both-write"},
         {STI_MUTANT_FULL_DISK_POISONS, MUTANTS_FAULTS, "publish-v2-both-write"},
         {STI_MUTANT_APPEND_AFTER_FAILURE, MUTANTS_FAULTS, "refused-v2-both-write"},
