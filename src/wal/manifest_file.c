@@ -127,6 +127,21 @@ static stele_code write_slot(struct sti_wal_manifest_file *file, unsigned slot, 
     return rc;
 }
 
+/* What a write that met a full disk left of a slot, made the same as the other one. */
+static stele_code put_slot_back(struct sti_wal_manifest_file *file, unsigned slot)
+{
+    uint8_t *old = sti_malloc((size_t)file->slot_size);
+    stele_code rc = old != NULL ? STELE_OK : STELE_ENOMEM;
+
+    if (rc == STELE_OK) {
+        rc = sti_file_read(
+                &file->file, (1 - slot) * file->slot_size, old, (size_t)file->slot_size, NULL);
+    }
+    rc = rc != STELE_OK ? rc : write_slot(file, slot, old, (size_t)file->slot_size, NULL);
+    sti_free(old);
+    return rc;
+}
+
 stele_code sti_wal_manifest_write(struct sti_dir *dir, struct sti_wal_manifest_file *file,
         struct sti_wal_manifest *m, stele_error *err)
 {
@@ -149,6 +164,10 @@ stele_code sti_wal_manifest_write(struct sti_dir *dir, struct sti_wal_manifest_f
         rc = write_new(dir, file, both, slot_size, len, err);
     } else {
         rc = write_slot(file, 1 - file->slot, both, len, err);
+        if (rc == STELE_ENOSPC && put_slot_back(file, 1 - file->slot) != STELE_OK) {
+            rc = sti_fail_at(err, STELE_EIO, STI_WAL_MANIFEST_NAME, -1,
+                    "no space left, and what was written cannot be put back");
+        }
         if (rc == STELE_OK) {
             file->slot = 1 - file->slot;
             rc = STI_MUTANT(WAL_MANIFEST_ONE_SLOT)

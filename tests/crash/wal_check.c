@@ -37,6 +37,12 @@ static bool disturbed(const struct check *c)
     return sim_disk_fault_hits(c->w->disk) > 0;
 }
 
+/* Whether the log may not open before it is recovered. */
+static bool needs_recovery(const struct check *c)
+{
+    return c->config->recover || c->model.recovering;
+}
+
 /* Close what a check had open; the first failure counts. */
 static int close_after(struct check *c, stele_wal *wal, int result)
 {
@@ -89,7 +95,7 @@ static int reader(struct check *c, struct wmodel_scan *scan, bool *looked)
     int same;
 
     *looked = false;
-    if (c->config->recover || c->pick % 2 == 0) {
+    if (needs_recovery(c) || c->pick % 2 == 0) {
         return 0;
     }
     before = sim_disk_image(c->w->disk);
@@ -290,10 +296,11 @@ static int open_closed(struct check *c)
     int result;
     int same;
 
-    if (!c->model.closed || c->config->recover) {
+    if (!c->model.closed || needs_recovery(c)) {
         return 0;
     }
     before = sim_disk_image(c->w->disk);
+    note(c, SIM_INTENT, WMODEL_CLOSE, 0);
     result = open_writer(c, &wal);
     result = result != 0 ? result : close_after(c, wal, 0);
     expected = wfiles_manifest_is_whole(before) && wfiles_all_there(before, c->w);
@@ -400,7 +407,7 @@ static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
 
     *first = c->model;
     c->w = sim_world_new(c->pick, image, &disk);
-    result = c->config->recover ? recover(c) : 0;
+    result = needs_recovery(c) ? recover(c) : 0;
     result = result != 0 ? result : open_writer(c, &wal);
     result = result != 0 ? result : go_on(c, wal, image);
     (void)sim_disk_settle(c->w->disk);
@@ -430,8 +437,12 @@ static int judge(struct check *c, const struct sim_image *before)
     int result = reader(c, &seen, &looked);
 
     result = result != 0 ? result : open_closed(c);
-    if (c->config->recover || c->pick % 16 == 5) {
-        result = result != 0 ? result : recover_twice(c);
+    if (result == 0 && (needs_recovery(c) || (c->pick % 16 == 5 && !c->config->full))) {
+        note(c, SIM_INTENT, WMODEL_RECOVER, 0);
+        result = recover_twice(c);
+        if (result == 0) {
+            note(c, SIM_ACK, WMODEL_RECOVER, 0);
+        }
     }
     result = result != 0 ? result : open_writer(c, &wal);
     if (result != 0) {

@@ -20,15 +20,28 @@ enum {
     QUICK_STRIDE = 7
 };
 
-static int judge(const struct sim_spans *spans, const char *what)
+/* A file without a byte is what a crash leaves of the newest one in format blb, before its first
+ * record is durable. */
+static bool is_allowed(const struct wal_probe *probe, const struct sim_span *span, bool cut)
 {
+    return probe->crashed && probe->config.format == STELE_WAL_BLB && cut && span->from == 0 &&
+           span->to == 1;
+}
+
+static int judge(const struct wal_probe *probe, const struct sim_spans *spans, bool cut)
+{
+    int bad = spans->more > 0;
+
     for (size_t i = 0; i < spans->count; i++) {
         const struct sim_span *span = &spans->list[i];
+        bool allowed = is_allowed(probe, span, cut);
 
-        (void)printf("  %s: %s bytes %" PRIu64 " to %" PRIu64 ", bits %02x: UNNOTICED\n", what,
-                span->name, span->from, span->to - 1, span->bits);
+        (void)printf("  %s: %s bytes %" PRIu64 " to %" PRIu64 ", bits %02x: %s\n",
+                cut ? "cut" : "flipped", span->name, span->from, span->to - 1, span->bits,
+                allowed ? "as a crash leaves it" : "UNNOTICED");
+        bad |= !allowed;
     }
-    return spans->count > 0 || spans->more > 0 ? 1 : 0;
+    return bad;
 }
 
 static int damage(const char *name, struct wal_probe *probe)
@@ -45,9 +58,9 @@ static int damage(const char *name, struct wal_probe *probe)
     sim_loop_options_init(&options);
     options.stride = program_full() ? 1 : QUICK_STRIDE;
     bad = !sim_bit_loop(&workload, &options, &bits, &report);
-    bad |= judge(&bits, "flipped");
+    bad |= judge(probe, &bits, false);
     bad |= !sim_cut_loop(&workload, &options, &cuts, &report);
-    bad |= judge(&cuts, "cut");
+    bad |= judge(probe, &cuts, true);
     return bad;
 }
 

@@ -12,8 +12,8 @@ int main(int argc, char **argv)
             .argv = argv,
             .workloads = wal_workloads,
             .random = wal_random_workloads,
-            .nested_full = 2,
-            .per_op_full = 160,
+            .nested_full = 3,
+            .per_op_full = 240,
             .seeds_full = 400};
 
     return program_explore(&program);

@@ -118,6 +118,9 @@ void wmodel_add(struct wmodel *m, const struct sim_note *note)
     case WMODEL_TRIM:
         m->trim = note->value > m->trim ? note->value : m->trim;
         break;
+    case WMODEL_RECOVER:
+        m->recovering = !ack;
+        break;
     case WMODEL_CLOSE:
         break;
     default:

@@ -33,6 +33,7 @@ enum wmodel_note {
     WMODEL_TRUNCATE, /* the last id to keep */
     WMODEL_TRIM,     /* the last id to discard */
     WMODEL_MIGRATE,  /* the format; acknowledged: the files have it */
+    WMODEL_RECOVER,  /* acknowledged: done; else it is to be done again before the log is opened */
     WMODEL_CLOSE     /* acknowledged: nothing is in doubt, and no open changes anything */
 };
 
@@ -80,6 +81,7 @@ struct wmodel {
     uint64_t limit;   /* above all that was ever tried */
     uint64_t trim;    /* those up to here may be gone */
     int64_t migrated; /* format, or -1 */
+    bool recovering;  /* a recovery was begun and not ended */
     bool closed;      /* and nothing was intended since */
 };
 

@@ -157,9 +157,10 @@ void wrun_close(struct wal_run *r)
         wrun_note(r, SIM_ACK, WMODEL_APPEND, r->unwaited[i]);
     }
     r->unwaited_count = 0;
-    if (rc == STELE_OK) {
+    /* A mark whose sync failed may be in the cache alone, and is not written again. */
+    if (rc == STELE_OK && r->first == STELE_OK) {
         wrun_note(r, SIM_ACK, WMODEL_CLOSE, 0);
-    } else {
+    } else if (rc != STELE_OK) {
         wrun_failed(r, rc);
     }
 }
