@@ -20,7 +20,6 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_WAL_SYNC_RETRIED, MUTANTS_CRASHES, "wal-failed-sync-stele-map"},
         {STI_MUTANT_WAL_FAILURE_FORGOTTEN, MUTANTS_CRASHES, "wal-failed-sync-stele-map"},
         {STI_MUTANT_WAL_IDS_KEPT, MUTANTS_CRASHES, "wal-failed-sync-stele-map"},
-        {STI_MUTANT_WAL_SEAL_NOT_SYNCED, MUTANTS_FAULTS, "wal-reopen-stele-grow"},
         {STI_MUTANT_WAL_HEADER_NOT_ZEROED, MUTANTS_CRASHES, "wal-recycle-stele-map"},
         {STI_MUTANT_WAL_REUSE_NOT_SYNCED, MUTANTS_CRASHES, "wal-recycle-stele-map"},
         {STI_MUTANT_WAL_SALT_KEPT, MUTANTS_CRASHES, "wal-migrate-stele-map"},
@@ -52,10 +51,18 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_WAL_MIGRATE_NAMES_NOT_SYNCED, MUTANTS_CRASHES, "wal-migrate-stele-map"},
 };
 
+static const struct mutants_reason explained[] = {
+        {STI_MUTANT_WAL_SEAL_NOT_SYNCED,
+                "the records in front of a seal are durable without it, and the header of the segment "
+                "behind tells where they end"},
+};
+
 const struct mutants_module mutants_wal = {
         .name = "wal",
         .workloads = wal_workloads,
         .damage = wal_probe_workloads,
         .aims = aims,
         .aim_count = sizeof aims / sizeof aims[0],
+        .explained = explained,
+        .explained_count = sizeof explained / sizeof explained[0],
 };

@@ -457,7 +457,8 @@ static bool recovery_run(const struct loop *l, const struct fault_kind *kind, ui
     int rc;
 
     options.sync_failure_reverts = kind->reverts;
-    w = sim_world_new(l->options->seed, l->images[place], &options);
+    /* Other random numbers than those of the run: what draws one must not get the same again. */
+    w = sim_world_new(sim_mix(l->options->seed + 3), l->images[place], &options);
     sim_disk_set_fault(w->disk, &fault);
     if (kind->calls == 0) {
         sti_alloc_set_hook(fails_once, &countdown);
