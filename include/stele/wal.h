@@ -293,7 +293,8 @@ typedef struct stele_wal_recovered {
 /* Make a damaged log one that opens: keep the records before the first damage, since ids
  * have no gaps; move all behind it, whole segments too, to quarantine files; make the
  * manifest again. Takes the writer's lock. Durable when it returns; doing it again changes
- * nothing. */
+ * nothing. A crash meanwhile may leave a log that does not open before it is recovered again; no
+ * record that it was to keep is lost. */
 STELE_API STELE_NODISCARD stele_code stele_wal_recover_dir(const char *dir,
         const stele_wal_options *opts, const stele_wal_recover_events *events,
         stele_wal_recovered *out, stele_error *err);
