@@ -10,7 +10,7 @@ static void must(stele_code code)
 {
     if (code != STELE_OK) {
         fprintf(stderr, "%s\n", err.message);
-        exit(1);
+        abort(); /* a node that cannot log must not go on */
     }
 }
 
