@@ -27,9 +27,9 @@ bool program_full(void);
 
 /* Crash each workload everywhere, with small and with large sectors; then the random ones. What
  * main() returns. */
-int program_explore(const struct program *program);
+int program_explore(const struct program *p);
 
 /* Each n-th call of the disk and each n-th allocation fails, also in recovery. */
-int program_loops(const struct program *program);
+int program_loops(const struct program *p);
 
 #endif /* TESTS_CRASH_PROGRAM_H */
