@@ -433,7 +433,7 @@ static int judge(struct check *c, const struct sim_image *before)
 {
     struct wmodel_scan seen;
     bool looked;
-    stele_wal *wal;
+    stele_wal *wal = NULL;
     int result = reader(c, &seen, &looked);
 
     result = result != 0 ? result : open_closed(c);
