@@ -56,6 +56,7 @@ static void let_go(struct log_iter *it)
 {
     sti_segment_drop(it->seg);
     it->seg = NULL;
+    sti_wal_reader_forget(&it->reader);
 }
 
 /* Hold the segment that has the next record, or the first one behind it. STELE_END: none has. */
@@ -82,6 +83,7 @@ static stele_code enter_segment(struct log_iter *it, stele_error *err)
     rc = rc != STELE_OK ? rc : sti_log_locate(log, seg, &it->reader, next_of(it), &at, err);
     if (rc != STELE_OK) {
         sti_segment_drop(seg);
+        sti_wal_reader_forget(&it->reader);
         /* It was cut off at this moment, or there is something wrong with it. */
         return generation != sti_log_generation(log) ? STELE_END : rc;
     }

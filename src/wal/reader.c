@@ -14,7 +14,7 @@ enum {
 void sti_wal_reader_forget(struct sti_wal_reader *r)
 {
     r->len = 0;
-    r->of = 0;
+    r->of = NULL;
 }
 
 void sti_wal_reader_free(struct sti_wal_reader *r)
@@ -27,8 +27,7 @@ void sti_wal_reader_free(struct sti_wal_reader *r)
 static bool has(
         const struct sti_wal_reader *r, const struct sti_segment *seg, uint64_t at, uint64_t len)
 {
-    return r->of == seg->serial && at >= r->at && at - r->at <= r->len &&
-           len <= r->len - (at - r->at);
+    return r->of == seg && at >= r->at && at - r->at <= r->len && len <= r->len - (at - r->at);
 }
 
 static stele_code fill(struct sti_wal_reader *r, struct sti_segment *seg, uint64_t at, size_t want,
@@ -52,7 +51,7 @@ static stele_code fill(struct sti_wal_reader *r, struct sti_segment *seg, uint64
     if (rc == STELE_OK) {
         r->at = at;
         r->len = got;
-        r->of = seg->serial;
+        r->of = seg;
     }
     return rc;
 }

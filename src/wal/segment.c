@@ -8,9 +8,6 @@
 
 #include <inttypes.h>
 
-/* So that a reader's buffer is never taken for that of a segment at the same address. */
-static _Atomic uint64_t last_serial;
-
 stele_code sti_wal_segment_new(
         struct sti_segment **out, stele_wal_format format, uint64_t number, stele_error *err)
 {
@@ -20,7 +17,6 @@ stele_code sti_wal_segment_new(
         return sti_fail_memory(err, sizeof *seg);
     }
     atomic_init(&seg->refs, 1);
-    seg->serial = atomic_fetch_add(&last_serial, 1) + 1;
     seg->format = format;
     seg->number = number;
     sti_wal_name_segment(seg->name, format, number);

@@ -23,7 +23,6 @@
 
 struct sti_segment {
     _Atomic uint32_t refs;
-    uint64_t serial; /* differs between all segments of the process */
     stele_wal_format format;
     uint64_t number;
     char name[STI_WAL_NAME_SIZE];
@@ -92,11 +91,12 @@ struct sti_wal_reader {
     size_t capacity;
     size_t len;  /* valid bytes */
     uint64_t at; /* their place in the file */
-    uint64_t of; /* serial of the segment that they are of */
+    const struct sti_segment *of; /* the segment that they are of */
 };
 
 /* At least `need` bytes at `at`, or as many as there are before `limit`: *out and *len say which.
- * Reads ahead. What lies behind a published end may change: sti_wal_reader_forget(). */
+ * Reads ahead. What lies behind a published end may change, and
+ * another segment may get the memory of one that was let go: sti_wal_reader_forget(). */
 stele_code sti_wal_reader_get(struct sti_wal_reader *r, struct sti_segment *seg, uint64_t at,
         size_t need, uint64_t limit, const uint8_t **out, size_t *len, stele_error *err);
 void sti_wal_reader_forget(struct sti_wal_reader *r); /* keeps the memory */
