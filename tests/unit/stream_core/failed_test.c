@@ -307,6 +307,7 @@ static void full_disk(void **state)
         for (size_t batch = 1; batch < 64; batch += 31) {
             struct fail f;
             int64_t last;
+            int64_t again;
             int64_t oldest;
             stele_code rc;
 
@@ -320,7 +321,10 @@ static void full_disk(void **state)
             last = fill_up(&f, batch) - 1;
             assert_true(last > 100);
             core_holds(&f.c, 0, last);
-            assert_int_equal(fill_up(&f, batch) - 1, last); /* again, and not EFAILED */
+            again = fill_up(&f, batch) - 1; /* not EFAILED */
+            /* The thread may have cut the zeros behind a full segment meanwhile. */
+            assert_true(way == 3 ? again >= last : again == last);
+            last = again;
             core_holds(&f.c, 0, last);
             /* Whole segments can be trimmed, and there is room again. */
             rc = stele_stream_trim_by_offset_multi(f.c.s, 100, NULL, NULL, NULL, &f.c.err);
