@@ -89,8 +89,8 @@ stele_code sti_segment_fail_damaged(const struct sti_segment *seg, stele_error *
 struct sti_wal_reader {
     uint8_t *buffer;
     size_t capacity;
-    size_t len;  /* valid bytes */
-    uint64_t at; /* their place in the file */
+    size_t len;                   /* valid bytes */
+    uint64_t at;                  /* their place in the file */
     const struct sti_segment *of; /* the segment that they are of */
 };
 
