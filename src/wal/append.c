@@ -44,14 +44,6 @@ static stele_bytes data_of(const struct request *r, size_t i)
 
 /* ---- Room. ---- */
 
-/* Bytes that a segment with so many records needs for its seal. */
-static uint64_t seal_size(uint64_t records)
-{
-    uint64_t positions = records / STI_WAL_STRIDE + (records % STI_WAL_STRIDE != 0 ? 1 : 0);
-
-    return STI_WAL_FRAME_SIZE + 4 + 4 * positions;
-}
-
 /* Whether the head takes the request; under commit's mutex. */
 static bool fits(const struct sti_log *log, const struct request *r)
 {
@@ -67,12 +59,12 @@ static bool fits(const struct sti_log *log, const struct request *r)
     }
     records = tail == 0 ? r->count : r->first_id - head->first_id + r->count;
     tail = tail == 0 ? (uint64_t)STI_WAL_HEADER_SIZE : tail;
-    return tail + r->size + seal_size(records) <= head->capacity;
+    return tail + r->size + sti_wal_seal_size(records) <= head->capacity;
 }
 
 static stele_code roll(struct sti_log *log, struct request *r, stele_error *err)
 {
-    uint64_t capacity = STI_WAL_HEADER_SIZE + r->size + seal_size(r->count);
+    uint64_t capacity = STI_WAL_HEADER_SIZE + r->size + sti_wal_seal_size(r->count);
     bool wanted;
     stele_code rc;
 

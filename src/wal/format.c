@@ -75,6 +75,13 @@ size_t sti_wal_frame_size(stele_wal_format format, size_t data_len)
     return overhead + data_len;
 }
 
+uint64_t sti_wal_seal_size(uint64_t records)
+{
+    uint64_t positions = records / STI_WAL_STRIDE + (records % STI_WAL_STRIDE != 0 ? 1 : 0);
+
+    return STI_WAL_FRAME_SIZE + 4 + 4 * positions;
+}
+
 uint32_t sti_wal_frame_peek(const uint8_t in[STI_WAL_PEEK], stele_wal_format format)
 {
     return format == STELE_WAL_BLB ? sti_get_le32(in + 8) : sti_get_le32(in + 4) & LENGTH_MASK;

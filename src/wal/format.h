@@ -91,6 +91,9 @@ size_t sti_wal_frame_encode(uint8_t *out, stele_wal_format format, enum sti_wal_
 
 size_t sti_wal_frame_size(stele_wal_format format, size_t data_len);
 
+/* Bytes of the seal of a segment with so many records. */
+uint64_t sti_wal_seal_size(uint64_t records);
+
 /* The longest record that a file may hold: what readers take, since the option record_size_max may
  * have been larger when the record was written. */
 uint32_t sti_wal_record_max(stele_wal_format format);

@@ -181,9 +181,7 @@ static stele_code set_aside(struct opening *o, struct sti_wal_examined *x, stele
 
 static uint64_t seal_size(const struct sti_wal_examined *x)
 {
-    uint64_t n = x->scan.records / STI_WAL_STRIDE + (x->scan.records % STI_WAL_STRIDE != 0);
-
-    return x->scan.sealed ? STI_WAL_FRAME_SIZE + 4 + 4 * n : 0;
+    return x->scan.sealed ? sti_wal_seal_size(x->scan.records) : 0;
 }
 
 /* Whatever of it no frame calls durable, written again. */
