@@ -150,7 +150,7 @@ static enum sti_wal_decoded decode_blb(const uint8_t *in, size_t len, uint64_t e
         *need = size;
         return STI_WAL_SHORT;
     }
-    if (sti_get_le32(in + BLB_HEAD + data_len) != sti_crc32c(0, in, BLB_HEAD + data_len) &&
+    if (sti_get_le32(in + BLB_HEAD + data_len) != sti_crc32c_ahead(in, BLB_HEAD + data_len, len) &&
             !STI_MUTANT(WAL_CRC_IGNORED)) {
         return STI_WAL_INVALID;
     }
@@ -205,7 +205,8 @@ enum sti_wal_decoded sti_wal_frame_decode(const uint8_t *in, size_t len, stele_w
         *need = size;
         return STI_WAL_SHORT;
     }
-    if (sti_get_le32(in) != sti_crc32c(0, in + 4, size - 4) && !STI_MUTANT(WAL_CRC_IGNORED)) {
+    if (sti_get_le32(in) != sti_crc32c_ahead(in + 4, size - 4, len - 4) &&
+            !STI_MUTANT(WAL_CRC_IGNORED)) {
         return STI_WAL_INVALID;
     }
     out->kind = (enum sti_wal_kind)kind;

@@ -17,8 +17,10 @@
 #include <inttypes.h>
 
 enum {
-    PREFAULT = 4 << 20,  /* bytes of a map that are woken up at once */
-    PREFETCH = 16 << 10, /* most bytes that are fetched while the record before is verified */
+    PREFAULT = 4 << 20, /* bytes of a map that are woken up at once */
+    PREFETCH =
+            1
+            << 10, /* most bytes of a record that are fetched before the one in front is verified */
     CACHE_LINE = 64
 };
 
@@ -98,22 +100,26 @@ static stele_code enter_segment(struct log_iter *it, stele_error *err)
 static void prefault(struct log_iter *it, uint64_t end)
 {
     struct sti_segment *seg = it->seg;
-    uint64_t len = end - it->at < PREFAULT ? end - it->at : PREFAULT;
     uint64_t awake = atomic_load_explicit(&seg->awake, memory_order_relaxed);
+    uint64_t from = it->at;
 
-    it->awake = it->at + len;
+    it->awake = end - it->at < PREFAULT ? end : it->at + PREFAULT;
     if (seg->map == NULL || end > seg->map_len || it->awake <= awake) {
         return;
     }
-    sti_file_prefault(&seg->file, seg->map, (size_t)it->at, (size_t)len, false);
-    if (it->at <= awake || it->at <= STI_WAL_HEADER_SIZE) {
+    /* A step begins with a record, somewhere behind the end of the step before. */
+    if (from > awake && from - awake <= PREFAULT) {
+        from = awake;
+    }
+    sti_file_prefault(&seg->file, seg->map, (size_t)from, (size_t)(it->awake - from), false);
+    if (from <= awake) {
         /* No other memory depends on it. */
         atomic_store_explicit(&seg->awake, it->awake, memory_order_relaxed);
     }
 }
 
 /* Have the processor fetch the record behind the one that is about to be verified, as far as it is
- * as long: by itself it stops at the end of each page, and a checksum takes less time than memory.
+ * as long: a checksum takes less time than memory. That of a long record does so itself.
  */
 static void prefetch(const struct log_iter *it, uint64_t end)
 {

@@ -94,6 +94,8 @@ static void test_long_lengths(void **state)
         uint32_t expected = sti_crc32c_table(0, block, len);
 
         assert_int_equal(sti_crc32c(0, block, len), expected);
+        assert_int_equal(sti_crc32c_ahead(block, len, len), expected);
+        assert_int_equal(sti_crc32c_ahead(block, len, SIZE), expected);
         /* In two parts, cut where it may hurt. */
         for (size_t cut = 0; cut <= len; cut = cut * 2 + 1) {
             uint32_t crc = sti_crc32c(0, block, cut);
