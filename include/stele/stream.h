@@ -429,8 +429,9 @@ typedef struct stele_stream_checked {
 /* Verify every segment (`head_only`: the newest), log, index and side file.
  * Takes no lock; beside a writer, what it is writing is left out. Returns
  * STELE_ECORRUPT if there were faults; `each` (may be NULL) hears of every
- * one, `out` may be NULL. A zero tail, a missing index, a bare header and
- * files with foreign names are no faults. */
+ * one, `out` may be NULL. A zero tail, a missing index and a bare header are no
+ * faults. Nor are files with foreign names: `each` hears of them with the code
+ * STELE_OK, and they are not counted. */
 STELE_API STELE_NODISCARD stele_code stele_stream_check_dir(const char *dir,
         const stele_stream_options *opts, bool head_only,
         void (*each)(void *arg, const stele_stream_fault *fault), void *arg,

@@ -272,7 +272,8 @@ typedef struct stele_wal_checked {
 /* Verify every record of every segment, the seals and the manifest. Takes no lock; beside a
  * writer, what it is writing is left out. Returns STELE_ECORRUPT if there were faults; `each`
  * (may be NULL) hears of every one, `out` may be NULL. An unfinished record at the end, as a
- * crash leaves it, is a fault (with no ids); a tail of zeros and foreign names are none. */
+ * crash leaves it, is a fault (with no ids); a tail of zeros is none. Nor are files with foreign
+ * names: `each` hears of them with the code STELE_OK, and they are not counted. */
 STELE_API STELE_NODISCARD stele_code stele_wal_check_dir(const char *dir,
         const stele_wal_options *opts, void (*each)(void *arg, const stele_wal_fault *fault),
         void *arg, stele_wal_checked *out, stele_error *err);

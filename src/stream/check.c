@@ -515,6 +515,23 @@ static stele_code check_from(struct check *c, int64_t *from, bool head_only)
     return rc;
 }
 
+/* Whoever put it there may take it for a part of the stream. */
+static stele_code tell_foreign(void *arg, const char *name)
+{
+    const struct check *c = arg;
+    const stele_stream_fault note = {.file = name,
+            .position = -1,
+            .code = STELE_OK,
+            .text = "not a file of a stream, and ignored"};
+    int64_t base;
+
+    if (sti_name_parse(name, &base) == STI_NAME_OTHER && strcmp(name, STI_LOCK_NAME) != 0 &&
+            strcmp(name, STI_TAIL_NAME) != 0) {
+        c->each(c->arg, &note);
+    }
+    return STELE_OK;
+}
+
 stele_code stele_stream_check_dir(const char *dir, const stele_stream_options *opts, bool head_only,
         void (*each)(void *arg, const stele_stream_fault *fault), void *arg,
         stele_stream_checked *out, stele_error *err)
@@ -529,6 +546,9 @@ stele_code stele_stream_check_dir(const char *dir, const stele_stream_options *o
     rc = STELE_ENOTFOUND;
     for (int i = 0; i < READINGS_MAX && rc == STELE_ENOTFOUND; i++) {
         rc = check_from(&c, &from, head_only);
+    }
+    if (rc == STELE_OK && each != NULL) {
+        rc = sti_dir_list(&c.tool.dir, tell_foreign, &c, err);
     }
     sti_tool_close(&c.tool);
     if (rc != STELE_OK) {

@@ -398,6 +398,23 @@ static stele_code check_found(struct checking *c, stele_code found, stele_error 
     return c->found.has_manifest ? check_stele(c, err) : check_alone(c, err);
 }
 
+/* Whoever put it there may take it for a part of the log. */
+static stele_code tell_foreign(void *arg, const char *name)
+{
+    const struct checking *c = arg;
+    const stele_wal_fault note = {.file = name,
+            .position = -1,
+            .code = STELE_OK,
+            .text = "not a file of a log, and ignored"};
+    uint64_t number;
+
+    if (sti_wal_name_parse(name, &number) == STI_WAL_NAME_OTHER &&
+            strcmp(name, STI_WAL_LOCK_NAME) != 0) {
+        c->each(c->arg, &note);
+    }
+    return STELE_OK;
+}
+
 stele_code stele_wal_check_dir(const char *dir, const stele_wal_options *opts,
         void (*each)(void *arg, const stele_wal_fault *fault), void *arg, stele_wal_checked *out,
         stele_error *err)
@@ -419,6 +436,8 @@ stele_code stele_wal_check_dir(const char *dir, const stele_wal_options *opts,
     if (rc == STELE_OK ||
             ((rc == STELE_ECORRUPT || rc == STELE_EVERSION) && c.found.dir.raw != NULL)) {
         rc = check_found(&c, rc, &why);
+        rc = rc != STELE_OK || each == NULL ? rc
+                                            : sti_dir_list(&c.found.dir, tell_foreign, &c, &why);
     }
     sti_wal_found_free(&c.found);
     if (rc != STELE_OK) {

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * listing.c: the files of a log's directory, read and sorted.
+ */
 #include "wal/listing.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * segment.c: the life of a segment's object, its index, and what is known to be damaged of it.
+ */
 #include "wal/segment.h"
 
 #include "base/alloc.h"

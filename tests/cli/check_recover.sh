@@ -30,6 +30,13 @@ row cut "0 bytes"
 stream 0 recover whole --dry-run -J
 json '.[0].dry_run == true and .[0].messages == 300 and .[0].cut_bytes == 0'
 
+# No fault either, but told: a file that is none of the stream's.
+cp -r whole foreign
+echo mine >foreign/notes.txt
+stream 0 check foreign -J
+json 'length == 1 and .[0].ok'
+says "note: notes.txt: not a file of a stream"
+
 # No fault: a zero tail, no index, nothing but a header.
 cp -r whole fine
 newest=$(basename "$(ls fine/*.log | tail -n 1)" .log)

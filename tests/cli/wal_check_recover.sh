@@ -91,6 +91,14 @@ for format in stele blb; do
     wal 0 recover whole --dry-run -J
     json '.[0].dry_run == true and .[0].records == 300 and .[0].cut_bytes == 0'
 
+    # No fault, but told: a file that is none of the log's.
+    rm -rf foreign
+    cp -r whole foreign
+    echo mine >foreign/notes.txt
+    wal 0 check foreign -J
+    json 'length == 1 and .[0].ok'
+    says "note: notes.txt: not a file of a log"
+
     # Flipped bytes: the very first record, one in the middle of the first
     # segment, one in another segment.
     start=32 frame=84 # of records
