@@ -58,6 +58,7 @@ struct sti_segment {
     struct sti_file file;
     void *map; /* NULL: read with pread */
     size_t map_len;
+    stele_file *map_of;     /* the file that it is of, which may be closed */
     _Atomic uint64_t awake; /* bytes of the map that somebody has woken up, from its start */
 };
 
@@ -109,6 +110,13 @@ stele_code sti_segment_frame(struct sti_segment *seg, struct sti_wal_reader *r, 
         uint64_t limit, uint64_t expected_id, uint32_t record_max, struct sti_wal_frame *out,
         bool *valid, stele_error *err);
 
+/* Wake up what is about to be read of a map, in steps large enough to cost little; once for a map.
+ * Returns up to where: call it again there. Nothing without a map. */
+uint64_t sti_segment_prefault(struct sti_segment *seg, uint64_t at, uint64_t end);
+/* Have the processor fetch the frame behind the one at `at`, as far as it is as long, while that
+ * one is verified: a checksum takes less time than memory. That of a long frame does so itself. */
+void sti_segment_prefetch(const struct sti_segment *seg, uint64_t at, uint64_t end);
+
 /* ---- Scanning a segment whole. ---- */
 
 /* What a scan found, from the start to the first place that holds no valid frame. */
@@ -142,6 +150,12 @@ struct sti_scan {
  * says were durable. */
 stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t first_id,
         uint64_t known_durable, struct sti_scan *out, stele_error *err);
+
+/* Judge only what lies behind `end`, up to which the caller has read all frames; next_id would come
+ * next, and no seal is there. Of *out everything but the header, records and what was durable is
+ * set. */
+stele_code sti_segment_scan_behind(struct sti_segment *seg, uint64_t end, uint64_t next_id,
+        struct sti_scan *out, stele_error *err);
 
 /* Fill the index from the start up to `limit`, as far as there are valid records. *end and *next_id
  * say where they stop. The published fields stay. */
