@@ -53,7 +53,8 @@ STELE_BEGIN_DECLS
 
 typedef struct stele_journal stele_journal;
 
-/* The most that an operation may have in bytes: key, subkey, value and settings together. */
+/* The most that an operation may have in bytes: key, subkey, value and settings together, the
+ * lengths of the settings counted. */
 #define STELE_JOURNAL_OP_MAX ((size_t)64 << 20)
 
 /* ---- Operations. ---- */

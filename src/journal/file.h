@@ -37,11 +37,16 @@ struct sti_journal_file {
 };
 
 /* Open, and verify the header alone. A log whose header is missing (zeros, or torn, or the file is
- * shorter) has first_op 0. STELE_ENOTFOUND, STELE_ECORRUPT (a snapshot without its header, or with
- * another number than its name), STELE_EVERSION. */
+ * shorter) has first_op 0. STELE_ENOTFOUND, STELE_ECORRUPT (a snapshot without its header, or
+ * either with another number than its name), STELE_EVERSION. */
 stele_code sti_journal_file_open(struct sti_journal_file *f, struct sti_dir *dir,
         enum sti_journal_name_kind kind, uint64_t number, bool no_map, stele_error *err);
 void sti_journal_file_close(struct sti_journal_file *f); /* accepts a closed one */
+
+/* Map a file that was opened with no_map, if it can be. `close`: give back its descriptor then,
+ * since there are many files. Not for a log that another process may make shorter: the newest one.
+ */
+void sti_journal_file_map(struct sti_journal_file *f, bool close);
 
 /* ---- Reading in order. ---- */
 
@@ -52,8 +57,11 @@ struct sti_journal_cursor {
     uint64_t at;  /* of the next frame */
     uint64_t id;  /* of the next frame */
     uint64_t end; /* do not read from here on */
-    bool trusted; /* the file was verified: checksums need not be calculated again (mapped files
-                     only) */
+    uint64_t awake;
+    /* The file was verified: checksums need not be calculated again. Where it is read with pread
+     * they are all the same. */
+    bool trusted;
+    bool sealed; /* STELE_END was a seal */
 };
 
 void sti_journal_cursor_init(struct sti_journal_cursor *c, struct sti_journal_file *f);
@@ -64,6 +72,10 @@ void sti_journal_cursor_free(struct sti_journal_cursor *c);
  * but no operation. */
 stele_code sti_journal_cursor_next(
         struct sti_journal_cursor *c, stele_journal_op *op, stele_bytes *encoded, stele_error *err);
+
+/* Where a cursor over a snapshot gave STELE_END: that it is its end. STELE_ECORRUPT. */
+stele_code sti_journal_cursor_end(
+        struct sti_journal_cursor *c, struct sti_journal_end *end, stele_error *err);
 
 /* Verify a snapshot from its first byte to its last. STELE_ECORRUPT with the position. */
 stele_code sti_journal_snap_verify(

@@ -6,18 +6,20 @@
  *     N.snap                   the state after all logs with a smaller N
  *     N.unfinished             a snapshot that is being written
  *     quarantine-NAME-%020u    bytes that were cut from NAME at that position, or, at 0, all of it
+ *     ….tmp                    of a quarantine: being written
  *     .lock                    flock(2); holds the recorder's pid
  *
- * N is in decimal, without leading zeros: the nanoseconds since 1970 when the file was begun, or
- * one more than the largest N there is, whichever is larger; so a clock that was set back does not
- * matter. A name that is not exactly one of these is none of ours.
+ * N is in decimal, without leading zeros, from 1 to STI_JOURNAL_NUMBER_MAX: the nanoseconds since
+ * 1970 when the file was begun, or one more than the largest N there is, whichever is larger; so a
+ * clock that was set back does not matter. A name that is not exactly one of these is none of ours.
  */
 #ifndef STI_JOURNAL_NAMES_H
 #define STI_JOURNAL_NAMES_H
 
 #include <stele/journal.h>
 
-#define STI_JOURNAL_LOCK_NAME ".lock"
+#define STI_JOURNAL_LOCK_NAME  ".lock"
+#define STI_JOURNAL_NUMBER_MAX ((uint64_t)INT64_MAX)
 
 enum sti_journal_name_kind {
     STI_JOURNAL_NAME_OTHER,
@@ -25,6 +27,7 @@ enum sti_journal_name_kind {
     STI_JOURNAL_NAME_SNAP,
     STI_JOURNAL_NAME_UNFINISHED,
     STI_JOURNAL_NAME_QUARANTINE,
+    STI_JOURNAL_NAME_LEFTOVER, /* of a quarantine: to be removed by the recorder */
     STI_JOURNAL_NAME_LOCK
 };
 

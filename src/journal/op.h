@@ -13,7 +13,8 @@
  *
  *     kinds 1 to 4 are those of stele_journal_kind. A config has instead of a value
  *        .   .  number of settings; each: length, name, length, value; by ascending names
- *     and nothing behind it.
+ *     and nothing behind it. A length has no more bytes than it needs, so that there is one
+ *     encoding of an operation.
  *
  *     kind 15  the end of a snapshot. The timestamp is the largest one that was merged.
  *       10   8  operations in the snapshot
@@ -33,7 +34,8 @@ enum {
     STI_JOURNAL_END_SIZE = 26
 };
 
-/* Whether dump() may take it. STELE_EINVAL, STELE_ETOOBIG. */
+/* Whether dump() may take it. STELE_EINVAL, STELE_ETOOBIG; STELE_ENOMEM with many settings that are
+ * not in the order of their names. */
 stele_code sti_journal_op_check(const stele_journal_op *op, stele_error *err);
 
 /* Size of the encoding of a checked operation. */

@@ -182,7 +182,7 @@ static bool length_is_valid(unsigned kind, size_t data_len, uint32_t record_max)
     }
 }
 
-enum sti_wal_decoded sti_wal_frame_decode(const uint8_t *in, size_t len, stele_wal_format format,
+enum sti_wal_decoded sti_wal_frame_decode_trusted(const uint8_t *in, size_t len,
         uint64_t expected_id, uint32_t salt, uint32_t record_max, struct sti_wal_frame *out,
         size_t *need)
 {
@@ -191,9 +191,6 @@ enum sti_wal_decoded sti_wal_frame_decode(const uint8_t *in, size_t len, stele_w
     size_t data_len;
     size_t size;
 
-    if (format == STELE_WAL_BLB) {
-        return decode_blb(in, len, expected_id, record_max, out, need);
-    }
     if (len < STI_WAL_FRAME_SIZE) {
         *need = STI_WAL_FRAME_SIZE;
         return STI_WAL_SHORT;
@@ -211,15 +208,29 @@ enum sti_wal_decoded sti_wal_frame_decode(const uint8_t *in, size_t len, stele_w
         *need = size;
         return STI_WAL_SHORT;
     }
-    if (sti_get_le32(in) != sti_crc32c(0, in + 4, size - 4) && !STI_MUTANT(WAL_CRC_IGNORED)) {
-        return STI_WAL_INVALID;
-    }
     out->kind = (enum sti_wal_kind)kind;
     out->id = sti_get_le64(in + 8);
     out->durable = sti_get_le32(in + 20);
     out->data = stele_bytes_of(in + STI_WAL_FRAME_SIZE, data_len);
     out->size = size;
     return STI_WAL_VALID;
+}
+
+enum sti_wal_decoded sti_wal_frame_decode(const uint8_t *in, size_t len, stele_wal_format format,
+        uint64_t expected_id, uint32_t salt, uint32_t record_max, struct sti_wal_frame *out,
+        size_t *need)
+{
+    enum sti_wal_decoded decoded;
+
+    if (format == STELE_WAL_BLB) {
+        return decode_blb(in, len, expected_id, record_max, out, need);
+    }
+    decoded = sti_wal_frame_decode_trusted(in, len, expected_id, salt, record_max, out, need);
+    if (decoded == STI_WAL_VALID && sti_get_le32(in) != sti_crc32c(0, in + 4, out->size - 4) &&
+            !STI_MUTANT(WAL_CRC_IGNORED)) {
+        return STI_WAL_INVALID;
+    }
+    return decoded;
 }
 
 /* ---- Seals. ---- */

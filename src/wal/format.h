@@ -118,6 +118,11 @@ enum sti_wal_decoded sti_wal_frame_decode(const uint8_t *in, size_t len, stele_w
         uint64_t expected_id, uint32_t salt, uint32_t record_max, struct sti_wal_frame *out,
         size_t *need);
 
+/* The same of format stele, where the checksum was verified before: it is not calculated. */
+enum sti_wal_decoded sti_wal_frame_decode_trusted(const uint8_t *in, size_t len,
+        uint64_t expected_id, uint32_t salt, uint32_t record_max, struct sti_wal_frame *out,
+        size_t *need);
+
 /* The positions of a seal's data. False if it is not well-formed for `records` records. */
 bool sti_wal_seal_is_valid(stele_bytes data, uint64_t records);
 uint32_t sti_wal_seal_position(stele_bytes data, size_t i);

@@ -16,12 +16,6 @@
 
 #include <inttypes.h>
 
-enum {
-    PREFAULT = 4 << 20,  /* bytes of a map that are woken up at once */
-    PREFETCH = 16 << 10, /* most bytes that are fetched while the record before is verified */
-    CACHE_LINE = 64
-};
-
 struct log_iter {
     struct stele_wal_iter base; /* first: wal.h */
     struct sti_log *log;
@@ -94,46 +88,6 @@ static stele_code enter_segment(struct log_iter *it, stele_error *err)
     return STELE_OK;
 }
 
-/* Wake up what is about to be read, in steps large enough to cost little; once for a map. */
-static void prefault(struct log_iter *it, uint64_t end)
-{
-    struct sti_segment *seg = it->seg;
-    uint64_t len = end - it->at < PREFAULT ? end - it->at : PREFAULT;
-    uint64_t awake = atomic_load_explicit(&seg->awake, memory_order_relaxed);
-
-    it->awake = it->at + len;
-    if (seg->map == NULL || end > seg->map_len || it->awake <= awake) {
-        return;
-    }
-    sti_file_prefault(&seg->file, seg->map, (size_t)it->at, (size_t)len, false);
-    if (it->at <= awake || it->at <= STI_WAL_HEADER_SIZE) {
-        /* No other memory depends on it. */
-        atomic_store_explicit(&seg->awake, it->awake, memory_order_relaxed);
-    }
-}
-
-/* Have the processor fetch the record behind the one that is about to be verified, as far as it is
- * as long: by itself it stops at the end of each page, and a checksum takes less time than memory.
- */
-static void prefetch(const struct log_iter *it, uint64_t end)
-{
-    const struct sti_segment *seg = it->seg;
-    const uint8_t *map = seg->map;
-    uint64_t limit = end < seg->map_len ? end : seg->map_len;
-    uint64_t size;
-
-    if (map == NULL || it->at >= limit || limit - it->at < STI_WAL_PEEK) {
-        return;
-    }
-    size = sti_wal_frame_size(seg->format, sti_wal_frame_peek(map + it->at, seg->format));
-    if (size > PREFETCH || size > (limit - it->at) / 2) {
-        return;
-    }
-    for (uint64_t i = 0; i < size; i += CACHE_LINE) {
-        __builtin_prefetch(map + it->at + size + i);
-    }
-}
-
 /* The next record of the segment. *ended: there is none, nor will there be. */
 static stele_code next_here(
         struct log_iter *it, stele_wal_record *record, bool *ended, stele_error *err)
@@ -164,9 +118,9 @@ static stele_code next_here(
         return STELE_END;
     }
     if (it->at >= it->awake) {
-        prefault(it, end);
+        it->awake = sti_segment_prefault(seg, it->at, end);
     }
-    prefetch(it, end);
+    sti_segment_prefetch(seg, it->at, end);
     rc = sti_log_frame(seg, &it->reader, it->at, end, next_of(it), &frame, err);
     if (rc != STELE_OK) {
         return rc;

@@ -8,7 +8,10 @@
 #include "wal/segment.h"
 
 enum {
-    READ_AHEAD = 64 << 10
+    READ_AHEAD = 64 << 10,
+    PREFAULT = 4 << 20,  /* bytes of a map that are woken up at once */
+    PREFETCH = 16 << 10, /* most bytes that are fetched while the record before is verified */
+    CACHE_LINE = 64
 };
 
 void sti_wal_reader_forget(struct sti_wal_reader *r)
@@ -120,4 +123,40 @@ stele_code sti_segment_frame(struct sti_segment *seg, struct sti_wal_reader *r, 
         }
     }
     return STELE_OK;
+}
+
+/* ---- Maps that are read in order. ---- */
+
+uint64_t sti_segment_prefault(struct sti_segment *seg, uint64_t at, uint64_t end)
+{
+    uint64_t len = end - at < PREFAULT ? end - at : PREFAULT;
+    uint64_t woken = atomic_load_explicit(&seg->awake, memory_order_relaxed);
+
+    if (seg->map == NULL || seg->file.raw == NULL || end > seg->map_len || at + len <= woken) {
+        return at + len;
+    }
+    sti_file_prefault(&seg->file, seg->map, (size_t)at, (size_t)len, false);
+    if (at <= woken || at <= STI_WAL_HEADER_SIZE) {
+        /* No other memory depends on it. */
+        atomic_store_explicit(&seg->awake, at + len, memory_order_relaxed);
+    }
+    return at + len;
+}
+
+void sti_segment_prefetch(const struct sti_segment *seg, uint64_t at, uint64_t end)
+{
+    const uint8_t *map = seg->map;
+    uint64_t limit = end < seg->map_len ? end : seg->map_len;
+    uint64_t size;
+
+    if (map == NULL || at >= limit || limit - at < STI_WAL_PEEK) {
+        return;
+    }
+    size = sti_wal_frame_size(seg->format, sti_wal_frame_peek(map + at, seg->format));
+    if (size > PREFETCH || size > (limit - at) / 2) {
+        return;
+    }
+    for (uint64_t i = 0; i < size; i += CACHE_LINE) {
+        __builtin_prefetch(map + at + size + i);
+    }
 }

@@ -37,7 +37,7 @@ void sti_segment_drop(struct sti_segment *seg)
         return;
     }
     if (seg->map != NULL) {
-        sti_raw_unmap(seg->file.raw, seg->map, seg->map_len);
+        sti_raw_unmap(seg->map_of, seg->map, seg->map_len);
     }
     sti_file_close(&seg->file);
     sti_free(seg->positions);
@@ -64,6 +64,7 @@ stele_code sti_segment_open_file(struct sti_segment *seg, struct sti_dir *dir, b
         if (sti_file_map(&seg->file, map_len, false, &map, NULL) == STELE_OK) {
             seg->map = map;
             seg->map_len = map_len;
+            seg->map_of = seg->file.raw;
         }
     }
     return rc;

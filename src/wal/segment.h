@@ -58,6 +58,7 @@ struct sti_segment {
     struct sti_file file;
     void *map; /* NULL: read with pread */
     size_t map_len;
+    stele_file *map_of;     /* the file that it is of, which may be closed */
     _Atomic uint64_t awake; /* bytes of the map that somebody has woken up, from its start */
 };
 
@@ -122,6 +123,14 @@ void sti_wal_reader_free(struct sti_wal_reader *r);
 stele_code sti_segment_frame(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t at,
         uint64_t limit, uint64_t expected_id, uint32_t record_max, struct sti_wal_frame *out,
         bool *valid, stele_error *err);
+
+/* Wake up what is about to be read of a map, in steps large enough to cost little; once for a map.
+ * Returns up to where: call it again there. Nothing without a map. */
+uint64_t sti_segment_prefault(struct sti_segment *seg, uint64_t at, uint64_t end);
+/* Have the processor fetch the frame behind the one at `at`, as far as it is as long, while that
+ * one is verified: by itself it stops at the end of each page, and a checksum takes less time than
+ * memory. */
+void sti_segment_prefetch(const struct sti_segment *seg, uint64_t at, uint64_t end);
 
 /* ---- Scanning a segment whole. ---- */
 
