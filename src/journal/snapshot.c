@@ -62,6 +62,9 @@ static stele_code merge_chain(stele_journal *j, struct sti_journal_chain *chain,
         seed[0] = sti_env_random64(&j->env);
         seed[1] = sti_env_random64(&j->env);
         rc = sti_journal_snap_merge(&j->dir, chain, number, seed, end, err);
+        if (rc == STELE_EIO) {
+            atomic_store(&j->names_in_doubt, true); /* it syncs them by itself */
+        }
     }
     if (rc == STELE_OK) {
         sti_journal_remove_merged(j, chain, number);
