@@ -357,6 +357,7 @@ static stele_code dump_request(stele_journal *j, struct request *r, stele_error 
         r->now = r->ops[i].timestamp == STELE_JOURNAL_NOW ? sti_env_now(&j->env) : 0;
     }
     rc = dump(j, r, err);
+    r->scratch = NULL;
     sti_free(many);
     return rc;
 }
