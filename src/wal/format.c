@@ -226,7 +226,8 @@ enum sti_wal_decoded sti_wal_frame_decode(const uint8_t *in, size_t len, stele_w
         return decode_blb(in, len, expected_id, record_max, out, need);
     }
     decoded = sti_wal_frame_decode_trusted(in, len, expected_id, salt, record_max, out, need);
-    if (decoded == STI_WAL_VALID && sti_get_le32(in) != sti_crc32c_ahead(in + 4, out->size - 4, len - 4) &&
+    if (decoded == STI_WAL_VALID &&
+            sti_get_le32(in) != sti_crc32c_ahead(in + 4, out->size - 4, len - 4) &&
             !STI_MUTANT(WAL_CRC_IGNORED)) {
         return STI_WAL_INVALID;
     }

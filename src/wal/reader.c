@@ -9,8 +9,8 @@
 
 enum {
     READ_AHEAD = 64 << 10,
-    PREFAULT = 4 << 20,  /* bytes of a map that are woken up at once */
-    PREFETCH = 1 << 10,  /* most bytes of a frame that are fetched before the one in front of it */
+    PREFAULT = 4 << 20, /* bytes of a map that are woken up at once */
+    PREFETCH = 1 << 10, /* most bytes of a frame that are fetched before the one in front of it */
     CACHE_LINE = 64
 };
 
