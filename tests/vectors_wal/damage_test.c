@@ -119,7 +119,7 @@ struct heard {
     const struct variant *v;
     uint64_t faults;
     uint64_t notes; /* of foreign names */
-    bool lost; /* the range of ids was named */
+    bool lost;      /* the range of ids was named */
 };
 
 static void hear(void *arg, const stele_wal_fault *fault)
