@@ -76,25 +76,29 @@ static bool message_here(
     stele_stream_version version = v1 ? STELE_STREAM_V1 : STELE_STREAM_V2;
     stele_message claim;
     stele_message read;
+    uint64_t value;
     size_t size;
 
-    if (!claim_here(at, left, v1, offset, &claim)) {
-        return false;
-    }
-    for (unsigned attempt = 0; attempt < MODEL_ATTEMPTS; attempt++) {
-        if ((m->offsets[offset].tried >> attempt & 1) != 0 &&
-                model_same(&claim, model_value(offset, attempt))) {
-            return sti_message_get(at, left, version, &read, &size) == STI_MESSAGE_WHOLE;
-        }
-    }
-    return false;
+    return claim_here(at, left, v1, offset, &claim) && model_finds(m, &claim, &value) &&
+           sti_message_get(at, left, version, &read, &size) == STI_MESSAGE_WHOLE;
+}
+
+/* Offsets are small, so that the higher bytes of one are zero: where these are not, no message can
+ * begin in either version. */
+static size_t skip(const uint8_t *at)
+{
+    return at[6] != 0 ? 3 : at[5] != 0 ? 2 : at[4] != 0 ? 1 : 0;
 }
 
 static void find_in_log(
         struct model_found *out, const uint8_t *bytes, size_t size, const struct model *m)
 {
-    for (size_t at = 0; at + V1_OVERHEAD <= size; at++) {
-        for (int v1 = 0; v1 < 2; v1++) {
+    size_t skipped;
+
+    _Static_assert(MODEL_OFFSETS <= 256, "an offset has one byte that is not zero");
+    for (size_t at = 0; at + V1_OVERHEAD <= size; at += skipped > 0 ? skipped : 1) {
+        skipped = skip(bytes + at);
+        for (int v1 = 0; v1 < 2 && skipped == 0; v1++) {
             int64_t offset = (int64_t)sti_get_be64(bytes + at + (v1 != 0 ? 0 : 4));
 
             if (offset >= 0 && offset < m->limit && !out->whole[offset] &&

@@ -110,6 +110,18 @@ bool model_same(const stele_message *read, uint64_t value)
 
 /* ---- What the notes say. ---- */
 
+bool model_finds(const struct model *m, const stele_message *read, uint64_t *value)
+{
+    /* The time tells which attempt it can be. */
+    uint64_t attempt = (uint64_t)read->time - (uint64_t)time_of(read->offset, 0);
+
+    if (attempt >= MODEL_ATTEMPTS || (m->offsets[read->offset].tried >> attempt & 1) == 0) {
+        return false;
+    }
+    *value = model_value(read->offset, (unsigned)attempt);
+    return model_same(read, *value);
+}
+
 void model_init(struct model *m)
 {
     memset(m, 0, sizeof *m);
@@ -250,7 +262,6 @@ static int take_messages(const stele_messages *ms, const struct model *m, struct
 {
     for (size_t i = 0; i < stele_messages_count(ms); i++) {
         const stele_message *read = stele_messages_at(ms, i);
-        unsigned attempt = 0;
 
         if (out->count > 0 &&
                 read->offset <= (int64_t)(out->values[out->count - 1] / MODEL_ATTEMPTS)) {
@@ -259,16 +270,10 @@ static int take_messages(const stele_messages *ms, const struct model *m, struct
         if (read->offset < 0 || read->offset >= m->limit) {
             return model_wrong(why, "offset %" PRId64 " was never published", read->offset);
         }
-        while (attempt < MODEL_ATTEMPTS &&
-                ((m->offsets[read->offset].tried >> attempt & 1) == 0 ||
-                        !model_same(read, model_value(read->offset, attempt)))) {
-            attempt++;
-        }
-        if (attempt == MODEL_ATTEMPTS) {
+        if (!model_finds(m, read, &out->values[out->count])) {
             return model_wrong(why, "the message of offset %" PRId64 " is none that was published",
                     read->offset);
         }
-        out->values[out->count] = model_value(read->offset, attempt);
         out->count++;
     }
     return 0;

@@ -25,10 +25,10 @@ struct inode {
     uint64_t size;
     struct sim_content *base;  /* not loaded yet; else NULL */
     struct sim_content *known; /* what it was when it was loaded, or in the last image; or NULL */
-    uint8_t *cache;           /* zero behind `size` */
-    uint64_t room;            /* usable bytes of the cache */
-    bool reserved;            /* the cache is an address range */
-    uint8_t *shadow;          /* while mapped for writing: the known content */
+    uint8_t *cache;            /* zero behind `size` */
+    uint64_t room;             /* usable bytes of the cache */
+    bool reserved;             /* the cache is an address range */
+    uint8_t *shadow;           /* while mapped for writing: the known content */
     uint64_t shadow_room;
     struct sim_region region;
     struct map *maps; /* an array */
@@ -242,16 +242,6 @@ static void protect(struct inode *n)
     sim_region_set(&n->region, whole_pages(n, n->size), n->writable_maps > 0);
 }
 
-/* A read-only map of the file must not keep the disk itself from writing. */
-static void unprotect(struct inode *n, uint64_t end)
-{
-    if (n->reserved) {
-        uint64_t inside = whole_pages(n, end);
-
-        sim_region_set(&n->region, inside > n->region.inside ? inside : n->region.inside, true);
-    }
-}
-
 static void grow_room(struct inode *n, uint64_t size)
 {
     uint64_t room = n->room < 4096 ? 4096 : n->room;
@@ -376,7 +366,6 @@ static void set_size(struct sim_disk *d, struct inode *n, uint64_t size)
         return;
     }
     grow_room(n, room);
-    unprotect(n, size > old ? size : old);
     if (size < old) {
         memset(n->cache + size, 0, (size_t)(old - size));
         if (n->shadow != NULL) {
@@ -462,10 +451,9 @@ static int reserve(struct sim_disk *d, struct inode *n, size_t len)
     load(d, n);
     cache = n->cache;
     sim_region_take(&n->region, region, n->size);
-    n->cache = n->region.at;
+    n->cache = n->region.own;
     n->room = region;
     n->reserved = true;
-    unprotect(n, n->size);
     if (n->size > 0) {
         memcpy(n->cache, cache, (size_t)n->size);
     }
@@ -727,7 +715,6 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
             (last + d->options.sector_size - 1) / d->options.sector_size * d->options.sector_size);
     own(d, n, at, len, true);
     set_size(d, n, last);
-    unprotect(n, last);
     copy_slices(n->cache + at, slices, (size_t)len);
     if (n->shadow != NULL) {
         copy_slices(n->shadow + at, slices, (size_t)len);
@@ -736,9 +723,6 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
         flip_middle(n, at, len);
     }
     record_sectors(d, n, at, len);
-    if (n->reserved && n->writable_maps == 0) {
-        protect(n);
-    }
     return end(d, late != 0 ? late : (int64_t)len);
 }
 
@@ -880,7 +864,6 @@ static void revert(struct sim_disk *d, struct inode *n)
         }
     }
     grow_room(n, reach);
-    unprotect(n, n->size > reach ? n->size : reach);
     if (n->size > 0) {
         memset(n->cache, 0, (size_t)n->size);
     }
@@ -982,7 +965,7 @@ static int file_map(stele_file *f, size_t len, bool writable, void **out)
     protect(n);
     h->maps++;
     d->open_count++;
-    *out = n->cache;
+    *out = n->region.at;
     return (int)end(d, 0);
 }
 
@@ -1011,7 +994,7 @@ static int file_unmap(stele_file *f, void *map, size_t len)
     while (i < n->map_count && (n->maps[i].handle != h || n->maps[i].len != len)) {
         i++;
     }
-    if (i == n->map_count || map != n->cache) {
+    if (i == n->map_count || map != n->region.at) {
         return (int)end(d, -EINVAL);
     }
     if (n->maps[i].writable && --n->writable_maps == 0) {
@@ -1328,11 +1311,15 @@ static int dir_sync(stele_dir *dir)
     return (int)end(d, rc);
 }
 
+struct listed {
+    char text[SIM_NAME_SIZE];
+};
+
 static int dir_list(stele_dir *dir, int (*each)(void *arg, const char *name), void *arg)
 {
     struct dir_handle *h = dir_of(dir);
     struct sim_disk *d = h->disk;
-    struct sim_image_dir *found;
+    struct listed *found;
     uint32_t count = 0;
     int rc;
 
@@ -1341,22 +1328,22 @@ static int dir_list(stele_dir *dir, int (*each)(void *arg, const char *name), vo
     if (rc != 0) {
         return (int)end(d, rc);
     }
-    found = sim_alloc((d->name_count + d->dir_count) * sizeof *found);
+    found = sim_realloc(NULL, (d->name_count + d->dir_count) * sizeof *found);
     for (uint32_t i = 0; i < d->name_count; i++) {
         if (d->names[i].dir == h->index) {
-            (void)snprintf(found[count++].path, SIM_NAME_SIZE, "%s", d->names[i].text);
+            memcpy(found[count++].text, d->names[i].text, SIM_NAME_SIZE);
         }
     }
     for (uint32_t i = 0; i < d->dir_count; i++) {
         const char *child = child_name(d, h->index, i);
 
         if (child != NULL) {
-            (void)snprintf(found[count++].path, SIM_NAME_SIZE, "%s", child);
+            (void)snprintf(found[count++].text, SIM_NAME_SIZE, "%s", child);
         }
     }
     (void)end(d, 0);
     for (uint32_t i = 0; i < count && rc == 0; i++) {
-        rc = each(arg, found[i].path);
+        rc = each(arg, found[i].text);
     }
     free(found);
     return rc;

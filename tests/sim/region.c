@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     KEPT_MAX = 64,
@@ -17,6 +18,7 @@ static struct {
     pthread_mutex_t lock;
     struct sim_region list[KEPT_MAX];
     uint32_t count;
+    pid_t process; /* whose they are */
 } kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Noreturn void die(const char *what)
@@ -42,6 +44,15 @@ void sim_region_set(struct sim_region *r, uint64_t inside, bool writable)
     r->writable = writable;
 }
 
+static void lock_kept(void)
+{
+    (void)pthread_mutex_lock(&kept.lock);
+    if (kept.process != getpid()) {
+        kept.process = getpid();
+        kept.count = 0;
+    }
+}
+
 /* The one that needs the least changes, or the count. */
 static uint32_t find_kept(uint64_t len, uint64_t size)
 {
@@ -64,7 +75,7 @@ static bool take_kept(struct sim_region *r, uint64_t len, uint64_t size)
     bool found;
     uint32_t i;
 
-    (void)pthread_mutex_lock(&kept.lock);
+    lock_kept();
     i = find_kept(len, size);
     found = i < kept.count;
     if (found) {
@@ -75,18 +86,32 @@ static bool take_kept(struct sim_region *r, uint64_t len, uint64_t size)
     return found;
 }
 
+static uint8_t *map_file(int fd, uint64_t len, int how)
+{
+    void *at = mmap(NULL, (size_t)len, how, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    if (at == MAP_FAILED) {
+        die("mmap failed");
+    }
+    return at;
+}
+
 void sim_region_take(struct sim_region *r, uint64_t len, uint64_t size)
 {
-    void *at;
+    int fd;
 
     if (take_kept(r, len, size)) {
         return;
     }
-    at = mmap(NULL, (size_t)len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) {
-        die("mmap failed");
+    fd = memfd_create("sim", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t)len) != 0) {
+        die("memfd_create failed");
     }
-    *r = (struct sim_region){.at = at, .len = len};
+    *r = (struct sim_region){.at = map_file(fd, len, PROT_NONE),
+            .own = map_file(fd, len, PROT_READ | PROT_WRITE),
+            .len = len,
+            .process = getpid()};
+    (void)close(fd);
 }
 
 /* Whether somebody may take it. */
@@ -94,7 +119,7 @@ static bool keep(const struct sim_region *r)
 {
     bool room;
 
-    (void)pthread_mutex_lock(&kept.lock);
+    lock_kept();
     room = kept.count < KEPT_MAX;
     if (room) {
         kept.list[kept.count++] = *r;
@@ -103,30 +128,21 @@ static bool keep(const struct sim_region *r)
     return room;
 }
 
-/* Bytes behind the end of the file may have been stored to as well. */
-static void clear(struct sim_region *r)
-{
-    if (r->used > r->inside &&
-            madvise(r->at + r->inside, (size_t)(r->used - r->inside), MADV_DONTNEED) != 0) {
-        die("madvise failed");
-    }
-    sim_region_set(r, r->inside, true);
-    memset(r->at, 0, (size_t)r->inside);
-    r->used = r->inside;
-}
-
 void sim_region_give(struct sim_region *r, bool hide)
 {
-    bool small = r->used <= KEPT_PAGES * SIM_PAGE;
+    bool usable = r->process == getpid() && r->used <= KEPT_PAGES * SIM_PAGE;
 
-    if (small) {
-        clear(r);
+    if (usable) {
+        /* Also bytes behind the end of the file may have been stored to. */
+        memset(r->own, 0, (size_t)r->used);
         if (hide) {
-            sim_region_set(r, 0, true);
+            sim_region_set(r, 0, r->writable);
         }
+        r->used = r->inside;
     }
-    if (!small || !keep(r)) {
+    if (!usable || !keep(r)) {
         (void)munmap(r->at, (size_t)r->len);
+        (void)munmap(r->own, (size_t)r->len);
     }
     memset(r, 0, sizeof *r);
 }
