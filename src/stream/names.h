@@ -25,7 +25,7 @@
 #define STI_NAME_SIZE      64
 #define STI_LOCK_NAME      ".lock"
 #define STI_TAIL_NAME      ".tail"
-#define STI_PREPARED_MAX   8  /* files ahead */
+#define STI_PREPARED_MAX   4  /* files ahead */
 #define STI_PREPARED_NAMES 10 /* digits */
 
 enum sti_name_kind {
