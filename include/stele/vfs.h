@@ -84,7 +84,8 @@ typedef struct stele_file_ops {
      * close() and unlink(). Stores are allowed if `writable`. */
     int (*map)(stele_file *f, size_t len, bool writable, void **out);
     /* Wake up the pages of [at, at + len) of a map, for writing if it is a
-     * writable one; a hint, whose failure is harmless. */
+     * writable one: then nobody may store there meanwhile. A hint, whose
+     * failure is harmless. */
     int (*prefault)(stele_file *f, void *map, size_t at, size_t len, bool writable);
     int (*unmap)(stele_file *f, void *map, size_t len);
     /* Take a whole-file lock as flock(2) does, without waiting; -EWOULDBLOCK

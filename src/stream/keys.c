@@ -18,6 +18,9 @@ enum {
     KEYS_VERSION = 1,
     FLAG_PARTS = 1,
     ITEMS_PER_FILTER_WORD = 2,
+    LINE_SIZE = 64,
+    LINES = 4, /* to each side: the place is there in half of the searches in 10,000 items or more
+                */
     HASH_SIZE = 8,
     ORDINAL_SIZE = 4,
     WORD_SIZE = 8,
@@ -533,10 +536,23 @@ static uint64_t run_end(const struct sti_keys *keys, uint64_t hash, uint64_t fir
     return low;
 }
 
+/* What the steps of a search around this place will look at, and the ordinal behind it, all at once
+ * instead of one after the other. */
+static void expect(const struct sti_keys *keys, uint64_t place)
+{
+    const uint8_t *at = keys->hashes + HASH_SIZE * place;
+
+    __builtin_prefetch(keys->ordinals + ORDINAL_SIZE * place);
+    for (int line = -LINES; line <= LINES; line++) {
+        __builtin_prefetch(at + line * LINE_SIZE);
+    }
+}
+
 void sti_keys_find(const struct sti_keys *keys, uint64_t hash, uint64_t *first, uint64_t *last)
 {
     uint64_t mixed = sti_keys_mix(hash);
 
+    expect(keys, places_within(mixed, keys->count));
     *first = interpolate(keys, mixed);
     *last = run_end(keys, mixed, *first);
 }

@@ -178,6 +178,7 @@ static stele_code newest_in_sealed(stele_stream *s, struct sti_segment *seg, str
         uint64_t ordinal = sti_keys_ordinal(&seg->keys, last - 1);
 
         if (ordinal < seg->count) {
+            sti_segment_expect(seg, ordinal);
             rc = take_if(s, seg, ordinal, k, unfit, err);
         }
     }
@@ -212,6 +213,16 @@ static bool rules_out(const struct sti_filter *filter, uint64_t mixed, uint64_t 
     return (sti_get_le64(words) & mask) != mask;
 }
 
+/* How many segments are left without those at the end whose filters rule the key out. */
+static size_t pass_over(
+        const struct sti_filter *filters, size_t count, uint64_t mixed, uint64_t mask)
+{
+    while (filters != NULL && count > 0 && rules_out(&filters[count - 1], mixed, mask)) {
+        count--;
+    }
+    return count;
+}
+
 static stele_code newest_in(stele_stream *s, struct sti_segment *seg, struct by_key *k,
         struct sti_filter *filter, struct sti_segment **unfit, stele_error *err)
 {
@@ -241,19 +252,17 @@ static stele_code get_by_key(stele_stream *s, struct sti_view *view, void *arg,
     struct by_key *k = arg;
     struct sti_filter *filters = filters_of(view);
     uint64_t mixed = sti_keys_mix(k->hash);
+    size_t left = pass_over(filters, view->count, mixed, k->mask);
 
     sti_messages_reset(k->c.out);
-    for (size_t i = view->count; i > 0; i--) {
-        struct sti_filter *filter = filters == NULL ? NULL : &filters[i - 1];
-        stele_code rc;
+    while (left > 0) {
+        struct sti_filter *filter = filters == NULL ? NULL : &filters[left - 1];
+        stele_code rc = newest_in(s, view->segments[left - 1], k, filter, unfit, err);
 
-        if (filter != NULL && rules_out(filter, mixed, k->mask)) {
-            continue;
-        }
-        rc = newest_in(s, view->segments[i - 1], k, filter, unfit, err);
         if (rc != STELE_OK || k->c.out->count > 0) {
             return rc;
         }
+        left = pass_over(filters, left - 1, mixed, k->mask);
     }
     return sti_fail(err, STELE_ENOTFOUND, "no message has this key");
 }

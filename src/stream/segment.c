@@ -485,8 +485,15 @@ uint64_t sti_segment_lower(
 {
     uint64_t low = 0;
     uint64_t high = count;
-    uint64_t ahead;
+    uint64_t ahead = (uint64_t)offset - (uint64_t)seg->base;
 
+    /* As a rule nothing was deleted, and then the item is here. */
+    if (ahead < count) {
+        sti_segment_expect(seg, ahead);
+        if (sti_item_offset(sti_segment_item(seg, item_size, ahead)) == offset) {
+            return ahead;
+        }
+    }
     if (count == 0 || offset <= sti_item_offset(sti_segment_item(seg, item_size, 0))) {
         return 0;
     }
@@ -558,7 +565,10 @@ stele_code sti_segment_message(stele_stream *s, struct sti_segment *seg, struct 
     size_t size = 0;
 
     if (position < end) {
-        state = sti_message_peek(map->data + position, end - position, seg->version, out, &size);
+        state = sti_message_quick(map->data + position, end - position, seg->version, out, &size)
+                        ? STI_MESSAGE_WHOLE
+                        : sti_message_peek(
+                                  map->data + position, end - position, seg->version, out, &size);
     }
     if (state == STI_MESSAGE_WHOLE && out->offset == sti_item_offset(item)) {
         if (is_verified(seg, ordinal)) {

@@ -315,6 +315,20 @@ static inline const uint8_t *sti_segment_item(
     return seg->head != NULL ? sti_head_item(seg->head, ordinal) : seg->items + ordinal * item_size;
 }
 
+/* Ask the processor for the place where the message of an item is if all messages are of one size,
+ * while the item that tells it is still on its way. */
+static inline void sti_segment_expect(const struct sti_segment *seg, uint64_t ordinal)
+{
+    const struct sti_map *map = atomic_load_explicit(&seg->map, memory_order_relaxed);
+
+    if (seg->head == NULL && map != NULL && ordinal < seg->count) {
+        const uint8_t *at = map->data + ordinal * seg->end / seg->count;
+
+        __builtin_prefetch(at);
+        __builtin_prefetch(at + STI_V2_OVERHEAD);
+    }
+}
+
 /* The first item at or after an offset; the count if there is none. */
 uint64_t sti_segment_lower(
         const struct sti_segment *seg, size_t item_size, uint64_t count, int64_t offset);

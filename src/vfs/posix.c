@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "vfs/fill.h"
 #include "vfs/vfs.h"
 
 #include <dirent.h>
@@ -263,9 +264,11 @@ static int file_prefault(stele_file *file, void *map, size_t at, size_t len, boo
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t skip = at % page;
 
-    (void)file;
-    if (len > SIZE_MAX - skip) {
+    if (len > SIZE_MAX - skip || at > INT64_MAX / 2 || len > INT64_MAX / 2) {
         return -EINVAL;
+    }
+    if (writable) {
+        sti_fill_holes(file_of(file)->fd, (off_t)at, (off_t)(at + len));
     }
     return wake_pages((uint8_t *)map + (at - skip), len + skip, writable);
 }

@@ -164,6 +164,7 @@ stele_code sti_file_open(
         struct sti_file *f, struct sti_dir *d, const char *name, unsigned flags, stele_error *err)
 {
     stele_file *raw;
+    size_t len;
     int rc;
 
     if (!sti_name_is_valid(name)) {
@@ -180,7 +181,9 @@ stele_code sti_file_open(
         return sti_fail_errno_at(err, -rc, name, -1, "cannot open");
     }
     f->raw = raw;
-    (void)snprintf(f->name, sizeof f->name, "%s", name);
+    len = strnlen(name, sizeof f->name - 1);
+    memcpy(f->name, name, len);
+    f->name[len] = '\0';
     return STELE_OK;
 }
 

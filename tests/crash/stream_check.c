@@ -579,8 +579,9 @@ static int crash_again(const struct check *c, struct sim_image *image)
         result = c->pick % 16 == 0 ? look_only(inner, s) : judge_writer(inner, s, NULL);
     }
     result = result != 0 ? result : publish_unsynced(inner, s);
-    crashed = result != 0 ? NULL : crash_now(inner, sim_mix(c->pick));
+    /* The stream's thread may be at work: first nothing changes any more. */
     sim_disk_power_off(w->disk);
+    crashed = result != 0 ? NULL : crash_now(inner, sim_mix(c->pick));
     (void)stele_stream_close(s, NULL);
     if (crashed != NULL) {
         inner->w = sim_world_new(c->pick, crashed, &disk);

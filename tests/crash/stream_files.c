@@ -49,44 +49,56 @@ static size_t item_size(const struct model_config *config)
     return 16 + (config->times ? 8U : 0U) + (config->keys ? 8U : 0U);
 }
 
+/* What the bytes here say that they are, as far as they go; false if they end before. */
+static bool claim_here(
+        const uint8_t *at, size_t left, bool v1, int64_t offset, stele_message *claim)
+{
+    const uint8_t *header = v1 ? at : at + 4;
+    size_t overhead = v1 ? V1_OVERHEAD : V2_OVERHEAD;
+    size_t key = sti_get_be32(header + 16);
+    size_t value = sti_get_be32(header + 20);
+
+    if (left < overhead + key + value) {
+        return false;
+    }
+    claim->offset = offset;
+    claim->time = (int64_t)sti_get_be64(header + 8);
+    claim->key = key == 0 ? stele_nil() : stele_bytes_of(at + 28, key);
+    claim->value = value == 0 ? stele_nil() : stele_bytes_of(at + 28 + key, value);
+    return true;
+}
+
 /* Whether a whole message of this offset starts here, in either version. Zeros at the end of a
  * value may stand for bytes that are lost: then the checksum or what follows is not right. */
 static bool message_here(
         const uint8_t *at, size_t left, bool v1, const struct model *m, int64_t offset)
 {
     stele_stream_version version = v1 ? STELE_STREAM_V1 : STELE_STREAM_V2;
+    stele_message claim;
     stele_message read;
+    uint64_t value;
     size_t size;
-    const uint8_t *header = v1 ? at : at + 4;
-    size_t overhead = v1 ? V1_OVERHEAD : V2_OVERHEAD;
 
-    for (unsigned attempt = 0; attempt < MODEL_ATTEMPTS; attempt++) {
-        struct model_message made;
-        size_t key;
-        size_t value;
+    return claim_here(at, left, v1, offset, &claim) && model_finds(m, &claim, &value) &&
+           sti_message_get(at, left, version, &read, &size) == STI_MESSAGE_WHOLE;
+}
 
-        if ((m->offsets[offset].tried >> attempt & 1) == 0) {
-            continue;
-        }
-        model_make(&made, model_value(offset, attempt));
-        key = made.message.key.len;
-        value = made.message.value.len;
-        if (left >= overhead + key + value &&
-                (int64_t)sti_get_be64(header + 8) == made.message.time &&
-                sti_get_be32(header + 16) == key && sti_get_be32(header + 20) == value &&
-                (key == 0 || memcmp(at + 28, made.message.key.data, key) == 0) &&
-                (value == 0 || memcmp(at + 28 + key, made.message.value.data, value) == 0)) {
-            return sti_message_get(at, left, version, &read, &size) == STI_MESSAGE_WHOLE;
-        }
-    }
-    return false;
+/* Offsets are small, so that the higher bytes of one are zero: where these are not, no message can
+ * begin in either version. */
+static size_t skip(const uint8_t *at)
+{
+    return at[6] != 0 ? 3 : at[5] != 0 ? 2 : at[4] != 0 ? 1 : 0;
 }
 
 static void find_in_log(
         struct model_found *out, const uint8_t *bytes, size_t size, const struct model *m)
 {
-    for (size_t at = 0; at + V1_OVERHEAD <= size; at++) {
-        for (int v1 = 0; v1 < 2; v1++) {
+    size_t skipped;
+
+    _Static_assert(MODEL_OFFSETS <= 256, "an offset has one byte that is not zero");
+    for (size_t at = 0; at + V1_OVERHEAD <= size; at += skipped > 0 ? skipped : 1) {
+        skipped = skip(bytes + at);
+        for (int v1 = 0; v1 < 2 && skipped == 0; v1++) {
             int64_t offset = (int64_t)sti_get_be64(bytes + at + (v1 != 0 ? 0 : 4));
 
             if (offset >= 0 && offset < m->limit && !out->whole[offset] &&
@@ -439,8 +451,11 @@ int model_check_damaged(const struct sim_image *image, const char *dir, const st
     for (int64_t i = 0; i < m->limit; i++) {
         struct model_message made;
 
+        if (!m->offsets[i].damaged) {
+            continue;
+        }
         model_make(&made, model_value(i, 0));
-        if (m->offsets[i].damaged && made.message.value.len > DAMAGED_FROM) {
+        if (made.message.value.len > DAMAGED_FROM) {
             const uint8_t *rest = (const uint8_t *)made.message.value.data + DAMAGED_FROM;
             size_t len = made.message.value.len - DAMAGED_FROM;
 

@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-    KEYS = 4,
+    KEYS = 4, /* fewer than ten */
+    KEY_SIZE = 8,
     CHUNK = 3, /* messages read at once */
     LARGE = 700,
     TIME_STEP = 20, /* more than there are attempts */
@@ -61,13 +62,21 @@ static int key_of(uint64_t value)
     return (int)((value / MODEL_ATTEMPTS + value % MODEL_ATTEMPTS) % KEYS);
 }
 
+static size_t make_key(char key[KEY_SIZE], int number)
+{
+    key[0] = 'k';
+    key[1] = (char)('0' + number);
+    key[2] = '\0';
+    return 2;
+}
+
 void model_make(struct model_message *out, uint64_t value)
 {
     int64_t offset = (int64_t)(value / MODEL_ATTEMPTS);
     size_t len = value_len(offset);
+    size_t key_len = make_key(out->key, key_of(value));
     uint64_t bits;
 
-    (void)snprintf(out->key, sizeof out->key, "k%d", key_of(value));
     for (size_t i = 0; i < len; i += sizeof bits) {
         /* No byte is zero, and no part of a value is one of another. */
         bits = sim_mix(value * MODEL_VALUE_MAX + i) | 0x0101010101010101U;
@@ -79,14 +88,20 @@ void model_make(struct model_message *out, uint64_t value)
     }
     out->message.offset = offset;
     out->message.time = time_of(offset, value % MODEL_ATTEMPTS);
-    out->message.key = offset % 7 == 6 ? stele_nil() : stele_str(out->key);
+    out->message.key = offset % 7 == 6 ? stele_nil() : stele_bytes_of(out->key, key_len);
     out->message.value = len == 0 ? stele_nil() : stele_bytes_of(out->value, len);
 }
 
 bool model_same(const stele_message *read, uint64_t value)
 {
+    int64_t offset = (int64_t)(value / MODEL_ATTEMPTS);
     struct model_message made;
 
+    /* Most that are asked for differ in this, and to make one takes a while. */
+    if (read->offset != offset || read->time != time_of(offset, value % MODEL_ATTEMPTS) ||
+            read->value.len != value_len(offset)) {
+        return false;
+    }
     model_make(&made, value);
     return read->offset == made.message.offset && read->time == made.message.time &&
            stele_bytes_equal(read->key, made.message.key) &&
@@ -94,6 +109,18 @@ bool model_same(const stele_message *read, uint64_t value)
 }
 
 /* ---- What the notes say. ---- */
+
+bool model_finds(const struct model *m, const stele_message *read, uint64_t *value)
+{
+    /* The time tells which attempt it can be. */
+    uint64_t attempt = (uint64_t)read->time - (uint64_t)time_of(read->offset, 0);
+
+    if (attempt >= MODEL_ATTEMPTS || (m->offsets[read->offset].tried >> attempt & 1) == 0) {
+        return false;
+    }
+    *value = model_value(read->offset, (unsigned)attempt);
+    return model_same(read, *value);
+}
 
 void model_init(struct model *m)
 {
@@ -235,7 +262,6 @@ static int take_messages(const stele_messages *ms, const struct model *m, struct
 {
     for (size_t i = 0; i < stele_messages_count(ms); i++) {
         const stele_message *read = stele_messages_at(ms, i);
-        unsigned attempt = 0;
 
         if (out->count > 0 &&
                 read->offset <= (int64_t)(out->values[out->count - 1] / MODEL_ATTEMPTS)) {
@@ -244,16 +270,10 @@ static int take_messages(const stele_messages *ms, const struct model *m, struct
         if (read->offset < 0 || read->offset >= m->limit) {
             return model_wrong(why, "offset %" PRId64 " was never published", read->offset);
         }
-        while (attempt < MODEL_ATTEMPTS &&
-                ((m->offsets[read->offset].tried >> attempt & 1) == 0 ||
-                        !model_same(read, model_value(read->offset, attempt)))) {
-            attempt++;
-        }
-        if (attempt == MODEL_ATTEMPTS) {
+        if (!model_finds(m, read, &out->values[out->count])) {
             return model_wrong(why, "the message of offset %" PRId64 " is none that was published",
                     read->offset);
         }
-        out->values[out->count] = model_value(read->offset, attempt);
         out->count++;
     }
     return 0;
@@ -470,14 +490,13 @@ static int check_consume_key(struct query *q, stele_bytes key, int k)
 static int check_keys(struct query *q)
 {
     for (int k = 0; k <= KEYS; k++) {
-        char text[8];
+        char text[KEY_SIZE];
         size_t last = q->scan->count;
         stele_bytes key;
         stele_code rc;
         int result;
 
-        (void)snprintf(text, sizeof text, "k%d", k);
-        key = stele_str(text);
+        key = stele_bytes_of(text, make_key(text, k));
         for (size_t i = 0; i < q->scan->count; i++) {
             last = has_key(q->scan, i, k) ? i : last;
         }

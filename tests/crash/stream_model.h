@@ -108,6 +108,10 @@ void model_init(struct model *m);
 void model_add(struct model *m, const struct sim_note *note);
 void model_of_notes(struct model *m, const struct sim_notes *notes);
 
+/* Whether a message that was read is one that was tried, and which; its offset is below the limit.
+ */
+bool model_finds(const struct model *m, const stele_message *read, uint64_t *value);
+
 /* The first attempt for an offset that nobody made yet. */
 unsigned model_next_attempt(const struct model *m, int64_t offset);
 

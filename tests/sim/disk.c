@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/disk.h"
 
+#include "sim/region.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-/* Protection is set for whole pages; other machines may have longer ones. */
-#if defined(__x86_64__)
-#define PAGE ((uint64_t)4096)
-#else
-#define PAGE ((uint64_t)65536)
-#endif
 
 #define FILE_MAX_DEFAULT ((uint64_t)16 << 20)
 
@@ -29,15 +23,14 @@ struct inode {
     uint32_t links;
     uint32_t pending; /* newest pending effect plus 1 */
     uint64_t size;
-    struct sim_content *base; /* not loaded yet; else NULL */
-    uint8_t *cache;           /* zero behind `size` */
-    uint64_t room;            /* usable bytes of the cache */
-    bool reserved;            /* the cache is an address range */
-    uint8_t *shadow;          /* while mapped for writing: the known content */
+    struct sim_content *base;  /* not loaded yet; else NULL */
+    struct sim_content *known; /* what it was when it was loaded, or in the last image; or NULL */
+    uint8_t *cache;            /* zero behind `size` */
+    uint64_t room;             /* usable bytes of the cache */
+    bool reserved;             /* the cache is an address range */
+    uint8_t *shadow;           /* while mapped for writing: the known content */
     uint64_t shadow_room;
-    uint64_t region; /* length of the address range */
-    uint64_t inside; /* of it, with the protection `how`; the rest has none */
-    int how;
+    struct sim_region region;
     struct map *maps; /* an array */
     uint32_t map_count;
     uint32_t writable_maps;
@@ -236,44 +229,17 @@ static void flush_journal(struct sim_disk *d)
 
 /* ---- The cache of one file. ---- */
 
-static void set_pages(struct inode *n, uint64_t from, uint64_t to, int how)
-{
-    if (from < to && mprotect(n->cache + from, (size_t)(to - from), how) != 0) {
-        die("mprotect failed");
-    }
-}
-
-/* Pages before `inside` can be used so, those behind it not at all. Most calls change nothing. */
-static void set_inside(struct inode *n, uint64_t inside, int how)
-{
-    set_pages(n, how == n->how ? n->inside : 0, inside, how);
-    set_pages(n, inside, n->inside, PROT_NONE);
-    n->inside = inside;
-    n->how = how;
-}
-
 static uint64_t whole_pages(const struct inode *n, uint64_t size)
 {
-    uint64_t end = (size + PAGE - 1) / PAGE * PAGE;
+    uint64_t end = (size + SIM_PAGE - 1) / SIM_PAGE * SIM_PAGE;
 
-    return end < n->region ? end : n->region;
+    return end < n->region.len ? end : n->region.len;
 }
 
 /* Only what is inside the file may be touched through a map. */
 static void protect(struct inode *n)
 {
-    set_inside(
-            n, whole_pages(n, n->size), n->writable_maps > 0 ? PROT_READ | PROT_WRITE : PROT_READ);
-}
-
-/* A read-only map of the file must not keep the disk itself from writing. */
-static void unprotect(struct inode *n, uint64_t end)
-{
-    if (n->reserved) {
-        uint64_t inside = whole_pages(n, end);
-
-        set_inside(n, inside > n->inside ? inside : n->inside, PROT_READ | PROT_WRITE);
-    }
+    sim_region_set(&n->region, whole_pages(n, n->size), n->writable_maps > 0);
 }
 
 static void grow_room(struct inode *n, uint64_t size)
@@ -307,7 +273,7 @@ static void load(struct sim_disk *d, struct inode *n)
         }
     }
     n->base = NULL;
-    sim_content_unref(c);
+    n->known = c;
 }
 
 static void grow_shadow(struct inode *n)
@@ -400,7 +366,6 @@ static void set_size(struct sim_disk *d, struct inode *n, uint64_t size)
         return;
     }
     grow_room(n, room);
-    unprotect(n, size > old ? size : old);
     if (size < old) {
         memset(n->cache + size, 0, (size_t)(old - size));
         if (n->shadow != NULL) {
@@ -410,7 +375,7 @@ static void set_size(struct sim_disk *d, struct inode *n, uint64_t size)
         own(d, n, room, old - room, false);
     } else if (n->reserved) {
         /* Stray stores behind the end, in its last page, do not count. */
-        uint64_t page_end = (old + PAGE - 1) / PAGE * PAGE;
+        uint64_t page_end = (old + SIM_PAGE - 1) / SIM_PAGE * SIM_PAGE;
 
         memset(n->cache + old, 0, (size_t)((page_end < size ? page_end : size) - old));
     }
@@ -477,28 +442,20 @@ static int reserve(struct sim_disk *d, struct inode *n, size_t len)
 {
     uint64_t region = d->options.file_max;
     uint8_t *cache;
-    uint8_t *at;
 
     if (n->reserved) {
-        return len <= n->region ? 0 : -ENOMEM;
+        return len <= n->region.len ? 0 : -ENOMEM;
     }
     region = region < len ? len : region;
-    region = (region + PAGE - 1) / PAGE * PAGE;
+    region = (region + SIM_PAGE - 1) / SIM_PAGE * SIM_PAGE;
     load(d, n);
-    at = mmap(NULL, (size_t)region, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) {
-        die("mmap failed");
-    }
     cache = n->cache;
-    n->cache = at;
+    sim_region_take(&n->region, region, n->size);
+    n->cache = n->region.own;
     n->room = region;
-    n->region = region;
-    n->inside = 0;
-    n->how = PROT_NONE;
     n->reserved = true;
-    unprotect(n, n->size);
     if (n->size > 0) {
-        memcpy(at, cache, (size_t)n->size);
+        memcpy(n->cache, cache, (size_t)n->size);
     }
     free(cache);
     return 0;
@@ -512,10 +469,11 @@ static void drop_shadow(struct sim_disk *d, struct inode *n)
     d->mapped--;
 }
 
-static void free_cache(struct inode *n)
+/* What the disk outlives is not to be touched any more. */
+static void free_cache(struct inode *n, bool hide)
 {
     if (n->reserved) {
-        (void)munmap(n->cache, (size_t)n->region);
+        sim_region_give(&n->region, hide);
     } else {
         free(n->cache);
     }
@@ -534,7 +492,7 @@ static void forget(struct sim_disk *d, struct inode *n)
     if (n->links == 0 && n->handles == 0 && n->map_count == 0) {
         d->used -= n->owned_count;
         n->owned_count = 0;
-        free_cache(n);
+        free_cache(n, true);
         sim_content_unref(n->base);
         n->base = NULL;
         n->size = 0;
@@ -757,7 +715,6 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
             (last + d->options.sector_size - 1) / d->options.sector_size * d->options.sector_size);
     own(d, n, at, len, true);
     set_size(d, n, last);
-    unprotect(n, last);
     copy_slices(n->cache + at, slices, (size_t)len);
     if (n->shadow != NULL) {
         copy_slices(n->shadow + at, slices, (size_t)len);
@@ -766,9 +723,6 @@ static int64_t file_pwritev(stele_file *f, const stele_slice *slices, int count,
         flip_middle(n, at, len);
     }
     record_sectors(d, n, at, len);
-    if (n->reserved && n->writable_maps == 0) {
-        protect(n);
-    }
     return end(d, late != 0 ? late : (int64_t)len);
 }
 
@@ -910,7 +864,6 @@ static void revert(struct sim_disk *d, struct inode *n)
         }
     }
     grow_room(n, reach);
-    unprotect(n, n->size > reach ? n->size : reach);
     if (n->size > 0) {
         memset(n->cache, 0, (size_t)n->size);
     }
@@ -1012,7 +965,7 @@ static int file_map(stele_file *f, size_t len, bool writable, void **out)
     protect(n);
     h->maps++;
     d->open_count++;
-    *out = n->cache;
+    *out = n->region.at;
     return (int)end(d, 0);
 }
 
@@ -1041,7 +994,7 @@ static int file_unmap(stele_file *f, void *map, size_t len)
     while (i < n->map_count && (n->maps[i].handle != h || n->maps[i].len != len)) {
         i++;
     }
-    if (i == n->map_count || map != n->cache) {
+    if (i == n->map_count || map != n->region.at) {
         return (int)end(d, -EINVAL);
     }
     if (n->maps[i].writable && --n->writable_maps == 0) {
@@ -1358,11 +1311,15 @@ static int dir_sync(stele_dir *dir)
     return (int)end(d, rc);
 }
 
+struct listed {
+    char text[SIM_NAME_SIZE];
+};
+
 static int dir_list(stele_dir *dir, int (*each)(void *arg, const char *name), void *arg)
 {
     struct dir_handle *h = dir_of(dir);
     struct sim_disk *d = h->disk;
-    struct sim_image_dir *found;
+    struct listed *found;
     uint32_t count = 0;
     int rc;
 
@@ -1371,22 +1328,22 @@ static int dir_list(stele_dir *dir, int (*each)(void *arg, const char *name), vo
     if (rc != 0) {
         return (int)end(d, rc);
     }
-    found = sim_alloc((d->name_count + d->dir_count) * sizeof *found);
+    found = sim_realloc(NULL, (d->name_count + d->dir_count) * sizeof *found);
     for (uint32_t i = 0; i < d->name_count; i++) {
         if (d->names[i].dir == h->index) {
-            (void)snprintf(found[count++].path, SIM_NAME_SIZE, "%s", d->names[i].text);
+            memcpy(found[count++].text, d->names[i].text, SIM_NAME_SIZE);
         }
     }
     for (uint32_t i = 0; i < d->dir_count; i++) {
         const char *child = child_name(d, h->index, i);
 
         if (child != NULL) {
-            (void)snprintf(found[count++].path, SIM_NAME_SIZE, "%s", child);
+            (void)snprintf(found[count++].text, SIM_NAME_SIZE, "%s", child);
         }
     }
     (void)end(d, 0);
     for (uint32_t i = 0; i < count && rc == 0; i++) {
-        rc = each(arg, found[i].path);
+        rc = each(arg, found[i].text);
     }
     free(found);
     return rc;
@@ -1609,8 +1566,9 @@ void sim_disk_free(struct sim_disk *d)
     }
     for (uint32_t i = 0; i < d->inode_count; i++) {
         free(d->inodes[i]->shadow);
-        free_cache(d->inodes[i]);
+        free_cache(d->inodes[i], false);
         sim_content_unref(d->inodes[i]->base);
+        sim_content_unref(d->inodes[i]->known);
         free(d->inodes[i]);
     }
     for (size_t i = 0; i < d->effect_count; i++) {
@@ -1708,6 +1666,20 @@ uint64_t sim_disk_settle(struct sim_disk *d)
     return op;
 }
 
+/* What the file is now. Most of it is as it was before. */
+static struct sim_content *content_now(struct sim_disk *d, struct inode *n)
+{
+    struct sim_content *now;
+
+    if (n->base != NULL) {
+        return sim_content_ref(n->base);
+    }
+    now = sim_content_after(n->known, n->cache, n->size, d->options.sector_size);
+    sim_content_unref(n->known);
+    n->known = sim_content_ref(now);
+    return now;
+}
+
 struct sim_image *sim_disk_image(struct sim_disk *d)
 {
     struct sim_image *image;
@@ -1718,14 +1690,11 @@ struct sim_image *sim_disk_image(struct sim_disk *d)
         memcpy(image->dirs[i].path, d->dirs[i].path, SIM_PATH_SIZE);
     }
     for (uint32_t i = 0; i < d->name_count; i++) {
-        const struct inode *n = d->names[i].inode;
         struct sim_entry *e = &image->entries[i];
 
         e->dir = d->names[i].dir;
         memcpy(e->name, d->names[i].text, SIM_NAME_SIZE);
-        e->content = n->base != NULL
-                             ? sim_content_ref(n->base)
-                             : sim_content_of_bytes(n->cache, n->size, d->options.sector_size);
+        e->content = content_now(d, d->names[i].inode);
     }
     sim_image_seal(image);
     (void)end(d, 0);

@@ -56,6 +56,12 @@ static uint64_t hash_sector(const uint8_t *bytes, uint32_t size)
 
 static uint32_t used_bytes(const uint8_t *bytes, uint32_t size)
 {
+    uint64_t word = 0;
+
+    while (size >= sizeof word && word == 0) {
+        memcpy(&word, bytes + size - sizeof word, sizeof word);
+        size -= word == 0 ? (uint32_t)sizeof word : 0U;
+    }
     while (size > 0 && bytes[size - 1] == 0) {
         size--;
     }
@@ -120,7 +126,27 @@ struct sim_content *sim_content_new(
     return c;
 }
 
-struct sim_content *sim_content_of_bytes(const uint8_t *bytes, uint64_t size, uint32_t sector_size)
+/* The sector of a file with these bytes, which is that of `before` if it is the same. */
+static struct sim_sector *sector_after(
+        const struct sim_content *before, uint32_t i, const uint8_t *bytes, uint32_t sector_size)
+{
+    struct sim_sector *was = before != NULL && i < before->count ? before->sectors[i] : NULL;
+
+    if (was != NULL && memcmp(was->bytes, bytes, sector_size) == 0) {
+        return sim_sector_ref(was);
+    }
+    return sim_sector_new(bytes, sector_size);
+}
+
+static bool same_sectors(
+        const struct sim_content *c, struct sim_sector *const *sectors, uint32_t count)
+{
+    return c->count == count &&
+           (count == 0 || memcmp(c->sectors, sectors, count * sizeof(struct sim_sector *)) == 0);
+}
+
+struct sim_content *sim_content_after(
+        struct sim_content *before, const uint8_t *bytes, uint64_t size, uint32_t sector_size)
 {
     uint32_t count = (uint32_t)((size + sector_size - 1) / sector_size);
     struct sim_sector **sectors = sim_alloc(count * sizeof(struct sim_sector *));
@@ -129,19 +155,30 @@ struct sim_content *sim_content_of_bytes(const uint8_t *bytes, uint64_t size, ui
 
     for (uint32_t i = 0; i < count; i++) {
         uint64_t at = (uint64_t)i * sector_size;
-        uint64_t len = size - at < sector_size ? size - at : sector_size;
 
-        memset(padded, 0, sector_size);
-        memcpy(padded, bytes + at, (size_t)len);
-        sectors[i] = sim_sector_new(padded, sector_size);
+        if (size - at >= sector_size) {
+            sectors[i] = sector_after(before, i, bytes + at, sector_size);
+        } else {
+            memcpy(padded, bytes + at, (size_t)(size - at));
+            sectors[i] = sector_after(before, i, padded, sector_size);
+        }
     }
-    c = sim_content_new(sectors, count, size, sim_content_hash(sectors, count, size));
+    if (before != NULL && before->size == size && same_sectors(before, sectors, count)) {
+        c = sim_content_ref(before);
+    } else {
+        c = sim_content_new(sectors, count, size, sim_content_hash(sectors, count, size));
+    }
     for (uint32_t i = 0; i < count; i++) {
         sim_sector_unref(sectors[i]);
     }
     free(sectors);
     free(padded);
     return c;
+}
+
+struct sim_content *sim_content_of_bytes(const uint8_t *bytes, uint64_t size, uint32_t sector_size)
+{
+    return sim_content_after(NULL, bytes, size, sector_size);
 }
 
 struct sim_content *sim_content_ref(struct sim_content *c)

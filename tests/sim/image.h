@@ -85,6 +85,9 @@ uint64_t sim_content_hash(struct sim_sector *const *sectors, uint32_t count, uin
 struct sim_content *sim_content_new(
         struct sim_sector *const *sectors, uint32_t count, uint64_t size, uint64_t hash);
 struct sim_content *sim_content_of_bytes(const uint8_t *bytes, uint64_t size, uint32_t sector_size);
+/* The same; what is as it was in `before`, which may be NULL, is shared with it. */
+struct sim_content *sim_content_after(
+        struct sim_content *before, const uint8_t *bytes, uint64_t size, uint32_t sector_size);
 struct sim_content *sim_content_ref(struct sim_content *c);
 void sim_content_unref(struct sim_content *c);
 

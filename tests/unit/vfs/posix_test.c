@@ -591,6 +591,41 @@ static void test_map_grows_with_the_file(void **state)
     close_file(f);
 }
 
+/* What was written stays, through a map or not, and so does the size. */
+static void test_prefault_keeps_the_content(void **state)
+{
+    struct fixture *fix = *state;
+    stele_file *f = make(fix, "a");
+    const size_t len = 200 * PAGE + 5;
+    uint8_t *expected = calloc(1, len);
+    uint8_t *back = calloc(1, len);
+    stele_file_stat st;
+    void *out = NULL;
+
+    assert_non_null(expected);
+    assert_non_null(back);
+    assert_int_equal(f->ops->truncate(f, len), 0);
+    assert_int_equal(write_at(f, "begin", 3), 5);
+    assert_int_equal(write_at(f, "middle", 70 * PAGE - 3), 6);
+    assert_int_equal(f->ops->map(f, len, true, &out), 0);
+    memcpy((uint8_t *)out + 150 * PAGE, "stored", 6);
+    for (size_t at = 0; at < len; at += 64 * PAGE) {
+        (void)f->ops->prefault(f, out, at, len - at < 64 * PAGE ? len - at : 64 * PAGE, true);
+    }
+    memcpy(expected + 3, "begin", 5);
+    memcpy(expected + 70 * PAGE - 3, "middle", 6);
+    memcpy(expected + 150 * PAGE, "stored", 6);
+    assert_int_equal(f->ops->pread(f, back, len, 0), len);
+    assert_memory_equal(back, expected, len);
+    assert_memory_equal(out, expected, len);
+    assert_int_equal(f->ops->stat(f, &st), 0);
+    assert_int_equal(st.size, len);
+    assert_int_equal(f->ops->unmap(f, out, len), 0);
+    close_file(f);
+    free(back);
+    free(expected);
+}
+
 static void test_map_outlives_close_and_unlink(void **state)
 {
     struct fixture *fix = *state;
@@ -679,6 +714,7 @@ int main(void)
             TEST(test_relative_path),
             TEST(test_no_permission),
             TEST(test_map_grows_with_the_file),
+            TEST(test_prefault_keeps_the_content),
             TEST(test_map_outlives_close_and_unlink),
             TEST(test_locks),
 #ifdef STI_TESTING
