@@ -166,6 +166,12 @@ struct sti_scan {
 stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t first_id,
         uint64_t known_durable, struct sti_scan *out, stele_error *err);
 
+/* Judge only what lies behind `end`, up to which the caller has read all frames; next_id would come
+ * next, and no seal is there. Of *out everything but the header, records and what was durable is
+ * set. */
+stele_code sti_segment_scan_behind(struct sti_segment *seg, uint64_t end, uint64_t next_id,
+        struct sti_scan *out, stele_error *err);
+
 /* Fill the index from the start up to `limit`, as far as there are valid records. *end and *next_id
  * say where they stop. The published fields stay. */
 stele_code sti_segment_index(struct sti_segment *seg, struct sti_wal_reader *r, uint64_t limit,
