@@ -45,6 +45,28 @@ struct sti_journal_slot *sti_journal_table_find(
     return NULL;
 }
 
+void sti_journal_table_fetch_slot(const struct sti_journal_table *t, uint64_t hash)
+{
+    if (t->count > 0) {
+        __builtin_prefetch(&t->slots[(size_t)hash & (t->slot_count - 1)]);
+    }
+}
+
+void sti_journal_table_fetch_key(const struct sti_journal_table *t, uint64_t hash)
+{
+    size_t mask = t->slot_count - 1;
+
+    if (t->count == 0) {
+        return;
+    }
+    for (size_t at = (size_t)hash & mask; !is_free(&t->slots[at]); at = (at + 1) & mask) {
+        if (t->slots[at].hash == hash) {
+            __builtin_prefetch(t->slots[at].key);
+            return;
+        }
+    }
+}
+
 static struct sti_journal_slot *free_slot(
         struct sti_journal_slot *slots, size_t slot_count, uint64_t hash)
 {

@@ -49,6 +49,11 @@ struct sti_journal_slot *sti_journal_table_find(
 struct sti_journal_slot *sti_journal_table_add(
         struct sti_journal_table *t, uint64_t hash, stele_bytes key);
 
+/* Have the processor fetch what a look-up will need: first the slot, later, when that is there, the
+ * bytes of the key. Hints, which change nothing. */
+void sti_journal_table_fetch_slot(const struct sti_journal_table *t, uint64_t hash);
+void sti_journal_table_fetch_key(const struct sti_journal_table *t, uint64_t hash);
+
 void sti_journal_table_remove(struct sti_journal_table *t, struct sti_journal_slot *slot);
 
 /* The slots by ascending keys. */
