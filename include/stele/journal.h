@@ -325,7 +325,7 @@ typedef struct stele_journal_checked {
 } stele_journal_checked;
 
 /* Verify every operation of every snapshot and log, superseded ones too, and that nothing is
- * missing between them. Returns STELE_ECORRUPT if there were faults; `each` (may be NULL) hears of
+ * missing between them. Returns the code of the first fault, STELE_ECORRUPT or STELE_EVERSION; `each` (may be NULL) hears of
  * every one, `out` may be NULL. An unfinished operation at the end of the newest log is a fault; a
  * tail of zeros, unfinished and superseded files, and foreign names are none (`note`, which may be
  * NULL, hears of those). */

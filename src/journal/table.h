@@ -59,7 +59,7 @@ void sti_journal_table_remove(struct sti_journal_table *t, struct sti_journal_sl
 /* The slots by ascending keys. */
 struct sti_journal_order {
     struct sti_journal_ranked {
-        uint64_t prefix; /* of the key, as a number */
+        uint64_t prefix; /* of the keys, as a number, behind what they have in common */
         const struct sti_journal_slot *slot;
     } * items;
 
