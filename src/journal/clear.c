@@ -110,8 +110,11 @@ static stele_code begin_anew(stele_journal *j, uint64_t number, stele_error *err
 {
     struct sti_segment *old = j->head;
     struct sti_segment *log = NULL;
-    stele_code rc = sti_journal_log_new(j, number, 1, &log, err);
+    stele_code rc;
 
+    /* It was removed, and has its blocks as long as it is open. */
+    sti_file_close(&old->file);
+    rc = sti_journal_log_new(j, number, 1, &log, err);
     if (rc != STELE_OK) {
         return rc;
     }
