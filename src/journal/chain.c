@@ -8,7 +8,7 @@
 
 enum {
     TRIES = 100,    /* recorders do not merge faster than files are opened */
-    MANY_LOGS = 64, /* with more, only the newest keep their descriptors */
+    MANY_LOGS = 64, /* with more, only the newest keeps its descriptor */
     NO_SNAPSHOT = 0 /* as the number of one */
 };
 
@@ -80,6 +80,8 @@ static stele_code check_order(struct sti_journal_chain *c, stele_error *err)
 static stele_code open_logs(struct sti_journal_chain *c, struct sti_dir *dir,
         const struct sti_journal_listing *list, uint64_t behind, stele_error *err)
 {
+    struct sti_journal_file *newest = NULL; /* that was begun */
+    bool many = list->count > MANY_LOGS;
     stele_code rc = STELE_OK;
 
     c->logs = sti_calloc(list->count + 1, sizeof *c->logs);
@@ -88,26 +90,21 @@ static stele_code open_logs(struct sti_journal_chain *c, struct sti_dir *dir,
     }
     for (size_t i = 0; i < list->count && rc == STELE_OK; i++) {
         const struct sti_journal_listed *item = &list->items[i];
+        struct sti_journal_file *log = &c->logs[c->log_count];
 
         if (item->kind != STI_JOURNAL_NAME_LOG || item->number <= behind) {
             continue;
         }
-        rc = sti_journal_file_open(
-                &c->logs[c->log_count], dir, item->kind, item->number, true, err);
+        rc = sti_journal_file_open(log, dir, item->kind, item->number, true, err);
         c->log_count += rc == STELE_OK ? 1 : 0;
-        if (rc == STELE_OK && c->log_count > MANY_LOGS && !c->no_map) {
-            /* At most one of those before is the newest that was begun, and a prepared one follows
-             * it. */
-            sti_journal_file_map(&c->logs[c->log_count - 1 - MANY_LOGS], true);
+        if (rc == STELE_OK && log->first_op != 0) {
+            if (newest != NULL && !c->no_map) {
+                sti_journal_file_map(newest, many);
+            }
+            newest = log;
         }
     }
-    rc = rc != STELE_OK ? rc : check_order(c, err);
-    for (size_t i = 0; rc == STELE_OK && !c->no_map && i + 1 < c->begun_count; i++) {
-        if (c->logs[i].first_op != 0) {
-            sti_journal_file_map(&c->logs[i], false);
-        }
-    }
-    return rc;
+    return rc != STELE_OK ? rc : check_order(c, err);
 }
 
 /* Read every log but the newest up to the next one. */

@@ -44,13 +44,14 @@ static bool is_same(const struct sti_journal_look *a, const struct sti_journal_l
 static stele_code look(struct telling *t, bool no_map, stele_error *err)
 {
     stele_code rc = sti_journal_look_at(&t->look, &t->dir, no_map, err);
-    bool again = true;
+    bool again = rc == STELE_OK && (t->look.fault_count > 0 || t->look.vanished);
 
-    for (int i = 1; i < LOOKS && again && rc == STELE_OK && t->look.fault_count > 0; i++) {
+    for (int i = 1; i < LOOKS && again; i++) {
         struct sti_journal_look next = {0};
 
         rc = sti_journal_look_at(&next, &t->dir, no_map, err);
-        again = rc == STELE_OK && !is_same(&t->look, &next);
+        again = rc == STELE_OK && (next.fault_count > 0 || next.vanished) &&
+                !is_same(&t->look, &next);
         sti_journal_look_free(&t->look);
         t->look = next;
     }

@@ -49,8 +49,7 @@ static stele_code stat_stopped(stele_journal *j, stele_journal_stats *out, stele
     if (rc == STELE_OK) {
         sti_commit_lock(j->commit);
         add_since_open_locked(j, out);
-        out->replay_ms =
-                to_ms(sti_journal_estimate_ns_locked(j, out->snapshot_ops + out->log_ops));
+        out->replay_ms = to_ms(sti_journal_estimate_ns_locked(j, out->snapshot_ops + out->log_ops));
         sti_commit_unlock(j->commit);
     }
     return rc;
