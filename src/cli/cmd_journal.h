@@ -17,6 +17,8 @@
 #include "cli/command.h"
 #include "cli/json_in.h"
 
+#include <stdio.h>
+
 struct sti_journal_args {
     struct sti_common common;
     const char *durability; /* record --durability */
@@ -57,7 +59,7 @@ struct sti_journal_line {
 stele_code sti_journal_line_parse(stele_bytes text, struct sti_journal_line *out, stele_error *err);
 void sti_journal_line_free(struct sti_journal_line *line);
 
-void sti_journal_print_json(const stele_journal_op *op);
+void sti_journal_print_json(FILE *to, const stele_journal_op *op);
 void sti_journal_print_text(const stele_journal_op *op);
 
 #endif /* STI_CLI_CMD_JOURNAL_H */

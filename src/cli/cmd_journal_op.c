@@ -205,14 +205,14 @@ static bool settings_are_text(const stele_journal_op *op)
     return true;
 }
 
-static void print_text_or_base64(stele_bytes bytes, bool text)
+static void print_text_or_base64(FILE *to, stele_bytes bytes, bool text)
 {
     if (text) {
-        sti_json_string(stdout, bytes);
+        sti_json_string(to, bytes);
     } else {
-        (void)putchar('"');
-        sti_print_base64(stdout, bytes);
-        (void)putchar('"');
+        (void)fputc('"', to);
+        sti_print_base64(to, bytes);
+        (void)fputc('"', to);
     }
 }
 
@@ -225,19 +225,19 @@ static void print_json_config(struct sti_json *j, const stele_journal_op *op)
         return;
     }
     sti_json_name(j, text ? "config" : "config_b64");
-    (void)putchar('{');
+    (void)fputc('{', j->to);
     for (size_t i = 0; i < op->setting_count; i++) {
-        (void)fputs(i == 0 ? "" : ",", stdout);
-        print_text_or_base64(op->settings[i].name, text);
-        (void)putchar(':');
-        print_text_or_base64(op->settings[i].value, text);
+        (void)fputs(i == 0 ? "" : ",", j->to);
+        print_text_or_base64(j->to, op->settings[i].name, text);
+        (void)fputc(':', j->to);
+        print_text_or_base64(j->to, op->settings[i].value, text);
     }
-    (void)putchar('}');
+    (void)fputc('}', j->to);
 }
 
-void sti_journal_print_json(const stele_journal_op *op)
+void sti_journal_print_json(FILE *to, const stele_journal_op *op)
 {
-    struct sti_json j = sti_json_begin(stdout);
+    struct sti_json j = sti_json_begin(to);
 
     sti_json_text(&j, "op", name_of(op->kind));
     sti_json_bytes(&j, "key", op->key);

@@ -16,7 +16,7 @@ static stele_code print_op(void *arg, const stele_journal_op *op, stele_error *e
     const struct sti_run *run = arg;
 
     if (run->json) {
-        sti_journal_print_json(op);
+        sti_journal_print_json(stdout, op);
     } else {
         sti_journal_print_text(op);
     }
