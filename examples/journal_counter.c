@@ -17,7 +17,7 @@ static void must(stele_code code)
 {
     if (code != STELE_OK) {
         fprintf(stderr, "%s\n", err.message);
-        exit(1);
+        abort();
     }
 }
 
@@ -28,9 +28,9 @@ static uint64_t *counter(stele_bytes name)
             return &counters[i].value;
         }
     }
-    if (count == sizeof counters / sizeof counters[0]) {
-        fprintf(stderr, "too many counters\n");
-        exit(1);
+    if (count == sizeof counters / sizeof counters[0] || name.len >= sizeof counters[0].name) {
+        fprintf(stderr, "no room for this counter\n");
+        abort();
     }
     snprintf(counters[count].name, sizeof counters[0].name, "%.*s", (int)name.len,
             (const char *)name.data);
@@ -41,8 +41,8 @@ static stele_code operate(void *arg, const stele_journal_op *op, stele_error *un
 {
     (void)arg;
     (void)unused;
-    if (op->kind == STELE_JOURNAL_PUT &&
-            op->value.len == sizeof(uint64_t)) { /* there are no others */
+    /* There are no other operations. */
+    if (op->kind == STELE_JOURNAL_PUT && op->value.len == sizeof(uint64_t)) {
         memcpy(counter(op->key), op->value.data, sizeof(uint64_t));
     }
     return STELE_OK;

@@ -38,19 +38,21 @@ enum {
 
 /* ---- In. ---- */
 
-static stele_code find_kind(const char *name, const struct kind **out, stele_error *err)
+/* NULL: STELE_EINVAL. */
+static const struct kind *find_kind(const char *name, stele_error *err)
 {
     if (name == NULL) {
-        return sti_cli_fail(err, STELE_EINVAL, "no \"op\"");
+        (void)sti_cli_fail(err, STELE_EINVAL, "no \"op\"");
+        return NULL;
     }
     for (size_t i = 0; i < KIND_COUNT; i++) {
         if (strcmp(kinds[i].name, name) == 0) {
-            *out = &kinds[i];
-            return STELE_OK;
+            return &kinds[i];
         }
     }
-    return sti_cli_fail(err, STELE_EINVAL,
+    (void)sti_cli_fail(err, STELE_EINVAL,
             "\"op\" is \"%.64s\"; there are put, delete, clear and config", name);
+    return NULL;
 }
 
 static stele_code check_fields(
@@ -142,7 +144,7 @@ static stele_code make_settings(struct sti_journal_line *line, stele_error *err)
 
 stele_code sti_journal_line_parse(stele_bytes text, struct sti_journal_line *out, stele_error *err)
 {
-    const struct kind *kind = NULL;
+    const struct kind *kind;
     struct sti_number time = {false, 0};
     const char *op = NULL;
     stele_code code;
@@ -152,12 +154,14 @@ stele_code sti_journal_line_parse(stele_bytes text, struct sti_journal_line *out
     if (code == STELE_OK) {
         code = read_fields(out, &op, &time, err);
     }
-    if (code == STELE_OK) {
-        code = find_kind(op, &kind, err);
+    if (code != STELE_OK) {
+        return code;
     }
-    if (code == STELE_OK) {
-        code = check_fields(kind, out, err);
+    kind = find_kind(op, err);
+    if (kind == NULL) {
+        return STELE_EINVAL;
     }
+    code = check_fields(kind, out, err);
     if (code == STELE_OK) {
         code = make_settings(out, err);
     }
