@@ -9,6 +9,7 @@
 #include <stele/codec.h>
 #include <stele/env.h>
 #include <stele/error.h>
+#include <stele/journal.h>
 #include <stele/stream.h>
 #include <stele/typed.h>
 #include <stele/vfs.h>

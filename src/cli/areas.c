@@ -9,10 +9,11 @@
 
 static const struct sti_area *const all_areas[] = {
         &sti_area_wal,
+        &sti_area_journal,
         &sti_area_stream,
 };
 
-const char *const sti_areas_to_come = "journal, store, docs and fleet";
+const char *const sti_areas_to_come = "store, docs and fleet";
 
 const struct sti_area *const *sti_areas(size_t *count)
 {

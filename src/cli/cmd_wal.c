@@ -4,9 +4,9 @@
  */
 #include "cli/cmd_wal.h"
 
+#include "cli/output.h"
 #include "cli/report.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Entries of the table below, in its order. */
@@ -239,15 +239,6 @@ stele_code sti_wal_open_reader(const struct sti_run *run, stele_wal **out, stele
     return stele_wal_open(out, run->operands->items[0], &opts, err);
 }
 
-/* What a writer finds and mends, such as a torn end, is told, but not as data. */
-static void print_note(void *arg, stele_log_level level, const char *message)
-{
-    (void)arg;
-    if (level <= STELE_LOG_WARN) {
-        (void)fprintf(stderr, "note: %s\n", message);
-    }
-}
-
 stele_code sti_wal_open_writer(
         const struct sti_run *run, bool create, stele_wal **out, stele_error *err)
 {
@@ -259,7 +250,7 @@ stele_code sti_wal_open_writer(
         return code;
     }
     stele_env_init(&env);
-    env.log = print_note;
+    env.log = sti_print_log;
     opts.env = &env;
     opts.create_dirs = create;
     opts.must_exist = !create;

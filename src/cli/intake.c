@@ -58,12 +58,18 @@ static stele_code flush_and_acknowledge(struct sti_intake *in, stele_error *err)
 {
     stele_code code = flush(in, err);
 
-    if (code == STELE_OK && in->ack > 0 && in->written - in->acknowledged >= in->ack) {
-        in->acknowledged = in->written;
-        in->calls->print(in->arg);
-        code = sti_finish_output(err);
+    if (code != STELE_OK || in->ack == 0 || in->written - in->acknowledged < in->ack) {
+        return code;
     }
-    return code;
+    if (in->calls->sync != NULL) {
+        code = in->calls->sync(in->arg, err);
+        if (code != STELE_OK) {
+            return code;
+        }
+    }
+    in->acknowledged = in->written;
+    in->calls->print(in->arg);
+    return sti_finish_output(err);
 }
 
 static bool is_full(const struct sti_intake *in)

@@ -28,6 +28,8 @@ struct sti_intake_calls {
     bool (*is_full)(const void *arg);
     /* Write the batch, which then is empty. */
     stele_code (*write)(void *arg, stele_error *err);
+    /* Make what was written as durable as --ack promises. NULL: it is. */
+    stele_code (*sync)(void *arg, stele_error *err);
     /* Print the JSON line of --ack; it goes out at once. */
     void (*print)(const void *arg);
 };

@@ -32,6 +32,29 @@ stele_code sti_object_only(
 stele_code sti_object_bytes(
         const struct sti_object *o, const char *name, struct sti_data *out, stele_error *err);
 
+/* A string without NUL, for words that have a meaning. NULL if there is none; valid until the
+ * object is freed. */
+stele_code sti_object_word(
+        const struct sti_object *o, const char *name, const char **out, stele_error *err);
+
+/* An object whose values are strings: from NAME as they are, or from NAME_b64, names and values
+ * decoded; both are an error. Valid until the object is freed, and to be freed, also after a
+ * failure. */
+struct sti_pair {
+    struct sti_data name;
+    struct sti_data value;
+};
+
+struct sti_pairs {
+    bool given;
+    struct sti_pair *items;
+    size_t count;
+};
+
+stele_code sti_object_pairs(
+        const struct sti_object *o, const char *name, struct sti_pairs *out, stele_error *err);
+void sti_pairs_free(struct sti_pairs *pairs);
+
 /* A whole number within 64 bits. */
 stele_code sti_object_integer(
         const struct sti_object *o, const char *name, struct sti_number *out, stele_error *err);

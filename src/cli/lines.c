@@ -5,6 +5,7 @@
 #include "cli/lines.h"
 
 #include "cli/report.h"
+#include "cli/signals.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +15,8 @@
 #include <unistd.h>
 
 enum {
-    READ_SIZE = 64 << 10
+    READ_SIZE = 64 << 10,
+    POLL_MS = 100 /* how soon a signal ends a wait, at the latest */
 };
 
 void sti_lines_init(struct sti_lines *lines, int fd)
@@ -66,6 +68,22 @@ static bool would_block(int fd)
     return poll(&p, 1, 0) == 0;
 }
 
+/* Not left to read(): a signal just before it would not end it. What else may be wrong, read() will
+ * tell. */
+static bool is_there_before_signal(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+
+    while (!sti_signals_came()) {
+        const int ready = poll(&p, 1, POLL_MS);
+
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static stele_code fill(struct sti_lines *lines, bool wait, stele_error *err)
 {
     stele_code code = make_room(lines, err);
@@ -76,6 +94,9 @@ static stele_code fill(struct sti_lines *lines, bool wait, stele_error *err)
     }
     if (!wait && would_block(lines->fd)) {
         return STELE_ETIMEDOUT;
+    }
+    if (lines->until_signal && !is_there_before_signal(lines->fd)) {
+        return STELE_END;
     }
     do {
         got = read(lines->fd, lines->data + lines->end, lines->capacity - lines->end);

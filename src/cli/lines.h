@@ -13,7 +13,10 @@
 /* Lines of a file, with a buffer as long as the longest of them. */
 struct sti_lines {
     int fd;
-    bool at_end;    /* of the file */
+    bool at_end; /* of the file */
+    /* SIGINT and SIGTERM, if they are caught (signals.h), end the lines as the end of the file
+     * does, but that an unfinished last one is none. */
+    bool until_signal;
     int64_t number; /* of the line that was given last, from 1 */
     int64_t taken;  /* bytes that were read so far */
     uint8_t *data;

@@ -152,7 +152,7 @@ void sti_json_string(FILE *to, stele_bytes value)
     put_text(to, "\"");
 }
 
-static void put_base64(FILE *to, stele_bytes value)
+void sti_print_base64(FILE *to, stele_bytes value)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char out[4096];
@@ -244,7 +244,7 @@ void sti_json_bytes(struct sti_json *j, const char *name, stele_bytes value)
         put_text(j->to, name);
         put_text(j->to, "_b64\":\"");
         j->first = false;
-        put_base64(j->to, value);
+        sti_print_base64(j->to, value);
         put_text(j->to, "\"");
     }
 }
@@ -360,6 +360,16 @@ void sti_print_error(const char *where, const stele_error *err, bool json)
         sti_json_text(&j, "file", err->file[0] == '\0' ? NULL : err->file);
         sti_json_int_or_null(&j, "position", err->position);
         sti_json_end(&j);
+    }
+}
+
+void sti_print_log(void *arg, stele_log_level level, const char *message)
+{
+    (void)arg;
+    if (level <= STELE_LOG_WARN) {
+        (void)fputs("note: ", stderr);
+        put_message(message);
+        (void)fputc('\n', stderr);
     }
 }
 

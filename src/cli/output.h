@@ -52,6 +52,9 @@ void sti_json_end(struct sti_json *j);
 /* A JSON string on its own, for lists. */
 void sti_json_string(FILE *to, stele_bytes value);
 
+/* Base64 without quotes. */
+void sti_print_base64(FILE *to, stele_bytes value);
+
 /* A line of text: a label, aligned with those of other rows, and a value. */
 void sti_row(const char *label, const char *format, ...) STELE_PRINTF(2, 3);
 void sti_row_int(const char *label, int64_t value);
@@ -66,6 +69,10 @@ void sti_print_line(stele_bytes bytes);
 /* "stele: WHERE: MESSAGE" on standard error, with the file and the position
  * if the message lacks them, and as JSON too. */
 void sti_print_error(const char *where, const stele_error *err, bool json);
+
+/* A stele_env.log: what a writer finds and mends, such as a torn end, is told on standard error,
+ * but not as data. */
+void sti_print_log(void *arg, stele_log_level level, const char *message);
 
 /* Flush standard output. STELE_EIO or STELE_ENOSPC when not all of it could
  * be written. */

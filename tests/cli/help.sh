@@ -8,14 +8,17 @@ exec </dev/null
 # need no argument.
 declare -A verbs=(
     [wal]="append cat stat truncate trim check recover migrate"
+    [journal]="record play snapshot clear stat check"
     [stream]="publish consume get offset next size stat check recover migrate backup rm trim compact"
 )
 declare -A rewriting=(
     [wal]="truncate trim recover migrate"
+    [journal]="snapshot clear"
     [stream]="rm trim compact migrate recover"
 )
 declare -A alone=(
     [wal]=""
+    [journal]=""
     [stream]="size"
 )
 

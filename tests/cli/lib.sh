@@ -60,6 +60,7 @@ verb() {
 # stream CODE VERB ARGS...: each area has such a short form.
 stream() { verb stream "$@"; }
 wal() { verb wal "$@"; }
+journal() { verb journal "$@"; }
 
 out() { cat "$work/.out"; }
 err() { cat "$work/.err"; }
@@ -115,6 +116,12 @@ publish() { "$stele" stream publish "$@" >"$work/.out" 2>"$work/.err" || fail "p
 
 # append DIR OPTIONS...: likewise.
 append() { "$stele" wal append "$@" >"$work/.out" 2>"$work/.err" || fail "append $*"; }
+
+# record DIR OPTIONS...: likewise.
+record() { "$stele" journal record "$@" >"$work/.out" 2>"$work/.err" || fail "record $*"; }
+
+# puts FIRST LAST: operations, put of "k" with each number, at that time.
+puts() { seq "$1" "$2" | sed 's/.*/{"op":"put","key":"k","value":"&","timestamp":&}/'; }
 
 # flip FILE POSITION: all bits of a byte.
 flip() {
