@@ -187,7 +187,26 @@ static stele_code cut(stele_stream *s, int64_t base, uint64_t position, stele_er
     return rc;
 }
 
-/* Move a whole log out of the way, and forget its index. */
+/* A log that was never synced, or whose sync failed, may be in the cache alone. On a disk that is
+ * full and writes nothing in place it stays there. */
+static stele_code renew_log(stele_stream *s, const char *name, stele_error *err)
+{
+    struct sti_file log = {0};
+    uint8_t *data = NULL;
+    size_t len = 0;
+    stele_code rc = sti_file_open(&log, &s->dir, name, STELE_OPEN_WRITE, err);
+
+    rc = rc != STELE_OK ? rc : sti_file_read_all(&log, SIZE_MAX / 2, &data, &len, err);
+    if (rc == STELE_OK && !STI_MUTANT(ASIDE_NOT_RENEWED)) {
+        rc = sti_file_renew(&log, data, len, err);
+        rc = rc == STELE_ENOSPC ? STELE_OK : rc;
+    }
+    sti_free(data);
+    sti_file_close(&log);
+    return rc;
+}
+
+/* Move a whole log out of the way, durably, and forget its index. */
 static stele_code set_aside(stele_stream *s, int64_t base, stele_error *err)
 {
     char from[STI_NAME_SIZE];
@@ -204,7 +223,8 @@ static stele_code set_aside(stele_stream *s, int64_t base, stele_error *err)
     if (rc != STELE_ENOTFOUND) {
         return rc;
     }
-    rc = sti_dir_rename(&s->dir, from, to, err);
+    rc = renew_log(s, from, err);
+    rc = rc != STELE_OK ? rc : sti_dir_rename(&s->dir, from, to, err);
     sti_name_index(to, base);
     rc = rc != STELE_OK ? rc : sti_dir_unlink(&s->dir, to, NULL, err);
     sti_name_keys(to, base);

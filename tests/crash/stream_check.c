@@ -376,7 +376,7 @@ static void each_fault(void *arg, const stele_stream_fault *fault)
 
     /* A side file is not synced, and made again when it is needed. A write that came in pieces may
      * have left a part of one of its sectors, which looks like damage. */
-    if (sti_name_parse(fault->file, &base) == STI_NAME_KEYS) {
+    if (fault->code >= STELE_OK || sti_name_parse(fault->file, &base) == STI_NAME_KEYS) {
         return;
     }
     if (f->count++ == 0) {

@@ -94,6 +94,7 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_POSITION_DRIFTS, MUTANTS_FAULTS, "publish-v1-both-behind"},
         {STI_MUTANT_ROLL_FAILURE_RETRIED, MUTANTS_FAULTS, "behind-v2-both-map"},
         {STI_MUTANT_REOPEN_BELIEVES_CACHE, MUTANTS_FAULTS, "rollover-v2-both-map"},
+        {STI_MUTANT_ASIDE_NOT_RENEWED, MUTANTS_FAULTS, "behind-v2-both-behind"},
         {STI_MUTANT_CUT_NOT_SYNCED, MUTANTS_FAULTS, "rollover-v2-both-map"},
         {STI_MUTANT_GARBAGE_TAIL_KEPT, MUTANTS_FAULTS, "rollover-v2-both-map"},
         {STI_MUTANT_BACKUP_BELIEVES_CACHE, MUTANTS_FAULTS, "backup-over-v2-both-write"},
