@@ -3,6 +3,7 @@
 
 #include "crash/journal_files.h"
 #include "crash/journal_run.h"
+#include "journal/names.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,14 +18,27 @@ enum {
 
 /* ---- The run. ---- */
 
-static void look_at_newest(struct journal_probe *probe, struct sim_world *w)
+static void look_at_files(struct journal_probe *probe, struct sim_world *w)
 {
     struct sim_image *image = sim_disk_image(w->disk);
 
-    jfiles_newest_log(image, probe->newest);
+    probe->file_count = 0;
+    probe->newest_log = 0;
+    probe->newest_snap = 0;
     for (uint32_t i = 0; i < image->entry_count; i++) {
-        if (strcmp(image->entries[i].name, probe->newest) == 0) {
-            probe->newest_size = image->entries[i].content->size;
+        const struct sim_entry *e = &image->entries[i];
+        struct journal_probe_file *f = &probe->files[probe->file_count];
+        uint64_t number = 0;
+        enum sti_journal_name_kind kind = sti_journal_name_parse(e->name, &number);
+        uint64_t *newest = kind == STI_JOURNAL_NAME_LOG ? &probe->newest_log : &probe->newest_snap;
+
+        if ((kind == STI_JOURNAL_NAME_LOG || kind == STI_JOURNAL_NAME_SNAP) &&
+                probe->file_count < JOURNAL_PROBE_FILES) {
+            *newest = number > *newest ? number : *newest;
+            sti_journal_name(f->name, kind, number);
+            f->size = e->content->size;
+            f->hash = e->content->hash;
+            probe->file_count++;
         }
     }
     sim_image_unref(image);
@@ -40,7 +54,9 @@ static void merge(struct journal_probe *probe, struct journal_run *r)
         return;
     }
     sim_disk_set_fault(r->w->disk, &stay);
-    (void)stele_journal_snapshot(r->journal, NULL);
+    if (stele_journal_snapshot(r->journal, &r->err) == STELE_OK) {
+        jrun_wrong(r, "a merge that removes nothing succeeds");
+    }
     sim_disk_set_fault(r->w->disk, NULL);
 }
 
@@ -69,7 +85,7 @@ static int run(void *arg, struct sim_world *w)
         jrun_abandon(r);
     }
     result = jrun_end(r);
-    look_at_newest(probe, w);
+    look_at_files(probe, w);
     free(r);
     return result;
 }
@@ -97,7 +113,7 @@ static int run_to_lie(void *arg, struct sim_world *w)
     jrun_dump(r, 1);
     probe->count = r->next - 1;
     result = jrun_end(r);
-    look_at_newest(probe, w);
+    look_at_files(probe, w);
     free(r);
     return result;
 }
@@ -155,31 +171,57 @@ struct seen {
     char text[STELE_ERROR_MESSAGE_SIZE];
 };
 
-static bool newest_is_shorter(const struct journal_probe *probe, struct sim_world *w)
+/* What happened to the files. */
+struct damage {
+    enum sti_journal_name_kind kind; /* of the one that is damaged; STI_JOURNAL_NAME_OTHER: none */
+    uint64_t number;
+    bool shorter;
+};
+
+static void find_damage(
+        const struct journal_probe *probe, struct sim_world *w, struct damage *damage)
 {
     struct sim_image *image = sim_disk_image(w->disk);
-    bool shorter = false;
 
-    for (uint32_t i = 0; i < image->entry_count; i++) {
-        shorter = shorter || (strcmp(image->entries[i].name, probe->newest) == 0 &&
-                                     image->entries[i].content->size < probe->newest_size);
+    *damage = (struct damage){.kind = STI_JOURNAL_NAME_OTHER};
+    for (size_t i = 0; i < probe->file_count; i++) {
+        const struct journal_probe_file *f = &probe->files[i];
+
+        for (uint32_t j = 0; j < image->entry_count; j++) {
+            const struct sim_content *content = image->entries[j].content;
+
+            if (strcmp(image->entries[j].name, f->name) == 0 && content->hash != f->hash) {
+                damage->kind = sti_journal_name_parse(f->name, &damage->number);
+                damage->shorter = content->size < f->size;
+            }
+        }
     }
     sim_image_unref(image);
-    return shorter;
+}
+
+/* Whether the newest log alone is damaged. */
+static bool is_newest_log(const struct journal_probe *probe, const struct damage *damage)
+{
+    return damage->kind == STI_JOURNAL_NAME_LOG && damage->number == probe->newest_log;
 }
 
 /* A play that ended well has everything, or what is allowed. */
 static bool is_complete(
-        const struct journal_probe *probe, struct sim_world *w, const struct seen *seen)
+        const struct journal_probe *probe, const struct damage *damage, const struct seen *seen)
 {
     const stele_journal_played *p = &seen->play.played;
 
     if (p->count == probe->count) {
         return true;
     }
-    return newest_is_shorter(probe, w) ||
-           (probe->crashed && p->torn && p->count + 1 == probe->count &&
-                   strcmp(p->torn_file, probe->newest) == 0);
+    return is_newest_log(probe, damage) &&
+           (damage->shorter || (probe->crashed && p->torn && p->count + 1 == probe->count));
+}
+
+/* Whether the other files have all that the damaged one has. */
+static bool is_harmless(const struct journal_probe *probe, const struct damage *damage)
+{
+    return probe->old && !is_newest_log(probe, damage);
 }
 
 static stele_journal *open_journal(const struct journal_probe *probe, struct sim_world *w)
@@ -262,6 +304,9 @@ static bool is_merge_lost(const struct journal_probe *probe, const struct sim_no
 static const char *judge(const struct journal_probe *probe, struct sim_world *w,
         const struct sim_notes *notes, const struct seen *seen, bool found)
 {
+    struct damage damage;
+
+    find_damage(probe, w, &damage);
     if (seen->rc != STELE_OK && seen->rc != STELE_ECORRUPT && seen->rc != STELE_EVERSION) {
         return "a play fails otherwise";
     }
@@ -271,10 +316,13 @@ static const char *judge(const struct journal_probe *probe, struct sim_world *w,
     if (is_merge_lost(probe, notes, &seen->play)) {
         return "a merge reported success, and cannot be played";
     }
+    if (seen->rc != STELE_OK && is_harmless(probe, &damage)) {
+        return "another snapshot and its logs are whole, and it does not play";
+    }
     if (seen->rc != STELE_OK) {
         return found ? NULL : "a play finds damage, and a check does not";
     }
-    return is_complete(probe, w, seen) ? NULL : "a play ends too early, and says nothing";
+    return is_complete(probe, &damage, seen) ? NULL : "a play ends too early, and says nothing";
 }
 
 static enum sim_probe probe_all(

@@ -14,7 +14,7 @@ enum {
 
 /* ---- Notes. ---- */
 
-static void note(
+void jrun_note(
         struct journal_run *r, enum sim_note_kind kind, enum jmodel_note what, uint64_t value)
 {
     struct sim_note made = {.kind = kind, .what = what, .value = value};
@@ -34,7 +34,7 @@ static bool lost_names(const stele_error *err)
     return strstr(err->message, "cannot sync the directory") != NULL;
 }
 
-static void failed(struct journal_run *r, stele_code rc)
+void jrun_failed(struct journal_run *r, stele_code rc)
 {
     r->over = r->over || lost_names(&r->err);
     if (r->first == STELE_OK) {
@@ -42,7 +42,7 @@ static void failed(struct journal_run *r, stele_code rc)
     }
 }
 
-static void wrong(struct journal_run *r, const char *text)
+void jrun_wrong(struct journal_run *r, const char *text)
 {
     if (r->wrong == 0) {
         r->wrong = sim_wrong(r->w, "%s", text);
@@ -51,10 +51,10 @@ static void wrong(struct journal_run *r, const char *text)
 }
 
 /* What was dumped, and is durable now. */
-static void all_durable(struct journal_run *r)
+void jrun_all_durable(struct journal_run *r)
 {
     for (size_t i = 0; i < r->taken_count; i++) {
-        note(r, SIM_ACK, JMODEL_DUMP, r->taken[i]);
+        jrun_note(r, SIM_ACK, JMODEL_DUMP, r->taken[i]);
     }
     r->taken_count = 0;
 }
@@ -62,7 +62,7 @@ static void all_durable(struct journal_run *r)
 /* ---- Looking. ---- */
 
 /* Play with a handle that is stopped; false if that failed. */
-static bool play(struct journal_run *r, stele_journal *journal, struct jmodel_found *found)
+bool jrun_play(struct journal_run *r, stele_journal *journal, struct jmodel_found *found)
 {
     struct jmodel_play *p = sim_alloc(sizeof *p);
     char text[JMODEL_WHY] = "";
@@ -77,9 +77,9 @@ static bool play(struct journal_run *r, stele_journal *journal, struct jmodel_fo
     }
     free(p);
     if (result > 0) {
-        wrong(r, text);
+        jrun_wrong(r, text);
     } else if (rc != STELE_OK) {
-        failed(r, rc);
+        jrun_failed(r, rc);
     }
     return rc == STELE_OK && result == 0;
 }
@@ -88,28 +88,28 @@ static bool play(struct journal_run *r, stele_journal *journal, struct jmodel_fo
 static void adopt(struct journal_run *r, const struct jmodel_found *found)
 {
     if (found->cleared) {
-        note(r, SIM_ACK, JMODEL_CLEAR, 0);
+        jrun_note(r, SIM_ACK, JMODEL_CLEAR, 0);
     }
     for (uint64_t i = 1; i <= found->count; i++) {
         uint64_t others = r->model.at[i].tried & ~r->model.at[i].dead;
 
         if (i > r->model.durable || (others & (others - 1)) != 0) {
-            note(r, SIM_ACK, JMODEL_DUMP, found->values[i]);
+            jrun_note(r, SIM_ACK, JMODEL_DUMP, found->values[i]);
         }
     }
-    note(r, SIM_ACK, JMODEL_FOUND, found->count);
+    jrun_note(r, SIM_ACK, JMODEL_FOUND, found->count);
     r->next = found->count + 1;
     r->taken_count = 0;
 }
 
 /* What the journal says itself is as it must be now. */
-static void expect_count(struct journal_run *r)
+void jrun_expect_count(struct journal_run *r)
 {
     stele_journal_stats stats;
     stele_code rc = stele_journal_stat(r->journal, &stats, &r->err);
 
     if (rc != STELE_OK) {
-        failed(r, rc);
+        jrun_failed(r, rc);
     } else if (stats.count != r->next - 1) {
         r->wrong = sim_wrong(r->w, "stat: %" PRIu64 " operations were dumped, and not %" PRIu64,
                 stats.count, r->next - 1);
@@ -184,7 +184,7 @@ static void open_handle(struct journal_run *r)
         rc = stele_journal_open(&r->journal, JMODEL_DIR, &options, &r->err);
         if (rc != STELE_OK) {
             r->journal = NULL;
-            failed(r, rc);
+            jrun_failed(r, rc);
         }
     }
     r->over = r->over || r->journal == NULL;
@@ -205,7 +205,7 @@ void jrun_record(struct journal_run *r)
         stele_code rc;
 
         open_handle(r);
-        if (r->over || !play(r, r->journal, found)) {
+        if (r->over || !jrun_play(r, r->journal, found)) {
             continue;
         }
         rc = stele_journal_record(r->journal, &r->err);
@@ -213,7 +213,7 @@ void jrun_record(struct journal_run *r)
             adopt(r, found);
             break;
         }
-        failed(r, rc);
+        jrun_failed(r, rc);
         if (rc == STELE_EFAILED) {
             drop(r);
         }
@@ -222,11 +222,11 @@ void jrun_record(struct journal_run *r)
     if (!r->over && !jrun_is_recording(r)) {
         r->over = true; /* It could not be done in three times. */
     } else if (!r->over) {
-        expect_count(r);
+        jrun_expect_count(r);
     }
 }
 
-static void reopen(struct journal_run *r)
+void jrun_reopen(struct journal_run *r)
 {
     drop(r);
     jrun_record(r);
@@ -241,13 +241,13 @@ void jrun_stop(struct journal_run *r)
     }
     rc = stele_journal_stop(r->journal, &r->err);
     if (stele_journal_get_state(r->journal) != STELE_JOURNAL_STOPPED) {
-        wrong(r, "it is not stopped after stop()");
+        jrun_wrong(r, "it is not stopped after stop()");
     }
     if (rc == STELE_OK) {
-        all_durable(r);
+        jrun_all_durable(r);
         return;
     }
-    failed(r, rc);
+    jrun_failed(r, rc);
     drop(r);
     open_handle(r);
 }
@@ -262,9 +262,9 @@ void jrun_close(struct journal_run *r)
     rc = stele_journal_close(r->journal, &r->err);
     r->journal = NULL;
     if (rc == STELE_OK) {
-        all_durable(r);
+        jrun_all_durable(r);
     } else {
-        failed(r, rc);
+        jrun_failed(r, rc);
     }
     r->taken_count = 0;
 }
@@ -285,13 +285,13 @@ int jrun_end(struct journal_run *r)
 }
 
 /* Whether a step that failed is worth another try; opens again if need be. */
-static bool again(struct journal_run *r, stele_code rc, int tried)
+bool jrun_again(struct journal_run *r, stele_code rc, int tried)
 {
-    failed(r, rc);
+    jrun_failed(r, rc);
     if (tried + 1 == TRIES) {
         r->over = true;
     } else if (rc == STELE_EFAILED) {
-        reopen(r);
+        jrun_reopen(r);
     }
     return !r->over;
 }
@@ -325,7 +325,7 @@ static stele_code dump_once(struct journal_run *r, enum how how, size_t count)
         values[i] = jmodel_next(&r->model, r->next + i);
         jops_make(&made[i], values[i], r->config->large);
         ops[i] = made[i].op;
-        note(r, SIM_INTENT, JMODEL_DUMP, values[i]);
+        jrun_note(r, SIM_INTENT, JMODEL_DUMP, values[i]);
     }
     rc = call_dump(r, how, ops, count);
     free(made);
@@ -336,7 +336,7 @@ static stele_code dump_once(struct journal_run *r, enum how how, size_t count)
         r->taken[r->taken_count++] = values[i];
     }
     if (how == DURABLE || r->config->durability == STELE_JOURNAL_EACH) {
-        all_durable(r);
+        jrun_all_durable(r);
     }
     r->next += count;
     return rc;
@@ -348,10 +348,10 @@ static void dump(struct journal_run *r, enum how how, size_t count)
         stele_code rc = dump_once(r, how, count);
 
         if (rc == STELE_OK) {
-            expect_count(r);
+            jrun_expect_count(r);
             return;
         }
-        if (!again(r, rc, i)) {
+        if (!jrun_again(r, rc, i)) {
             return;
         }
     }
@@ -379,7 +379,7 @@ static stele_code sync_once(struct journal_run *r)
     stele_code rc = stele_journal_sync(r->journal, &r->err);
 
     if (rc == STELE_OK) {
-        all_durable(r);
+        jrun_all_durable(r);
     }
     return rc;
 }
@@ -390,10 +390,10 @@ void jrun_sync(struct journal_run *r)
         stele_code rc = sync_once(r);
 
         if (rc == STELE_OK) {
-            expect_count(r);
+            jrun_expect_count(r);
             return;
         }
-        if (!again(r, rc, i)) {
+        if (!jrun_again(r, rc, i)) {
             return;
         }
     }
@@ -413,17 +413,17 @@ void jrun_failing(struct journal_run *r, unsigned calls, int error)
     if (rc == STELE_OK) {
         /* The call that failed may have been one of the thread's. */
         if (!r->config->background) {
-            wrong(r, "a durable dump whose write or sync failed succeeds");
+            jrun_wrong(r, "a durable dump whose write or sync failed succeeds");
         }
     } else if (rc == STELE_ENOMEM) {
-        failed(r, rc);
+        jrun_failed(r, rc);
     } else if (rc == STELE_ENOSPC) {
-        expect_count(r);
+        jrun_expect_count(r);
     } else {
         if (dump_once(r, ONE, 1) == STELE_OK) {
-            wrong(r, "a handle records on after a failure");
+            jrun_wrong(r, "a handle records on after a failure");
         }
-        reopen(r);
+        jrun_reopen(r);
     }
 }
 
@@ -433,152 +433,14 @@ void jrun_fill(struct journal_run *r)
         stele_code rc = dump_once(r, DURABLE, 1);
 
         if (rc == STELE_ENOSPC) {
-            expect_count(r);
+            jrun_expect_count(r);
             return;
         }
-        if (rc != STELE_OK && !again(r, rc, 0)) {
+        if (rc != STELE_OK && !jrun_again(r, rc, 0)) {
             return;
         }
     }
     if (!r->over && r->first == STELE_OK) {
-        wrong(r, "the disk does not become full");
+        jrun_wrong(r, "the disk does not become full");
     }
-}
-
-/* ---- Merging and clearing. ---- */
-
-/* One snapshot, and, when recording, one log; nothing at all if nothing was dumped. */
-static void expect_merged(struct journal_run *r)
-{
-    stele_journal_stats stats;
-    stele_code rc = stele_journal_stat(r->journal, &stats, &r->err);
-    bool recording = jrun_is_recording(r);
-
-    if (rc != STELE_OK) {
-        failed(r, rc);
-    } else if (stats.snapshots > 1 || (stats.snapshots == 0 && r->next > 1) ||
-               stats.logs != (recording ? 1U : 0U) || stats.log_ops != 0) {
-        r->wrong = sim_wrong(r->w,
-                "after snapshot(): %" PRIu64 " snapshots, %" PRIu64 " logs with %" PRIu64
-                " operations",
-                stats.snapshots, stats.logs, stats.log_ops);
-        r->over = true;
-    }
-}
-
-void jrun_snapshot(struct journal_run *r)
-{
-    for (int i = 0; !r->over; i++) {
-        bool recording = jrun_is_recording(r);
-        stele_code rc = stele_journal_snapshot(r->journal, &r->err);
-
-        if (rc == STELE_OK) {
-            all_durable(r);
-            expect_merged(r);
-            if (recording) {
-                expect_count(r);
-            }
-            return;
-        }
-        if (!again(r, rc, i)) {
-            return;
-        }
-        if (!recording) {
-            jrun_stop(r); /* It may have been opened again. */
-        }
-    }
-}
-
-void jrun_clear(struct journal_run *r)
-{
-    for (int i = 0; !r->over; i++) {
-        bool recording = jrun_is_recording(r);
-        stele_code rc;
-
-        note(r, SIM_INTENT, JMODEL_CLEAR, 0);
-        rc = stele_journal_clear(r->journal, &r->err);
-        if (rc == STELE_OK) {
-            note(r, SIM_ACK, JMODEL_CLEAR, 0);
-            r->next = 1;
-            r->taken_count = 0;
-            if (jrun_is_recording(r) != recording) {
-                wrong(r, "clear() changes the state");
-            }
-            expect_count(r);
-            return;
-        }
-        if (!again(r, rc, i)) {
-            return;
-        }
-        /* Nothing is dumped before it is known whether it is clear. */
-        reopen(r);
-        if (!recording) {
-            jrun_stop(r);
-        }
-    }
-}
-
-void jrun_limit(struct journal_run *r, uint64_t limit)
-{
-    stele_code rc = r->over ? STELE_OK : stele_journal_limit(r->journal, limit, &r->err);
-
-    if (rc != STELE_OK) {
-        failed(r, rc);
-    }
-}
-
-/* ---- Beside it. ---- */
-
-void jrun_look(struct journal_run *r)
-{
-    stele_journal_options options;
-    stele_journal *reader = NULL;
-    struct jmodel_found *found = sim_alloc(sizeof *found);
-    stele_code rc;
-
-    jmodel_options(r->config, &r->env, &options);
-    rc = r->over ? STELE_ESTATE : stele_journal_open(&reader, JMODEL_DIR, &options, &r->err);
-    if (rc == STELE_OK) {
-        (void)play(r, reader, found);
-    } else if (!r->over) {
-        failed(r, rc);
-    }
-    (void)stele_journal_close(reader, NULL);
-    free(found);
-}
-
-static void expect_state_error(struct journal_run *r, stele_code rc, const char *text)
-{
-    if (rc == STELE_OK) {
-        wrong(r, text);
-    } else if (rc != STELE_ESTATE) {
-        failed(r, rc);
-    }
-}
-
-void jrun_refused(struct journal_run *r)
-{
-    struct jmodel_play *p = sim_alloc(sizeof *p);
-    stele_journal_options options;
-    stele_journal *second = NULL;
-    stele_code rc;
-
-    if (r->over) {
-        free(p);
-        return;
-    }
-    expect_state_error(r, stele_journal_record(r->journal, &r->err), "it records twice");
-    expect_state_error(
-            r, jmodel_play(r->journal, r->config, NULL, p, &r->err), "it plays while it records");
-    jmodel_options(r->config, &r->env, &options);
-    rc = stele_journal_open(&second, JMODEL_DIR, &options, &r->err);
-    rc = rc != STELE_OK ? rc : stele_journal_record(second, &r->err);
-    if (rc == STELE_OK) {
-        wrong(r, "there are two recorders");
-    } else if (rc != STELE_EBUSY) {
-        failed(r, rc);
-    }
-    (void)stele_journal_close(second, NULL);
-    expect_count(r);
-    free(p);
 }

@@ -63,6 +63,28 @@ void jrun_refused(struct journal_run *r);
 /* The clock goes wrong from now on. */
 void jrun_set_back(struct journal_run *r, int64_t us);
 
+/* An interval passes, and whatever was dumped before is durable: the library looks at the next
+ * dump, without a thread. */
+void jrun_interval(struct journal_run *r);
+
 bool jrun_is_recording(const struct journal_run *r);
+
+/* ---- For the steps above. ---- */
+
+void jrun_note(
+        struct journal_run *r, enum sim_note_kind kind, enum jmodel_note what, uint64_t value);
+/* A call failed with r->err. */
+void jrun_failed(struct journal_run *r, stele_code rc);
+void jrun_wrong(struct journal_run *r, const char *text);
+/* Whether a step that failed is worth another try; opens again if need be. */
+bool jrun_again(struct journal_run *r, stele_code rc, int tried);
+/* Close, open, play and record. */
+void jrun_reopen(struct journal_run *r);
+/* What was dumped is durable now. */
+void jrun_all_durable(struct journal_run *r);
+/* Play with a handle that is stopped, and judge; false if that failed. */
+bool jrun_play(struct journal_run *r, stele_journal *journal, struct jmodel_found *found);
+/* The journal has to say itself that it has as many operations as it must. */
+void jrun_expect_count(struct journal_run *r);
 
 #endif /* TESTS_CRASH_JOURNAL_RUN_H */

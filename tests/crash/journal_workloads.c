@@ -48,6 +48,15 @@ static void script_sync(struct journal_run *r)
     jrun_sync(r);
 }
 
+static void script_interval(struct journal_run *r)
+{
+    jrun_record(r);
+    jrun_dump(r, 1);
+    jrun_interval(r);
+    jrun_dump(r, 1);
+    jrun_interval(r);
+}
+
 /* Each kind of operation, more than once, and a state merged from them. */
 static void script_kinds(struct journal_run *r)
 {
@@ -353,6 +362,7 @@ struct script {
 static const struct script scripts[] = {
         {.name = "dump", .run = script_dump},
         {.name = "sync", .run = script_sync},
+        {.name = "interval", .run = script_interval},
         {.name = "kinds", .run = script_kinds},
         {.name = "limit", .run = script_limit, .limit = NEAR_LIMIT, .large = true},
         {.name = "target", .run = script_limit, .replay_target_ms = 1},
