@@ -10,25 +10,28 @@
 #define STI_JOURNAL_CHAIN_H
 
 #include "journal/file.h"
-
-struct sti_journal_listed {
-    enum sti_journal_name_kind kind;
-    uint64_t number;
-};
+#include "journal/listing.h"
 
 struct sti_journal_chain {
     struct sti_journal_file snap;  /* closed: there is none */
     struct sti_journal_end end;    /* of the snapshot; all 0 (latest INT64_MIN) without one */
     struct sti_journal_file *logs; /* owned, ascending; each goes on where the one before ends */
     size_t log_count;
+    /* How many of them come up to the newest one that has a header. Those behind it are prepared,
+     * or were never begun; of those before it, each without a header (first_op 0) has no operation.
+     */
+    size_t begun_count;
     /* What is there besides: superseded logs and snapshots, unfinished ones, all by number. */
     struct sti_journal_listed *old;
     size_t old_count;
-    /* Snapshots newer than `snap` that are damaged; `bad_why` says what the newest one has. */
+    /* Snapshots newer than `snap` that are damaged, by number; `bad_why` says what the newest one
+     * has. */
     struct sti_journal_listed *bad;
     size_t bad_count;
     stele_error bad_why;
     uint64_t highest; /* largest number of any of our names; 0: none */
+    bool verified;    /* every byte of the snapshot was */
+    bool no_map;
 };
 
 enum sti_journal_depth {
@@ -37,16 +40,25 @@ enum sti_journal_depth {
                          or superseded files */
 };
 
-/* Opens all files before it looks into any, and begins anew if one is gone meanwhile (a recorder
- * has merged). STELE_ECORRUPT: no snapshot is whole and complete, or operations are missing between
- * files; the message names the file and the operations. A journal without files is an empty chain.
+/* Opens the files, and begins anew if one is gone meanwhile, or the directory has changed when
+ * something seems to be wrong: a recorder has merged. Logs are looked into no further than their
+ * header, so what is missing within one is found when it is read; but after falling back to an
+ * older snapshot they are, up to the newest. That one is not mapped, since a recorder may make its
+ * file shorter. STELE_ECORRUPT: no snapshot is whole and complete, or operations are missing
+ * between files; the message names the file and the operations. A journal without files is an empty
+ * chain.
  */
 stele_code sti_journal_chain_load(struct sti_journal_chain *c, struct sti_dir *dir,
         enum sti_journal_depth depth, bool no_map, stele_error *err);
 void sti_journal_chain_free(struct sti_journal_chain *c);
 
+/* The number of the operation that ends log `i`: the first one of the next log that has a header.
+ * UINT64_MAX: it is the newest. */
+uint64_t sti_journal_chain_limit(const struct sti_journal_chain *c, size_t i);
+
 /* What the newest log holds, by wal's scan: where it ends, whether it is torn, sealed or damaged.
- * Other logs are ended by the first operation of the next one. */
+ * Other logs are ended by the first operation of the next one. Fills the segment's index, as a seal
+ * needs it. */
 stele_code sti_journal_log_scan(
         struct sti_journal_file *log, struct sti_scan *out, stele_error *err);
 

@@ -98,7 +98,10 @@ void sti_journal_file_close(struct sti_journal_file *f)
 
 void sti_journal_file_map(struct sti_journal_file *f, bool close)
 {
-    /* The file is open: without a map nothing can fail. */
+    if (f->seg->file.raw == NULL) {
+        return;
+    }
+    /* The file is open: that a map cannot be made is no failure. */
     if (f->size <= SIZE_MAX) {
         (void)sti_segment_open_file(f->seg, NULL, false, false, (size_t)f->size, NULL);
     }
@@ -187,6 +190,14 @@ stele_code sti_journal_cursor_next(
     c->at += frame.size;
     c->id++;
     return STELE_OK;
+}
+
+stele_code sti_journal_cursor_missing(
+        const struct sti_journal_cursor *c, uint64_t next_op, stele_error *err)
+{
+    return sti_fail_at(err, STELE_ECORRUPT, c->file->seg->name, (int64_t)c->at,
+            "operations %" PRIu64 " to %" PRIu64 " are %s", c->id, next_op - 1,
+            c->sealed ? "missing behind the end of the log" : "damaged, or missing");
 }
 
 /* ---- Snapshots. ---- */

@@ -73,6 +73,10 @@ void sti_journal_cursor_free(struct sti_journal_cursor *c);
 stele_code sti_journal_cursor_next(
         struct sti_journal_cursor *c, stele_journal_op *op, stele_bytes *encoded, stele_error *err);
 
+/* STELE_ECORRUPT: a cursor over a log gave STELE_END, but the next log begins with `next_op`. */
+stele_code sti_journal_cursor_missing(
+        const struct sti_journal_cursor *c, uint64_t next_op, stele_error *err);
+
 /* Where a cursor over a snapshot gave STELE_END: that it is its end. STELE_ECORRUPT. */
 stele_code sti_journal_cursor_end(
         struct sti_journal_cursor *c, struct sti_journal_end *end, stele_error *err);

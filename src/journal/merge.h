@@ -5,8 +5,8 @@
  * The output has a fixed order, so the same state gives the same operations, whatever came before:
  * the settings of the whole, the settings of keys, plain keys, then tree by tree their
  * subkeys; each by ascending bytes, nil before empty. All are put or config. An operation goes out
- * as its encoding came in, so nothing is copied: the caller keeps the bytes until the merge is
- * freed. Memory is in proportion to the keys that live, not to the operations.
+ * as its encoding came in. Where the caller keeps the bytes (a map) nothing is copied; else those
+ * of the keys that live are. Memory is in proportion to the keys that live, not to the operations.
  *
  * Keys come from outside: the hash is SipHash-1-3 under a seed (base/map.h); nothing that
  * can be seen depends on it.
@@ -18,8 +18,10 @@
 
 struct sti_journal_merge;
 
+/* `copies`: the bytes that are added are the caller's again when the call is over; without, they
+ * stay until the merge is freed. */
 stele_code sti_journal_merge_new(
-        struct sti_journal_merge **out, const uint64_t seed[2], stele_error *err);
+        struct sti_journal_merge **out, const uint64_t seed[2], bool copies, stele_error *err);
 void sti_journal_merge_free(struct sti_journal_merge *m); /* accepts NULL */
 
 /* `op` is the decoded `encoded`, and points into it (its settings excepted). After STELE_ENOMEM the
