@@ -38,6 +38,7 @@ enum {
 static const struct mutants_module *const modules[] = {
         &mutants_stream,
         &mutants_wal,
+        &mutants_journal,
 };
 
 struct mutant {
