@@ -245,6 +245,8 @@ typedef struct stele_journal_played {
     /* What was played is the state after so many operations; "until" this count gives it again. */
     uint64_t count;
     int64_t latest; /* the largest timestamp of those; INT64_MIN if there is none */
+    /* (Both stay as they are at the start, 0 and INT64_MIN, until the snapshot was operated whole.)
+     */
     char snapshot[STELE_JOURNAL_NAME_SIZE]; /* name of the one that was used; "": none */
     /* A newer snapshot was damaged: this is the one before, with its logs. */
     bool fell_back;

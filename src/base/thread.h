@@ -39,12 +39,15 @@ enum sti_rank {
     STI_RANK_STREAM_VIEW = 40,   /* the list of segments */
     STI_RANK_STREAM_LOAD = 50,   /* opening one segment's files */
     STI_RANK_STREAM_WAIT = 60,   /* consumers that wait */
+    STI_RANK_JOURNAL_STATE = 64, /* moves of a journal's state, one at a time */
+    STI_RANK_JOURNAL_MERGE = 66, /* which files a journal has; one merge at a time */
     STI_RANK_STREAM_WORK = 70,   /* the queue of background work */
     STI_RANK_WAL_FILES = 72,     /* which files a log has, and its manifest */
     STI_RANK_WAL_LOAD = 73,      /* opening one segment of a log */
     STI_RANK_WAL_COMMIT = 74,    /* what is pending for the next sync */
     STI_RANK_WAL_VIEW = 76,      /* the list of a log's segments */
     STI_RANK_WAL_WORK = 78,      /* what a log's thread is asked for */
+    STI_RANK_JOURNAL_WORK = 79,  /* what a journal's thread is asked for */
     STI_RANK_CANCEL = 80,        /* who listens to a cancel token */
     STI_RANK_LEAF = 100          /* nothing is taken under it */
 };

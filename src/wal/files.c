@@ -292,16 +292,6 @@ stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_
 
 /* ---- Beginning. ---- */
 
-uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old)
-{
-    uint32_t salt;
-
-    do {
-        salt = (uint32_t)sti_env_random64(&log->env) | 0x01010101U;
-    } while (salt == old);
-    return STI_MUTANT(WAL_SALT_KEPT) && old != 0 ? old : salt;
-}
-
 /* Put `seg` in place of the last segment, if that one has no record, or behind it. *empty gets the
  * former, or NULL. */
 static stele_code list_head(
@@ -349,7 +339,7 @@ static stele_code begin_stele(struct sti_log *log, uint64_t first_id, uint64_t c
     seg = log->prepared.segment;
     sti_assert(seg != NULL);
     seg->first_id = first_id;
-    seg->salt = sti_log_new_salt(log, seg->salt);
+    seg->salt = sti_segment_new_salt(&log->env, seg->salt);
     atomic_store(&seg->next_id, first_id);
     rc = list_head(log, seg, &empty, err);
     if (rc != STELE_OK) {

@@ -111,23 +111,29 @@ static size_t encode_blb(uint8_t *out, uint64_t id, stele_bytes data)
     return end + CRC_SIZE;
 }
 
+size_t sti_wal_frame_finish(uint8_t *out, enum sti_wal_kind kind, uint64_t id, uint32_t salt,
+        uint32_t durable, size_t data_len)
+{
+    size_t size = STI_WAL_FRAME_SIZE + data_len;
+
+    sti_assert(data_len <= LENGTH_MASK);
+    sti_put_le32(out + 4, (uint32_t)data_len | (uint32_t)kind << KIND_SHIFT);
+    sti_put_le64(out + 8, id);
+    sti_put_le32(out + 16, salt);
+    sti_put_le32(out + 20, durable);
+    sti_put_le32(out, sti_crc32c(0, out + 4, size - 4));
+    return size;
+}
+
 size_t sti_wal_frame_encode(uint8_t *out, stele_wal_format format, enum sti_wal_kind kind,
         uint64_t id, uint32_t salt, uint32_t durable, stele_bytes data)
 {
-    size_t size = STI_WAL_FRAME_SIZE + data.len;
-
     if (format == STELE_WAL_BLB) {
         sti_assert(kind == STI_WAL_RECORD);
         return encode_blb(out, id, data);
     }
-    sti_assert(data.len <= LENGTH_MASK);
-    sti_put_le32(out + 4, (uint32_t)data.len | (uint32_t)kind << KIND_SHIFT);
-    sti_put_le64(out + 8, id);
-    sti_put_le32(out + 16, salt);
-    sti_put_le32(out + 20, durable);
     copy_data(out + STI_WAL_FRAME_SIZE, data);
-    sti_put_le32(out, sti_crc32c(0, out + 4, size - 4));
-    return size;
+    return sti_wal_frame_finish(out, kind, id, salt, durable, data.len);
 }
 
 static enum sti_wal_decoded decode_blb(const uint8_t *in, size_t len, uint64_t expected_id,

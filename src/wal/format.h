@@ -89,6 +89,10 @@ struct sti_wal_frame {
 size_t sti_wal_frame_encode(uint8_t *out, stele_wal_format format, enum sti_wal_kind kind,
         uint64_t id, uint32_t salt, uint32_t durable, stele_bytes data);
 
+/* The same for format stele, around data that are at out + STI_WAL_FRAME_SIZE already. */
+size_t sti_wal_frame_finish(uint8_t *out, enum sti_wal_kind kind, uint64_t id, uint32_t salt,
+        uint32_t durable, size_t data_len);
+
 size_t sti_wal_frame_size(stele_wal_format format, size_t data_len);
 
 /* Bytes of the seal of a segment with so many records. */

@@ -153,9 +153,6 @@ void sti_log_refound_locked(struct sti_log *log, uint64_t first_id) STI_REQUIRES
 
 /* ---- rollover.c ---- */
 
-/* The bytes of the seal of a segment whose index is complete; to be freed. */
-stele_code sti_log_encode_seal(
-        const struct sti_segment *seg, uint8_t **out, size_t *len, stele_error *err);
 /* As the leader: write a seal behind the last record of the head, and sync. With STELE_ENOSPC
  * nothing has changed. Format blb: nothing to write. */
 stele_code sti_log_seal(struct sti_log *log, stele_error *err);
@@ -215,10 +212,6 @@ stele_code sti_log_prepare_locked(struct sti_log *log, uint64_t capacity, stele_
  * is durable, and the manifest claims it. Not under any lock. */
 stele_code sti_log_begin(
         struct sti_log *log, uint64_t first_id, uint64_t capacity, stele_error *err);
-
-/* For a segment that is about to begin. No byte of it is 0, so that zeros are quick to look through
- * for it. `old`: what it must not be, or 0. */
-uint32_t sti_log_new_salt(struct sti_log *log, uint32_t old);
 
 /* Remove, or recycle, the file of a segment that the manifest does not list any more, and drop the
  * caller's hold. A failure is logged alone: the next writer that opens removes what is left over.

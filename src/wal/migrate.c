@@ -92,7 +92,7 @@ static stele_code begin(struct migration *m, uint64_t first_id, stele_error *err
     if (rc == STELE_OK && m->format == STELE_WAL_STELE) {
         struct sti_wal_header header = {.first_id = first_id, .number = seg->number};
 
-        header.salt = sti_log_new_salt(m->log, 0);
+        header.salt = sti_segment_new_salt(&m->log->env, 0);
         seg->salt = header.salt;
         rc = reserve(m, STI_WAL_HEADER_SIZE, &out, err);
         if (rc == STELE_OK) {
@@ -130,7 +130,7 @@ static stele_code finish(struct migration *m, stele_error *err)
     if (m->format == STELE_WAL_STELE) {
         atomic_store(&m->seg->end, end);
         atomic_store(&m->seg->next_id, m->next_id);
-        rc = sti_log_encode_seal(m->seg, &seal, &len, err);
+        rc = sti_segment_encode_seal(m->seg, end, &seal, &len, err);
         rc = rc != STELE_OK ? rc : reserve(m, len, &out, err);
         if (rc == STELE_OK) {
             memcpy(out, seal, len);

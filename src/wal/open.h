@@ -45,9 +45,6 @@ stele_code sti_log_open_blb(struct sti_log *log, const struct sti_wal_listing *l
 void sti_log_tell_cut(
         struct sti_log *log, const char *name, uint64_t at, uint64_t end, const char *quarantine);
 
-/* Write [from, to) of a file once more, and sync: what it shows may be in the cache alone. */
-stele_code sti_wal_renew(struct sti_file *f, uint64_t from, uint64_t to, stele_error *err);
-
 /* Remove what a crash left over: temporary names, and segments of a format that the manifest does
  * not list. Durable when it returns. */
 stele_code sti_log_remove_leftovers(

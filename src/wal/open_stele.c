@@ -207,7 +207,7 @@ static stele_code keep_head(struct opening *o, struct sti_wal_examined *x, stele
         rc = renew(o, x, err);
     } else {
         seg->first_id = o->next_id;
-        seg->salt = sti_log_new_salt(log, 0);
+        seg->salt = sti_segment_new_salt(&log->env, 0);
         atomic_store(&seg->next_id, o->next_id);
     }
     if (!seg->allocated && seg->capacity < log->options.segment_size) {

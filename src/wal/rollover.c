@@ -7,37 +7,11 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/coding.h"
 #include "base/error.h"
 #include "base/mutant.h"
 #include "wal/log.h"
 
 /* ---- Seals. ---- */
-
-stele_code sti_log_encode_seal(
-        const struct sti_segment *seg, uint8_t **out, size_t *len, stele_error *err)
-{
-    size_t data_len = 4 + 4 * seg->position_count;
-    size_t size = sti_wal_frame_size(STELE_WAL_STELE, data_len);
-    uint8_t *data = sti_malloc(data_len);
-    uint8_t *frame = sti_malloc(size);
-    uint32_t end = (uint32_t)atomic_load(&seg->end);
-
-    if (data == NULL || frame == NULL) {
-        sti_free(data);
-        sti_free(frame);
-        return sti_fail_memory(err, size);
-    }
-    sti_put_le32(data, (uint32_t)seg->position_count);
-    for (size_t i = 0; i < seg->position_count; i++) {
-        sti_put_le32(data + 4 + 4 * i, seg->positions[i]);
-    }
-    *len = sti_wal_frame_encode(frame, STELE_WAL_STELE, STI_WAL_SEAL, atomic_load(&seg->next_id),
-            seg->salt, end, stele_bytes_of(data, data_len));
-    *out = frame;
-    sti_free(data);
-    return STELE_OK;
-}
 
 static stele_code write_seal(struct sti_log *log, stele_error *err)
 {
@@ -45,7 +19,7 @@ static stele_code write_seal(struct sti_log *log, stele_error *err)
     uint64_t end = atomic_load(&head->end);
     uint8_t *frame = NULL;
     size_t len = 0;
-    stele_code rc = sti_log_encode_seal(head, &frame, &len, err);
+    stele_code rc = sti_segment_encode_seal(head, end, &frame, &len, err);
 
     if (rc != STELE_OK) {
         return rc;

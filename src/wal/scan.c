@@ -467,20 +467,36 @@ static stele_code scan_begin(struct sti_segment *seg, struct walk *w, bool any_f
     return STELE_OK;
 }
 
-static stele_code scan_behind(struct sti_segment *seg, const struct walk *w, bool any_id,
-        struct sti_scan *out, stele_error *err)
+static stele_code scan_behind(
+        struct sti_segment *seg, uint64_t at, bool any_id, struct sti_scan *out, stele_error *err)
 {
     struct search s;
     stele_code rc;
 
-    if (w->sealed) {
-        return STELE_OK;
-    }
-    search_begin(&s, seg, out, w->at);
+    search_begin(&s, seg, out, at);
     s.any_id = any_id;
     rc = search_all(&s, !seg->reused, err);
     search_end(&s);
     return rc;
+}
+
+stele_code sti_segment_scan_behind(struct sti_segment *seg, uint64_t end, uint64_t next_id,
+        struct sti_scan *out, stele_error *err)
+{
+    stele_file_stat stat;
+    stele_code rc = sti_file_stat(&seg->file, &stat, err);
+
+    memset(out, 0, sizeof *out);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    out->header = true;
+    out->end = end;
+    out->first_id = seg->first_id;
+    out->next_id = next_id;
+    out->torn_at = end;
+    out->file_size = stat.size;
+    return scan_behind(seg, end, false, out, err);
 }
 
 stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t first_id,
@@ -509,7 +525,9 @@ stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t fi
         out->marked = w.marked;
         out->sealed = w.sealed;
         out->torn_at = w.at;
-        rc = rc != STELE_OK ? rc : scan_behind(seg, &w, any_first && w.records == 0, out, err);
+        if (rc == STELE_OK && !w.sealed) {
+            rc = scan_behind(seg, w.at, any_first && w.records == 0, out, err);
+        }
     }
     sti_wal_reader_free(&reader);
     if (rc != STELE_OK) {

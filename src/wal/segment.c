@@ -3,6 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/coding.h"
+#include "base/env.h"
 #include "base/error.h"
 #include "base/mutant.h"
 
@@ -119,4 +121,40 @@ stele_code sti_segment_fail_damaged(const struct sti_segment *seg, stele_error *
     return sti_fail_at(err, STELE_ECORRUPT, seg->name, (int64_t)seg->damage_at,
             "%s: record %" PRIu64 " and what follows cannot be read", seg->damage_text,
             seg->damage_id);
+}
+
+/* ---- Writing. ---- */
+
+uint32_t sti_segment_new_salt(const stele_env *env, uint32_t old)
+{
+    uint32_t salt;
+
+    do {
+        salt = (uint32_t)sti_env_random64(env) | 0x01010101U;
+    } while (salt == old);
+    return STI_MUTANT(WAL_SALT_KEPT) && old != 0 ? old : salt;
+}
+
+stele_code sti_segment_encode_seal(const struct sti_segment *seg, uint64_t durable, uint8_t **out,
+        size_t *len, stele_error *err)
+{
+    size_t data_len = 4 + 4 * seg->position_count;
+    size_t size = sti_wal_frame_size(STELE_WAL_STELE, data_len);
+    uint8_t *data = sti_malloc(data_len);
+    uint8_t *frame = sti_malloc(size);
+
+    if (data == NULL || frame == NULL) {
+        sti_free(data);
+        sti_free(frame);
+        return sti_fail_memory(err, size);
+    }
+    sti_put_le32(data, (uint32_t)seg->position_count);
+    for (size_t i = 0; i < seg->position_count; i++) {
+        sti_put_le32(data + 4 + 4 * i, seg->positions[i]);
+    }
+    *len = sti_wal_frame_encode(frame, STELE_WAL_STELE, STI_WAL_SEAL, atomic_load(&seg->next_id),
+            seg->salt, (uint32_t)durable, stele_bytes_of(data, data_len));
+    *out = frame;
+    sti_free(data);
+    return STELE_OK;
 }

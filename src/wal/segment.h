@@ -84,6 +84,20 @@ void sti_segment_index_cut(struct sti_segment *seg, uint64_t next_id);
 /* The error of reading at or behind the damage of a loaded segment. */
 stele_code sti_segment_fail_damaged(const struct sti_segment *seg, stele_error *err);
 
+/* ---- Writing. ---- */
+
+/* For a segment that is about to begin. No byte of it is 0, so that zeros are quick to look through
+ * for it. `old`: what it must not be, or 0. */
+uint32_t sti_segment_new_salt(const stele_env *env, uint32_t old);
+
+/* The bytes of the seal of a segment whose index is complete, of which so many bytes are durable;
+ * to be freed. */
+stele_code sti_segment_encode_seal(const struct sti_segment *seg, uint64_t durable, uint8_t **out,
+        size_t *len, stele_error *err);
+
+/* Write [from, to) of a file once more, and sync: what it shows may be in the cache alone. */
+stele_code sti_wal_renew(struct sti_file *f, uint64_t from, uint64_t to, stele_error *err);
+
 /* ---- Reading frames, through the map or with pread. ---- */
 
 /* A place in a segment, with a buffer of its own for pread. Zero-initialised; free at the end. */
@@ -151,6 +165,12 @@ struct sti_scan {
  * says were durable. */
 stele_code sti_segment_scan(struct sti_segment *seg, bool any_first, uint64_t first_id,
         uint64_t known_durable, struct sti_scan *out, stele_error *err);
+
+/* Judge only what lies behind `end`, up to which the caller has read all frames; next_id would come
+ * next, and no seal is there. Of *out everything but the header, records and what was durable is
+ * set. */
+stele_code sti_segment_scan_behind(struct sti_segment *seg, uint64_t end, uint64_t next_id,
+        struct sti_scan *out, stele_error *err);
 
 /* Fill the index from the start up to `limit`, as far as there are valid records. *end and *next_id
  * say where they stop. The published fields stay. */

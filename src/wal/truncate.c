@@ -152,7 +152,9 @@ static stele_code tidy(struct sti_log *log, struct cut *c, stele_error *err)
     size_t len = 0;
     stele_code rc = sti_file_open(&f, &log->dir, c->seg->name, STELE_OPEN_WRITE, err);
 
-    rc = rc != STELE_OK ? rc : sti_log_encode_seal(c->seg, &seal, &len, err);
+    rc = rc != STELE_OK
+                 ? rc
+                 : sti_segment_encode_seal(c->seg, atomic_load(&c->seg->end), &seal, &len, err);
     rc = rc != STELE_OK ? rc : sti_file_write(&f, c->at, seal, len, err);
     /* The file is not to be used again, be it that only a part of this is done. */
     c->seg->capacity = 0;

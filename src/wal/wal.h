@@ -3,8 +3,8 @@
  * wal.h: the facade of the module: what a handle is, on files or in memory.
  *
  * The public functions check their arguments and call through a table. Journal and store use
- * the public interface, and the parts that stand on single files: format.h, segment.h and commit.h,
- * by way of this header.
+ * the public interface, and the parts that stand on single files: format.h, commit.h, segment.h and
+ * what listing.h has of quarantine, by way of this header.
  */
 #ifndef STI_WAL_WAL_H
 #define STI_WAL_WAL_H
@@ -13,6 +13,7 @@
 
 #include "wal/commit.h"
 #include "wal/format.h"
+#include "wal/listing.h"
 #include "wal/segment.h"
 
 struct sti_wal_ops {
