@@ -21,7 +21,9 @@
 #include <string.h>
 
 enum {
-    FILE_MAX = 2 << 20
+    FILE_MAX = 2 << 20,
+    NO_LIMIT = 32 << 10, /* that is not reached: blocks are there ahead, but not too many */
+    NO_LIMIT_FULL = FILE_MAX / 4
 };
 
 struct check {
@@ -32,12 +34,13 @@ struct check {
     struct jmodel_found found;
     struct jmodel_why why;
     uint64_t pick; /* by the state's hash */
+    bool no_memory;
 };
 
-/* Whether a fault kept something from being done that the next recording makes good. */
+/* Whether a fault may have kept something from being done that the next recording makes good. */
 static bool disturbed(const struct check *c)
 {
-    return sim_disk_fault_hits(c->w->disk) > 0;
+    return c->no_memory || sim_disk_fault_hits(c->w->disk) > 0;
 }
 
 /* Never with a thread, so that a state that fails does so again. */
@@ -52,7 +55,7 @@ static int open_journal(struct check *c, bool may_merge, stele_journal **out)
     options.no_map = c->config->no_map || c->pick / 2 % 4 == 0;
     options.no_background = true;
     if (!may_merge) {
-        options.limit = 0;
+        options.limit = c->config->full ? NO_LIMIT_FULL : NO_LIMIT;
         options.replay_target_ms = 0;
     }
     rc = stele_journal_open(out, JMODEL_DIR, &options, &err);
@@ -481,6 +484,7 @@ int journal_check(const struct jmodel_config *config, struct sim_world *w,
 
     c->config = config;
     c->w = w;
+    c->no_memory = w->no_memory;
     c->why = (struct jmodel_why){why, why_len};
     jmodel_of_notes(&c->model, config, notes);
     /* The lock file holds the number of the process, which is another one each time. */

@@ -2,6 +2,7 @@
 #include "crash/journal_files.h"
 
 #include "journal/names.h"
+#include "wal/format.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,6 +73,20 @@ int jfiles_check_same(struct sim_image *before, struct sim_world *w, const char 
     return result;
 }
 
+/* Whether there is anything in a log but its header. */
+static bool has_frames(const struct sim_image *image, uint32_t entry)
+{
+    uint64_t size = 0;
+    uint8_t *bytes = sim_image_read(image, entry, &size);
+    uint64_t at = STI_WAL_HEADER_SIZE;
+
+    while (at < size && bytes[at] == 0) {
+        at++;
+    }
+    free(bytes);
+    return at < size;
+}
+
 /* ---- Names. ---- */
 
 static int judge_names(
@@ -88,7 +103,8 @@ static int judge_names(
         if (!counts(image, i)) {
             continue;
         }
-        if (kind == STI_JOURNAL_NAME_UNFINISHED || kind == STI_JOURNAL_NAME_OTHER) {
+        if (kind == STI_JOURNAL_NAME_UNFINISHED || kind == STI_JOURNAL_NAME_LEFTOVER ||
+                kind == STI_JOURNAL_NAME_OTHER) {
             return jmodel_wrong(why, "a leftover: %s", name);
         }
         if (kind == STI_JOURNAL_NAME_SNAP) {
@@ -134,7 +150,7 @@ void jfiles_newest_log(const struct sim_image *image, char name[STELE_JOURNAL_NA
 
         if (counts(image, i) &&
                 sti_journal_name_parse(image->entries[i].name, &number) == STI_JOURNAL_NAME_LOG &&
-                number >= newest) {
+                number >= newest && has_frames(image, i)) {
             newest = number;
             sti_journal_name(name, STI_JOURNAL_NAME_LOG, number);
         }
@@ -148,9 +164,10 @@ static bool parse_quarantine(const char *file, char name[SIM_NAME_SIZE])
 {
     static const char prefix[] = "quarantine-";
     const char *dash = strrchr(file, '-');
+    uint64_t ignored;
     size_t len;
 
-    if (strncmp(file, prefix, sizeof prefix - 1) != 0 || dash < file + sizeof prefix) {
+    if (sti_journal_name_parse(file, &ignored) != STI_JOURNAL_NAME_QUARANTINE) {
         return false;
     }
     len = (size_t)(dash - (file + sizeof prefix - 1));

@@ -25,7 +25,7 @@ struct jfiles_counts {
 int jfiles_check_names(
         struct sim_world *w, struct jfiles_counts *counts, const struct jmodel_why *why);
 
-/* The name of the newest log, "" if there is none. */
+/* The name of the newest log that has more than a header, "" if there is none. */
 void jfiles_newest_log(const struct sim_image *image, char name[STELE_JOURNAL_NAME_SIZE]);
 
 /* A quarantine file that is new holds bytes that were in its file; an old one is as before. */

@@ -255,9 +255,20 @@ static void play(const struct journal_probe *probe, stele_journal *journal, stru
     }
 }
 
+/* To record, a snapshot is looked at only at its beginning and end, and a log that is not the
+ * newest at its header: behind other damage it records; and it does not play, as before. */
+static const char *judge_behind_damage(
+        const struct journal_probe *probe, const struct seen *after, const struct damage *damage)
+{
+    return !is_newest_log(probe, damage) && after->rc == STELE_ECORRUPT &&
+                           is_beginning(probe, &after->play, 0)
+                   ? NULL
+                   : "it records behind what cannot be played";
+}
+
 /* Recording is refused if playing was; or it goes on. NULL, or what is wrong. */
 static const char *record(const struct journal_probe *probe, stele_journal *journal,
-        const struct seen *before, bool found)
+        const struct seen *before, const struct damage *damage, bool found)
 {
     struct jops_made made;
     struct seen *after;
@@ -268,9 +279,6 @@ static const char *record(const struct journal_probe *probe, stele_journal *jour
         return found || before->rc != STELE_OK ? NULL
                                                : "it refuses to record, and nothing is wrong";
     }
-    if (before->rc != STELE_OK) {
-        return "it records behind what cannot be played";
-    }
     after = sim_alloc(sizeof *after);
     jops_make(&made, jops_value(0, count + 1, 0), probe->config.large);
     if (stele_journal_dump_durable(journal, &made.op, NULL) != STELE_OK ||
@@ -278,8 +286,10 @@ static const char *record(const struct journal_probe *probe, stele_journal *jour
         wrong = "it records, and does not";
     } else {
         play(probe, journal, after);
-        if (after->rc != STELE_OK || !is_beginning(probe, &after->play, 1) ||
-                after->play.played.count != count + 1) {
+        if (before->rc != STELE_OK) {
+            wrong = judge_behind_damage(probe, after, damage);
+        } else if (after->rc != STELE_OK || !is_beginning(probe, &after->play, 1) ||
+                   after->play.played.count != count + 1) {
             wrong = "what is recorded behind it cannot be played";
         }
     }
@@ -307,12 +317,9 @@ static bool is_merge_lost(const struct journal_probe *probe, const struct sim_no
            p->played.count < merged;
 }
 
-static const char *judge(const struct journal_probe *probe, struct sim_world *w,
+static const char *judge(const struct journal_probe *probe, const struct damage *damage,
         const struct sim_notes *notes, const struct seen *seen, bool found)
 {
-    struct damage damage;
-
-    find_damage(probe, w, &damage);
     if (seen->rc != STELE_OK && seen->rc != STELE_ECORRUPT && seen->rc != STELE_EVERSION) {
         return "a play fails otherwise";
     }
@@ -322,13 +329,13 @@ static const char *judge(const struct journal_probe *probe, struct sim_world *w,
     if (is_merge_lost(probe, notes, &seen->play)) {
         return "a merge reported success, and cannot be played";
     }
-    if (seen->rc != STELE_OK && is_harmless(probe, &damage)) {
+    if (seen->rc != STELE_OK && is_harmless(probe, damage)) {
         return "another snapshot and its logs are whole, and it does not play";
     }
     if (seen->rc != STELE_OK) {
         return found ? NULL : "a play finds damage, and a check does not";
     }
-    return is_complete(probe, &damage, seen) ? NULL : "a play ends too early, and says nothing";
+    return is_complete(probe, damage, seen) ? NULL : "a play ends too early, and says nothing";
 }
 
 static enum sim_probe probe_all(
@@ -338,13 +345,15 @@ static enum sim_probe probe_all(
     struct seen *seen = sim_alloc(sizeof *seen);
     bool found = check_finds(probe, w);
     stele_journal *journal = open_journal(probe, w);
+    struct damage damage;
     const char *wrong;
     enum sim_probe answer = SIM_PROBE_SILENT;
 
     play(probe, journal, seen);
-    wrong = judge(probe, w, notes, seen, found);
+    find_damage(probe, w, &damage);
+    wrong = judge(probe, &damage, notes, seen, found);
     if (wrong == NULL && !probe->lies) {
-        wrong = record(probe, journal, seen, found);
+        wrong = record(probe, journal, seen, &damage, found);
     }
     if (wrong != NULL) {
         (void)snprintf(why, why_len, "%s (count %" PRIu64 " of %" PRIu64 ") %s", wrong,

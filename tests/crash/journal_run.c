@@ -110,6 +110,9 @@ void jrun_expect_count(struct journal_run *r)
 
     if (rc != STELE_OK) {
         jrun_failed(r, rc);
+    } else if (stats.failed && stats.count < r->next) {
+        /* What was dumped, and not flushed, is lost: the next call says so. */
+        jrun_failed(r, STELE_EFAILED);
     } else if (stats.count != r->next - 1) {
         r->wrong = sim_wrong(r->w, "stat: %" PRIu64 " operations were dumped, and not %" PRIu64,
                 stats.count, r->next - 1);

@@ -12,7 +12,8 @@ enum {
     FAR_LIMIT = 30000, /* that is not reached: blocks are there ahead, but not too many */
     NEAR_LIMIT = 1800,
     FILE_MAX = 2 << 20,
-    CAPACITY = 3 * 64 * 1024, /* of a disk that becomes full */
+    CAPACITY = 40 << 10, /* of a disk that becomes full */
+    FULL_LIMIT = 256 << 10,
     RANDOM_STEPS = 24,
     RANDOM_COUNT = 400, /* a random run ends there */
     WORKLOADS_MAX = 160
@@ -263,9 +264,9 @@ static void script_full(struct journal_run *r)
     jrun_clear(r);
     jrun_dump(r, 2);
     jrun_fill(r);
-    jrun_close(r);
-    jrun_record(r);
+    jrun_stop(r);
     jrun_clear(r);
+    jrun_record(r);
     jrun_dump(r, 2);
 }
 
@@ -379,7 +380,7 @@ static const struct script scripts[] = {
         {.name = "killed", .run = script_killed, .large = true},
         {.name = "failed-sync", .run = script_failed_sync},
         {.name = "failed-write", .run = script_failed_write},
-        {.name = "full", .run = script_full, .large = true, .full = true},
+        {.name = "full", .run = script_full, .limit = FULL_LIMIT, .large = true, .full = true},
 };
 
 static const struct script random_script = {.name = "random", .run = script_random, .large = true};
@@ -403,7 +404,7 @@ static const struct way ways[] = {
                         .limit = FAR_LIMIT,
                         .background = true}},
         {.name = "stop",
-                .config = {.durability = STELE_JOURNAL_STOP, .no_map = true},
+                .config = {.durability = STELE_JOURNAL_STOP, .limit = FAR_LIMIT, .no_map = true},
                 .no_allocate = true},
 };
 

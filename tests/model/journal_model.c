@@ -6,6 +6,7 @@
 
 #include "lib/check.h"
 #include "model/journal_map.h"
+#include "sim/image.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -337,24 +338,28 @@ static void step(struct model *m)
 
 void journal_model_run(const struct journal_model_setup *setup, struct journal_model_sums *sums)
 {
-    struct model m = {.setup = setup, .sums = sums, .random = setup->seed};
+    struct model *m = sim_alloc(sizeof *m);
     uint64_t end = sums->operations + setup->operations;
 
-    stele_journal_options_init(&m.opts);
-    m.opts.env = setup->env;
-    m.opts.create_dirs = true;
-    m.opts.limit = 8192;
-    m.opts.no_background = setup->seed % 2 == 0;
-    m.opts.durability = (stele_journal_durability)(setup->seed % 3);
-    open_journal(&m);
-    record(&m);
+    m->setup = setup;
+    m->sums = sums;
+    m->random = setup->seed;
+    stele_journal_options_init(&m->opts);
+    m->opts.env = setup->env;
+    m->opts.create_dirs = true;
+    m->opts.limit = 8192;
+    m->opts.no_background = setup->seed % 2 == 0;
+    m->opts.durability = (stele_journal_durability)(setup->seed % 3);
+    open_journal(m);
+    record(m);
     while (sums->operations < end) {
-        step(&m);
+        step(m);
     }
-    stop(&m);
-    play(&m, m.journal);
-    close_journal(&m);
-    jmap_free(&m.map);
-    jmap_free(&m.then);
-    jmap_free(&m.played);
+    stop(m);
+    play(m, m->journal);
+    close_journal(m);
+    jmap_free(&m->map);
+    jmap_free(&m->then);
+    jmap_free(&m->played);
+    free(m);
 }
