@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""make_corpus.py: the seeds of the stream and wal targets, made from files of the references.
+"""make_corpus.py: the seeds of the stream, wal and journal targets, made from files of the references.
 
-Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open}/seed_*:
+Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open}/seed_*:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
-seed small; those of tests/vectors/blb and tests/golden/wal without the zeros
-at their end.
+seed small; those of tests/vectors/blb, tests/golden/wal and tests/golden/journal without
+the zeros at their end.
 """
 import pathlib
 import struct
@@ -133,6 +133,41 @@ def wal_seeds():
     write("wal_frame", "blb", bytes([WAL_REPAIR | 2, 0]) + record[:17])
 
 
+# ---- Journals. Kinds of files, as fuzz_journal_open.c has them. ----
+
+JOURNAL = HERE.parent / "tests" / "golden" / "journal"
+JOURNAL_LOG, JOURNAL_SNAP = 0, 3
+
+
+def journal_file(path, number, extra, cut=0):
+    data = path.read_bytes().rstrip(b"\0")
+    data = data[: len(data) - cut]
+    kind = JOURNAL_SNAP if path.suffix == ".snap" else JOURNAL_LOG
+    return struct.pack("<BBH", kind | extra, number, len(data)) + data
+
+
+def journal_seeds():
+    for folder in sorted(f for f in JOURNAL.iterdir() if f.is_dir()):
+        files = sorted(folder.iterdir(), key=lambda f: int(f.stem))
+        numbers = range(1, len(files) + 1)
+        whole = b"".join(journal_file(f, n, WAL_REPAIR | WAL_FULL if f.suffix == ".log" else WAL_REPAIR) for f, n in zip(files, numbers))
+        write("journal_open", folder.name, b"\0" + whole)
+        write("journal_open", f"{folder.name}_read", b"\1" + whole)
+        for f, n in zip(files, numbers):
+            rest = b"".join(journal_file(g, m, WAL_REPAIR) for g, m in zip(files, numbers) if m != n)
+            write("journal_open", f"{folder.name}_without_{f.stem}", b"\0" + rest)
+            write("journal_open", f"{folder.name}_cut_{f.stem}", b"\1" + rest + journal_file(f, n, WAL_REPAIR, 9))
+    at, number = 32, 0
+    data = (JOURNAL / "logs" / "1000.log").read_bytes()
+    while at < len(data):
+        size = struct.unpack_from("<I", data, at + 4)[0] & 0x3FFFFFFF
+        if size < 300 and data[at + 7] >> 6 == 0:
+            write("journal_op", f"{number}", data[at + 24 : at + 24 + size])
+        at, number = at + 24 + size, number + 1
+    data = (JOURNAL / "merged" / "2001.snap").read_bytes()
+    write("journal_op", "end", data[-26:])
+
+
 JSON = [
     b'{"key":"a","value":"b","time":1700000000000000}\n{"key":null}\n',
     b'{"key_b64":"AP8=","value_b64":"","time":"2024-02-29T12:00:00.5Z"}\n',
@@ -160,6 +195,7 @@ def main():
                 index_seed(f"{version}_{directory.name}", logs[-1])
                 open_seed(f"{version}_{directory.name}", 4, logs[-2:])
     wal_seeds()
+    journal_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -325,10 +325,10 @@ typedef struct stele_journal_checked {
 } stele_journal_checked;
 
 /* Verify every operation of every snapshot and log, superseded ones too, and that nothing is
- * missing between them. Returns STELE_ECORRUPT if there were faults; `each` (may be NULL) hears of
- * every one, `out` may be NULL. An unfinished operation at the end of the newest log is a fault; a
- * tail of zeros, unfinished and superseded files, and foreign names are none (`note`, which may be
- * NULL, hears of those). */
+ * missing between them. Returns the code of the first fault, STELE_ECORRUPT or STELE_EVERSION;
+ * `each` (may be NULL) hears of every one, `out` may be NULL. An unfinished operation at the end of
+ * the newest log is a fault; a tail of zeros, unfinished and superseded files, and foreign names
+ * are none (`note`, which may be NULL, hears of those). */
 STELE_API STELE_NODISCARD stele_code stele_journal_check_dir(const char *dir,
         const stele_journal_options *opts,
         void (*each)(void *arg, const stele_journal_fault *fault),

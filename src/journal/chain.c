@@ -8,7 +8,7 @@
 
 enum {
     TRIES = 100,    /* recorders do not merge faster than files are opened */
-    MANY_LOGS = 64, /* with more, only the newest keep their descriptors */
+    MANY_LOGS = 64, /* with more, only the newest keeps its descriptor */
     NO_SNAPSHOT = 0 /* as the number of one */
 };
 
@@ -80,6 +80,8 @@ static stele_code check_order(struct sti_journal_chain *c, stele_error *err)
 static stele_code open_logs(struct sti_journal_chain *c, struct sti_dir *dir,
         const struct sti_journal_listing *list, uint64_t behind, stele_error *err)
 {
+    struct sti_journal_file *newest = NULL; /* that was begun */
+    bool many = list->count > MANY_LOGS;
     stele_code rc = STELE_OK;
 
     c->logs = sti_calloc(list->count + 1, sizeof *c->logs);
@@ -88,26 +90,21 @@ static stele_code open_logs(struct sti_journal_chain *c, struct sti_dir *dir,
     }
     for (size_t i = 0; i < list->count && rc == STELE_OK; i++) {
         const struct sti_journal_listed *item = &list->items[i];
+        struct sti_journal_file *log = &c->logs[c->log_count];
 
         if (item->kind != STI_JOURNAL_NAME_LOG || item->number <= behind) {
             continue;
         }
-        rc = sti_journal_file_open(
-                &c->logs[c->log_count], dir, item->kind, item->number, true, err);
+        rc = sti_journal_file_open(log, dir, item->kind, item->number, true, err);
         c->log_count += rc == STELE_OK ? 1 : 0;
-        if (rc == STELE_OK && c->log_count > MANY_LOGS && !c->no_map) {
-            /* At most one of those before is the newest that was begun, and a prepared one follows
-             * it. */
-            sti_journal_file_map(&c->logs[c->log_count - 1 - MANY_LOGS], true);
+        if (rc == STELE_OK && log->first_op != 0) {
+            if (newest != NULL && !c->no_map) {
+                sti_journal_file_map(newest, many);
+            }
+            newest = log;
         }
     }
-    rc = rc != STELE_OK ? rc : check_order(c, err);
-    for (size_t i = 0; rc == STELE_OK && !c->no_map && i + 1 < c->begun_count; i++) {
-        if (c->logs[i].first_op != 0) {
-            sti_journal_file_map(&c->logs[i], false);
-        }
-    }
-    return rc;
+    return rc != STELE_OK ? rc : check_order(c, err);
 }
 
 /* Read every log but the newest up to the next one. */
@@ -134,11 +131,50 @@ static stele_code walk_logs(struct sti_journal_chain *c, stele_error *err)
     return rc;
 }
 
+/* Number of the last operation that is there. */
+static stele_code find_last(struct sti_journal_chain *c, uint64_t *last, stele_error *err)
+{
+    struct sti_scan scan;
+    stele_code rc;
+
+    *last = c->end.count;
+    if (c->begun_count == 0) {
+        return STELE_OK;
+    }
+    rc = sti_journal_log_scan(&c->logs[c->begun_count - 1], &scan, err);
+    *last = rc == STELE_OK && scan.header ? scan.next_id - 1 : *last;
+    return rc;
+}
+
+/* STELE_ECORRUPT: what was fallen back to does not stand in for the newest snapshot. */
+static stele_code check_stands_in(struct sti_journal_chain *c, stele_error *err)
+{
+    uint64_t newest = c->bad[c->bad_count - 1].number;
+    uint64_t next = 0; /* first operation of the first log behind it */
+    uint64_t last = 0;
+    stele_code rc = walk_logs(c, err);
+
+    for (size_t i = 0; i < c->begun_count && next == 0; i++) {
+        next = c->logs[i].number > newest ? c->logs[i].first_op : 0;
+    }
+    if (rc == STELE_OK && next == 0) {
+        rc = find_last(c, &last, err);
+        next = last + 1;
+        if (rc == STELE_OK && c->bad_first_op == 0) {
+            rc = sti_fail(err, STELE_ECORRUPT, "it is not known what it stands for");
+        }
+    }
+    if (rc == STELE_OK && c->bad_first_op != 0 && next != c->bad_first_op) {
+        rc = sti_fail(err, STELE_ECORRUPT, "it stands for other operations");
+    }
+    return rc;
+}
+
 /* ---- Snapshots. ---- */
 
-/* Open one and look into it. STELE_ECORRUPT: it is none. */
+/* Open one and look into it. STELE_ECORRUPT: it is none; *first_op is set if the header is. */
 static stele_code open_snap(struct sti_journal_chain *c, struct sti_dir *dir, uint64_t number,
-        bool whole, stele_error *err)
+        bool whole, uint64_t *first_op, stele_error *err)
 {
     stele_code rc =
             sti_journal_file_open(&c->snap, dir, STI_JOURNAL_NAME_SNAP, number, c->no_map, err);
@@ -146,6 +182,7 @@ static stele_code open_snap(struct sti_journal_chain *c, struct sti_dir *dir, ui
     if (rc != STELE_OK) {
         return rc;
     }
+    *first_op = c->snap.first_op;
     rc = whole ? sti_journal_snap_verify(&c->snap, &c->end, err)
                : sti_journal_snap_end(&c->snap, &c->end, err);
     if (rc != STELE_OK) {
@@ -185,10 +222,12 @@ static bool has_older(const struct sti_journal_listing *list, uint64_t snap)
 }
 
 /* Note a damaged snapshot; they come newest first. */
-static void add_bad(struct sti_journal_chain *c, uint64_t number, const stele_error *why)
+static void add_bad(
+        struct sti_journal_chain *c, uint64_t number, uint64_t first_op, const stele_error *why)
 {
     if (c->bad_count == 0) {
         c->bad_why = *why;
+        c->bad_first_op = first_op;
     }
     memmove(c->bad + 1, c->bad, c->bad_count * sizeof *c->bad);
     c->bad[0] = (struct sti_journal_listed){STI_JOURNAL_NAME_SNAP, number};
@@ -204,8 +243,9 @@ static stele_code choose_snap(struct sti_journal_chain *c, struct sti_dir *dir,
 
     for (; number != NO_SNAPSHOT; number = newest_snap(list, number)) {
         bool whole = depth == STI_CHAIN_VERIFIED || c->bad_count > 0 || has_older(list, number);
+        uint64_t first_op = 0;
         stele_error why;
-        stele_code rc = open_snap(c, dir, number, whole, &why);
+        stele_code rc = open_snap(c, dir, number, whole, &first_op, &why);
 
         if (rc == STELE_OK) {
             break;
@@ -216,7 +256,7 @@ static stele_code choose_snap(struct sti_journal_chain *c, struct sti_dir *dir,
             }
             return rc;
         }
-        add_bad(c, number, &why);
+        add_bad(c, number, first_op, &why);
     }
     *chosen = number;
     return STELE_OK;
@@ -250,7 +290,7 @@ static stele_code load_once(struct sti_journal_chain *c, struct sti_dir *dir,
     rc = choose_snap(c, dir, list, depth, &snap, err);
     rc = rc != STELE_OK ? rc : open_logs(c, dir, list, snap, err);
     if (rc == STELE_OK && c->bad_count > 0) {
-        rc = walk_logs(c, err);
+        rc = check_stands_in(c, err);
     }
     if (rc == STELE_ECORRUPT && c->bad_count > 0 && err != NULL) {
         *err = c->bad_why;

@@ -4,7 +4,9 @@
  *
  * The newest snapshot counts whose bytes are whole and behind which no operation is missing. Older
  * snapshots and logs are superseded: a merge or a clear removes them once its snapshot was read
- * back; while they are there, they stand in for a snapshot that is damaged.
+ * back; while they are there, they stand in for a snapshot that is damaged: if they reach just up
+ * to where that one ends, or else a log goes on behind it where they end. Otherwise operations are
+ * missing.
  */
 #ifndef STI_JOURNAL_CHAIN_H
 #define STI_JOURNAL_CHAIN_H
@@ -29,8 +31,9 @@ struct sti_journal_chain {
     struct sti_journal_listed *bad;
     size_t bad_count;
     stele_error bad_why;
-    uint64_t highest; /* largest number of any of our names; 0: none */
-    bool verified;    /* every byte of the snapshot was */
+    uint64_t bad_first_op; /* what the newest one stands for ends before this; 0: not known */
+    uint64_t highest;      /* largest number of any of our names; 0: none */
+    bool verified;         /* every byte of the snapshot was */
     bool no_map;
 };
 

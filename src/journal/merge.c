@@ -1,4 +1,11 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * merge.c: operations in, those that still count out.
+ *
+ * Keys are all over the memory, and each look-up would wait for it twice: for the slot, and for the
+ * bytes of the key. So operations wait in a ring while what they need is fetched, and are applied
+ * in their order some steps later.
+ */
 #include "journal/merge.h"
 
 #include "base/alloc.h"
@@ -6,6 +13,24 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "journal/table.h"
+
+enum {
+    RING = 32, /* a power of two, more than APPLY */
+    /* How many operations behind the newest one each step is done. */
+    FETCH_KEY = 6,
+    FETCH_SUBKEY = 12,
+    APPLY = 18
+};
+
+/* An operation that waits. */
+struct waiting {
+    stele_journal_kind kind;
+    stele_bytes key;
+    stele_bytes subkey;
+    stele_bytes encoded;
+    uint64_t hash; /* of the key */
+    uint64_t subhash;
+};
 
 struct tree {
     struct sti_journal_table subkeys; /* never empty, but for a moment */
@@ -20,6 +45,9 @@ struct sti_journal_merge {
     struct sti_journal_table plain;
     struct sti_journal_table trees; /* their objects are struct tree */
     uint64_t in_trees;              /* subkeys of all of them */
+    struct waiting ring[RING];
+    uint64_t added;   /* operations; of them */
+    uint64_t applied; /* these are in the tables */
 };
 
 stele_code sti_journal_merge_new(
@@ -78,10 +106,9 @@ static bool take(const struct sti_journal_merge *m, struct sti_journal_slot *slo
 }
 
 /* Put one into a table; *added: the key is new. */
-static stele_code put_into(struct sti_journal_merge *m, struct sti_journal_table *t,
+static stele_code put_into(struct sti_journal_merge *m, struct sti_journal_table *t, uint64_t hash,
         stele_bytes key, stele_bytes encoded, uint64_t *added, stele_error *err)
 {
-    uint64_t hash = sti_siphash13(m->seed, key);
     struct sti_journal_slot *slot = sti_journal_table_find(t, hash, key);
     bool found = slot != NULL;
 
@@ -96,9 +123,10 @@ static stele_code put_into(struct sti_journal_merge *m, struct sti_journal_table
 }
 
 /* False: it was not there. */
-static bool remove_from(struct sti_journal_merge *m, struct sti_journal_table *t, stele_bytes key)
+static bool remove_from(
+        struct sti_journal_merge *m, struct sti_journal_table *t, uint64_t hash, stele_bytes key)
 {
-    struct sti_journal_slot *slot = sti_journal_table_find(t, sti_siphash13(m->seed, key), key);
+    struct sti_journal_slot *slot = sti_journal_table_find(t, hash, key);
 
     if (slot == NULL) {
         return false;
@@ -110,35 +138,43 @@ static bool remove_from(struct sti_journal_merge *m, struct sti_journal_table *t
 
 /* ---- Trees. ---- */
 
-static struct sti_journal_slot *find_tree(const struct sti_journal_merge *m, stele_bytes key)
+static struct tree *find_tree(const struct sti_journal_merge *m, const struct waiting *w)
 {
-    return sti_journal_table_find(&m->trees, sti_siphash13(m->seed, key), key);
+    struct sti_journal_slot *slot = sti_journal_table_find(&m->trees, w->hash, w->key);
+
+    return slot != NULL ? slot->item.object : NULL;
 }
 
-static void drop_tree(struct sti_journal_merge *m, struct sti_journal_slot *slot)
+/* With its slot. */
+static void drop_tree(struct sti_journal_merge *m, const struct waiting *w)
 {
-    struct tree *tree = slot->item.object;
+    struct sti_journal_slot *slot = sti_journal_table_find(&m->trees, w->hash, w->key);
+    struct tree *tree;
 
+    if (slot == NULL) {
+        return;
+    }
+    tree = slot->item.object;
     m->in_trees -= tree->subkeys.count;
     drop_table(m, &tree->subkeys);
     sti_free(tree);
     sti_journal_table_remove(&m->trees, slot);
 }
 
-static struct tree *add_tree(struct sti_journal_merge *m, stele_bytes key)
+static struct tree *add_tree(struct sti_journal_merge *m, const struct waiting *w)
 {
-    struct tree *tree = sti_calloc(1, sizeof *tree + key.len);
+    struct tree *tree = sti_calloc(1, sizeof *tree + w->key.len);
     struct sti_journal_slot *slot;
-    stele_bytes own = key;
+    stele_bytes own = w->key;
 
     if (tree == NULL) {
         return NULL;
     }
-    if (key.data != NULL) {
-        memcpy(tree->key, key.data, key.len);
+    if (own.data != NULL) {
+        memcpy(tree->key, own.data, own.len);
         own.data = tree->key;
     }
-    slot = sti_journal_table_add(&m->trees, sti_siphash13(m->seed, key), own);
+    slot = sti_journal_table_add(&m->trees, w->hash, own);
     if (slot == NULL) {
         sti_free(tree);
         return NULL;
@@ -147,30 +183,29 @@ static struct tree *add_tree(struct sti_journal_merge *m, stele_bytes key)
     return tree;
 }
 
-static stele_code put_subkey(struct sti_journal_merge *m, const stele_journal_op *op,
-        stele_bytes encoded, stele_error *err)
+static stele_code put_subkey(struct sti_journal_merge *m, const struct waiting *w, stele_error *err)
 {
-    struct sti_journal_slot *slot = find_tree(m, op->key);
-    struct tree *tree = slot != NULL ? slot->item.object : add_tree(m, op->key);
+    struct tree *tree = find_tree(m, w);
 
     if (tree == NULL) {
-        return sti_fail_memory(err, sizeof *tree + op->key.len);
+        tree = add_tree(m, w);
     }
-    return put_into(m, &tree->subkeys, op->subkey, encoded, &m->in_trees, err);
+    if (tree == NULL) {
+        return sti_fail_memory(err, sizeof *tree + w->key.len);
+    }
+    return put_into(m, &tree->subkeys, w->subhash, w->subkey, w->encoded, &m->in_trees, err);
 }
 
-static void delete_subkey(struct sti_journal_merge *m, const stele_journal_op *op)
+static void delete_subkey(struct sti_journal_merge *m, const struct waiting *w)
 {
-    struct sti_journal_slot *slot = find_tree(m, op->key);
-    struct tree *tree;
+    struct tree *tree = find_tree(m, w);
 
-    if (slot == NULL) {
+    if (tree == NULL) {
         return;
     }
-    tree = slot->item.object;
-    m->in_trees -= remove_from(m, &tree->subkeys, op->subkey) ? 1 : 0;
+    m->in_trees -= remove_from(m, &tree->subkeys, w->subhash, w->subkey) ? 1 : 0;
     if (tree->subkeys.count == 0) {
-        drop_tree(m, slot);
+        drop_tree(m, w);
     }
 }
 
@@ -190,55 +225,145 @@ static void drop_trees(struct sti_journal_merge *m)
 
 /* ---- Operations in. ---- */
 
-static void clear(struct sti_journal_merge *m, stele_bytes key)
+static stele_code put(struct sti_journal_merge *m, const struct waiting *w, stele_error *err)
 {
-    struct sti_journal_slot *slot;
+    uint64_t ignored = 0;
 
-    if (stele_is_nil(key)) {
+    return stele_is_nil(w->subkey)
+                   ? put_into(m, &m->plain, w->hash, w->key, w->encoded, &ignored, err)
+                   : put_subkey(m, w, err);
+}
+
+static void remove_key(struct sti_journal_merge *m, const struct waiting *w)
+{
+    if (stele_is_nil(w->subkey)) {
+        (void)remove_from(m, &m->plain, w->hash, w->key);
+    } else {
+        delete_subkey(m, w);
+    }
+}
+
+static void clear(struct sti_journal_merge *m, const struct waiting *w)
+{
+    if (stele_is_nil(w->key)) {
         drop_table(m, &m->plain);
         drop_trees(m);
+    } else {
+        drop_tree(m, w);
+    }
+}
+
+static stele_code configure(struct sti_journal_merge *m, const struct waiting *w, stele_error *err)
+{
+    uint64_t ignored = 0;
+
+    if (!stele_is_nil(w->key)) {
+        return put_into(m, &m->configs, w->hash, w->key, w->encoded, &ignored, err);
+    }
+    return take(m, &m->whole, w->key, w->encoded) ? STELE_OK : sti_fail_memory(err, w->encoded.len);
+}
+
+static stele_code apply(struct sti_journal_merge *m, const struct waiting *w, stele_error *err)
+{
+    switch (w->kind) {
+    case STELE_JOURNAL_PUT:
+        return put(m, w, err);
+    case STELE_JOURNAL_DELETE:
+        remove_key(m, w);
+        return STELE_OK;
+    case STELE_JOURNAL_CLEAR:
+        clear(m, w);
+        return STELE_OK;
+    case STELE_JOURNAL_CONFIG:
+        return configure(m, w, err);
+    default:
+        sti_unreachable();
+    }
+}
+
+/* Apply all but the newest `but` of those that wait. */
+static stele_code apply_all(struct sti_journal_merge *m, uint64_t but, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    while (m->added - m->applied > but && rc == STELE_OK) {
+        rc = apply(m, &m->ring[m->applied++ % RING], err);
+    }
+    return rc;
+}
+
+/* ---- Fetching ahead. ---- */
+
+static void fetch_slot(const struct sti_journal_merge *m, const struct waiting *w)
+{
+    sti_journal_table_fetch_slot(stele_is_nil(w->subkey) ? &m->plain : &m->trees, w->hash);
+}
+
+static void fetch_key(const struct sti_journal_merge *m, const struct waiting *w)
+{
+    const struct tree *tree;
+
+    if (stele_is_nil(w->subkey)) {
+        sti_journal_table_fetch_key(&m->plain, w->hash);
         return;
     }
-    slot = find_tree(m, key);
-    if (slot != NULL) {
-        drop_tree(m, slot);
+    tree = find_tree(m, w);
+    if (tree != NULL) {
+        sti_journal_table_fetch_slot(&tree->subkeys, w->subhash);
+    }
+}
+
+static void fetch_subkey(const struct sti_journal_merge *m, const struct waiting *w)
+{
+    const struct tree *tree = stele_is_nil(w->subkey) ? NULL : find_tree(m, w);
+
+    if (tree != NULL) {
+        sti_journal_table_fetch_key(&tree->subkeys, w->subhash);
+    }
+}
+
+static void fetch_ahead(const struct sti_journal_merge *m)
+{
+    uint64_t newest = m->added - 1;
+
+    fetch_slot(m, &m->ring[newest % RING]);
+    if (newest >= FETCH_KEY) {
+        fetch_key(m, &m->ring[(newest - FETCH_KEY) % RING]);
+    }
+    if (newest >= FETCH_SUBKEY) {
+        fetch_subkey(m, &m->ring[(newest - FETCH_SUBKEY) % RING]);
     }
 }
 
 stele_code sti_journal_merge_add(struct sti_journal_merge *m, const stele_journal_op *op,
         stele_bytes encoded, stele_error *err)
 {
-    uint64_t ignored = 0;
+    struct waiting *w = &m->ring[m->added++ % RING];
 
     sti_assert(encoded.len <= UINT32_MAX);
-    switch (op->kind) {
-    case STELE_JOURNAL_PUT:
-        return stele_is_nil(op->subkey) ? put_into(m, &m->plain, op->key, encoded, &ignored, err)
-                                        : put_subkey(m, op, encoded, err);
-    case STELE_JOURNAL_DELETE:
-        if (stele_is_nil(op->subkey)) {
-            (void)remove_from(m, &m->plain, op->key);
-        } else {
-            delete_subkey(m, op);
-        }
-        return STELE_OK;
-    case STELE_JOURNAL_CLEAR:
-        clear(m, op->key);
-        return STELE_OK;
-    case STELE_JOURNAL_CONFIG:
-        if (!stele_is_nil(op->key)) {
-            return put_into(m, &m->configs, op->key, encoded, &ignored, err);
-        }
-        return take(m, &m->whole, op->key, encoded) ? STELE_OK : sti_fail_memory(err, encoded.len);
-    default:
-        sti_unreachable();
+    w->kind = op->kind;
+    w->key = op->key;
+    w->subkey = op->subkey;
+    w->encoded = encoded;
+    w->hash = sti_siphash13(m->seed, op->key);
+    w->subhash = stele_is_nil(op->subkey) ? 0 : sti_siphash13(m->seed, op->subkey);
+    if (m->copies) {
+        return apply_all(m, 0, err);
     }
+    fetch_ahead(m);
+    return apply_all(m, APPLY, err);
+}
+
+stele_code sti_journal_merge_settle(struct sti_journal_merge *m, stele_error *err)
+{
+    return apply_all(m, 0, err);
 }
 
 /* ---- Operations out. ---- */
 
 uint64_t sti_journal_merge_count(const struct sti_journal_merge *m)
 {
+    sti_assert(m->applied == m->added);
     return (m->whole.item.encoded != NULL ? 1 : 0) + (uint64_t)m->configs.count +
            (uint64_t)m->plain.count + m->in_trees;
 }
@@ -290,7 +415,10 @@ stele_code sti_journal_merge_each(struct sti_journal_merge *m,
         stele_error *err)
 {
     struct giving g = {.each = each, .arg = arg};
-    stele_code rc = m->whole.item.encoded != NULL ? give_slot(&g, &m->whole, err) : STELE_OK;
+    stele_code rc;
+
+    sti_assert(m->applied == m->added);
+    rc = m->whole.item.encoded != NULL ? give_slot(&g, &m->whole, err) : STELE_OK;
 
     rc = rc != STELE_OK ? rc : give_table(&g, &m->configs, err);
     rc = rc != STELE_OK ? rc : give_table(&g, &m->plain, err);

@@ -29,6 +29,10 @@ void sti_journal_merge_free(struct sti_journal_merge *m); /* accepts NULL */
 stele_code sti_journal_merge_add(struct sti_journal_merge *m, const stele_journal_op *op,
         stele_bytes encoded, stele_error *err);
 
+/* Before the next two: what was added may not be in yet, since look-ups are begun ahead. Failures
+ * as above. */
+stele_code sti_journal_merge_settle(struct sti_journal_merge *m, stele_error *err);
+
 /* How many operations would go out now. */
 uint64_t sti_journal_merge_count(const struct sti_journal_merge *m);
 

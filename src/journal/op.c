@@ -278,38 +278,51 @@ static stele_code check_head(stele_bytes in, stele_error *err)
     return STELE_OK;
 }
 
-/* A length, or a number, that is at most `max`; false if it is none. */
-static bool get_number(stele_bytes *in, size_t max, size_t *out)
-{
-    int64_t v = 0;
-    int taken;
+struct number {
+    size_t value;
+    size_t taken; /* bytes; 0: it is none, or larger than all that follows */
+};
 
-    /* One byte, as most are. */
-    if (in->len > 0 && in->data[0] < 0x80) {
-        taken = 1;
-        v = (in->data[0] & 1) != 0 ? -1 : in->data[0] >> 1;
-    } else {
-        taken = sti_varint_get(in->data, in->len, &v);
+static struct number get_long_number(const uint8_t *in, size_t len)
+{
+    const struct number none = {0, 0};
+    int64_t v = 0;
+    int taken = sti_varint_get(in, len, &v);
+
+    if (taken <= 0 || v < 0 || (uint64_t)v > len || (size_t)taken != length_size((size_t)v)) {
+        return none;
     }
-    if (taken <= 0 || v < 0 || (uint64_t)v > max || (size_t)taken != length_size((size_t)v)) {
-        return false;
-    }
-    in->data += taken;
-    in->len -= (size_t)taken;
-    *out = (size_t)v;
-    return true;
+    return (struct number){(size_t)v, (size_t)taken};
 }
 
-static bool get_sized(stele_bytes *in, stele_bytes *out)
+/* A length, or a number of settings. Most have one byte. */
+static inline struct number get_number(const uint8_t *in, size_t len)
 {
-    size_t len;
+    if (len > 0 && (in[0] & 0x81) == 0 && in[0] / 2U <= len) {
+        return (struct number){in[0] / 2U, 1};
+    }
+    return get_long_number(in, len);
+}
 
-    if (!get_number(in, in->len, &len) || len > in->len) {
+/* What is left of an operation, from its front. Values stay in registers, which is why these are
+ * not stele_bytes. */
+struct rest {
+    const uint8_t *at;
+    size_t len;
+};
+
+/* Length and bytes. */
+static inline bool get_sized(struct rest *in, stele_bytes *out)
+{
+    struct number n = get_number(in->at, in->len);
+
+    if (n.taken == 0 || n.value > in->len - n.taken) {
         return false;
     }
-    *out = stele_bytes_of(in->data, len);
-    in->data += len;
-    in->len -= len;
+    out->data = in->at + n.taken;
+    out->len = n.value;
+    in->at += n.taken + n.value;
+    in->len -= n.taken + n.value;
     return true;
 }
 
@@ -329,33 +342,35 @@ static stele_code make_room(struct sti_journal_settings *s, size_t count, stele_
     return STELE_OK;
 }
 
-static stele_code get_settings(stele_journal_op *out, stele_bytes in,
+static stele_code get_settings(stele_journal_op *out, struct rest in,
         struct sti_journal_settings *settings, stele_error *err)
 {
-    size_t count = 0;
+    struct number count = get_number(in.at, in.len);
     stele_code rc;
 
-    if (!get_number(&in, in.len, &count) || count > in.len / SETTING_SIZE_MIN) {
+    in.at += count.taken;
+    in.len -= count.taken;
+    if (count.taken == 0 || count.value > in.len / SETTING_SIZE_MIN) {
         return sti_fail(err, STELE_ECORRUPT, "a configuration without a number of settings");
     }
-    rc = make_room(settings, count, err);
+    rc = make_room(settings, count.value, err);
     if (rc != STELE_OK) {
         return rc;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count.value; i++) {
         stele_journal_setting *s = &settings->items[i];
 
         if (!get_sized(&in, &s->name) || !get_sized(&in, &s->value) ||
                 (i > 0 && compare_names(s - 1, s) >= 0)) {
-            return sti_fail(err, STELE_ECORRUPT, "setting %zu of %zu is none", i, count);
+            return sti_fail(err, STELE_ECORRUPT, "setting %zu of %zu is none", i, count.value);
         }
     }
     if (in.len > 0) {
         return sti_fail(
                 err, STELE_ECORRUPT, "a configuration with %zu bytes behind its end", in.len);
     }
-    out->settings = count > 0 ? settings->items : NULL;
-    out->setting_count = count;
+    out->settings = count.value > 0 ? settings->items : NULL;
+    out->setting_count = count.value;
     return STELE_OK;
 }
 
@@ -368,8 +383,9 @@ void sti_journal_settings_free(struct sti_journal_settings *s)
 stele_code sti_journal_op_decode(stele_journal_op *out, stele_bytes in,
         struct sti_journal_settings *settings, stele_error *err)
 {
-    stele_journal_op op = {.kind = STELE_JOURNAL_PUT};
-    stele_bytes rest;
+    stele_bytes key = {NULL, 0};
+    stele_bytes subkey = {NULL, 0};
+    struct rest rest;
     unsigned kind;
     unsigned parts;
     stele_code rc = check_head(in, err);
@@ -379,28 +395,31 @@ stele_code sti_journal_op_decode(stele_journal_op *out, stele_bytes in,
     }
     kind = in.data[0] & KIND_MASK;
     parts = in.data[1];
-    rest = stele_bytes_of(in.data + HEAD_SIZE, in.len - HEAD_SIZE);
+    rest = (struct rest){in.data + HEAD_SIZE, in.len - HEAD_SIZE};
     if (kind == STI_JOURNAL_END) {
         return sti_fail(err, STELE_ECORRUPT, "the end of a snapshot where an operation belongs");
     }
     if ((parts & ~parts_of(kind)) != 0) {
         return sti_fail(err, STELE_ECORRUPT, "kind %u of an operation has parts %u", kind, parts);
     }
-    op.kind = (stele_journal_kind)kind;
-    op.timestamp = signed_of(sti_get_le64(in.data + 2));
-    if (((parts & HAS_KEY) != 0 && !get_sized(&rest, &op.key)) ||
-            ((parts & HAS_SUBKEY) != 0 && !get_sized(&rest, &op.subkey))) {
+    if (((parts & HAS_KEY) != 0 && !get_sized(&rest, &key)) ||
+            ((parts & HAS_SUBKEY) != 0 && !get_sized(&rest, &subkey))) {
         return sti_fail(err, STELE_ECORRUPT, "a key of an operation is longer than all of it");
     }
+    out->settings = NULL;
+    out->setting_count = 0;
     if (kind == STELE_JOURNAL_CONFIG) {
-        rc = get_settings(&op, rest, settings, err);
-    } else if ((parts & HAS_VALUE) != 0) {
-        op.value = rest;
-    } else if (rest.len > 0) {
+        rc = get_settings(out, rest, settings, err);
+    } else if ((parts & HAS_VALUE) == 0 && rest.len > 0) {
         rc = sti_fail(err, STELE_ECORRUPT, "an operation with %zu bytes behind its end", rest.len);
     }
     if (rc == STELE_OK) {
-        *out = op;
+        out->kind = (stele_journal_kind)kind;
+        out->timestamp = signed_of(sti_get_le64(in.data + 2));
+        out->key = key;
+        out->subkey = subkey;
+        out->value.data = (parts & HAS_VALUE) != 0 ? rest.at : NULL;
+        out->value.len = (parts & HAS_VALUE) != 0 ? rest.len : 0;
     }
     return rc;
 }

@@ -53,7 +53,7 @@ struct sti_journal_settings {
 
 void sti_journal_settings_free(struct sti_journal_settings *s);
 
-/* Everything points into `in`, and `settings`. */
+/* Everything points into `in`, and `settings`. On failure what *out has is of no use. */
 stele_code sti_journal_op_decode(stele_journal_op *out, stele_bytes in,
         struct sti_journal_settings *settings, stele_error *err);
 

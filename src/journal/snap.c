@@ -296,7 +296,7 @@ static stele_code merge_all(struct merging *g, stele_error *err)
     for (size_t i = 0; i < g->log_count && rc == STELE_OK; i++) {
         rc = g->chain->logs[i].first_op == 0 ? check_headless(g, i, err) : add_log(g, i, err);
     }
-    return rc;
+    return rc != STELE_OK ? rc : sti_journal_merge_settle(g->merge, err);
 }
 
 stele_code sti_journal_snap_merge(struct sti_dir *dir, struct sti_journal_chain *chain,

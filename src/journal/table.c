@@ -45,6 +45,28 @@ struct sti_journal_slot *sti_journal_table_find(
     return NULL;
 }
 
+void sti_journal_table_fetch_slot(const struct sti_journal_table *t, uint64_t hash)
+{
+    if (t->count > 0) {
+        __builtin_prefetch(&t->slots[(size_t)hash & (t->slot_count - 1)]);
+    }
+}
+
+void sti_journal_table_fetch_key(const struct sti_journal_table *t, uint64_t hash)
+{
+    size_t mask = t->slot_count - 1;
+
+    if (t->count == 0) {
+        return;
+    }
+    for (size_t at = (size_t)hash & mask; !is_free(&t->slots[at]); at = (at + 1) & mask) {
+        if (t->slots[at].hash == hash) {
+            __builtin_prefetch(t->slots[at].key);
+            return;
+        }
+    }
+}
+
 static struct sti_journal_slot *free_slot(
         struct sti_journal_slot *slots, size_t slot_count, uint64_t hash)
 {
@@ -115,12 +137,42 @@ void sti_journal_table_remove(struct sti_journal_table *t, struct sti_journal_sl
 
 /* ---- In order. ---- */
 
-static uint64_t prefix_of(const struct sti_journal_slot *slot)
+/* How many bytes all keys begin with, those excepted that have none. */
+static size_t common_prefix(const struct sti_journal_table *t)
+{
+    const struct sti_journal_slot *first = NULL;
+    size_t len = 0;
+
+    for (size_t i = 0; i < t->slot_count; i++) {
+        const struct sti_journal_slot *slot = &t->slots[i];
+        size_t same = 0;
+
+        if (is_free(slot) || slot->key_len == 0) {
+            continue;
+        }
+        if (first == NULL) {
+            first = slot;
+            len = slot->key_len;
+        }
+        len = slot->key_len < len ? slot->key_len : len;
+        while (same < len && slot->key[same] == first->key[same]) {
+            same++;
+        }
+        len = same;
+    }
+    return len;
+}
+
+/* Of the bytes behind what all keys begin with: most keys differ there, so that few have to be
+ * looked at again. */
+static uint64_t prefix_of(const struct sti_journal_slot *slot, size_t skip)
 {
     uint8_t bytes[8] = {0};
 
-    if (slot->key_len > 0) {
-        memcpy(bytes, slot->key, slot->key_len < sizeof bytes ? slot->key_len : sizeof bytes);
+    if (slot->key_len > skip) {
+        size_t len = slot->key_len - skip;
+
+        memcpy(bytes, slot->key + skip, len < sizeof bytes ? len : sizeof bytes);
     }
     return sti_get_be64(bytes);
 }
@@ -138,6 +190,8 @@ static int compare(const void *a, const void *b)
 
 bool sti_journal_table_sort(const struct sti_journal_table *t, struct sti_journal_order *out)
 {
+    size_t skip = common_prefix(t);
+
     out->count = 0;
     if (t->count > out->capacity) {
         struct sti_journal_ranked *grown = sti_realloc(out->items, t->count, sizeof *grown);
@@ -150,7 +204,7 @@ bool sti_journal_table_sort(const struct sti_journal_table *t, struct sti_journa
     }
     for (size_t i = 0; i < t->slot_count; i++) {
         if (!is_free(&t->slots[i])) {
-            out->items[out->count].prefix = prefix_of(&t->slots[i]);
+            out->items[out->count].prefix = prefix_of(&t->slots[i], skip);
             out->items[out->count++].slot = &t->slots[i];
         }
     }

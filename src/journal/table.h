@@ -49,12 +49,17 @@ struct sti_journal_slot *sti_journal_table_find(
 struct sti_journal_slot *sti_journal_table_add(
         struct sti_journal_table *t, uint64_t hash, stele_bytes key);
 
+/* Have the processor fetch what a look-up will need: first the slot, later, when that is there, the
+ * bytes of the key. Hints, which change nothing. */
+void sti_journal_table_fetch_slot(const struct sti_journal_table *t, uint64_t hash);
+void sti_journal_table_fetch_key(const struct sti_journal_table *t, uint64_t hash);
+
 void sti_journal_table_remove(struct sti_journal_table *t, struct sti_journal_slot *slot);
 
 /* The slots by ascending keys. */
 struct sti_journal_order {
     struct sti_journal_ranked {
-        uint64_t prefix; /* of the key, as a number */
+        uint64_t prefix; /* of the keys, as a number, behind what they have in common */
         const struct sti_journal_slot *slot;
     } * items;
 

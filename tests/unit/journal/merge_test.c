@@ -132,6 +132,7 @@ static void check_same(struct sti_journal_merge *merge, struct model *model)
     struct checking c = {model, 0};
     stele_error err;
 
+    CHECK_OK(sti_journal_merge_settle(merge, &err), &err);
     qsort(model->list, model->count, sizeof model->list[0], compare);
     assert_int_equal(sti_journal_merge_count(merge), model->count);
     CHECK_OK(sti_journal_merge_each(merge, check_next, &c, &err), &err);
@@ -412,6 +413,7 @@ static stele_code merge_some(void)
         rc = sti_journal_op_decode(&op, encoded, &settings, &err);
         rc = rc != STELE_OK ? rc : sti_journal_merge_add(merge, &op, encoded, &err);
     }
+    rc = rc != STELE_OK ? rc : sti_journal_merge_settle(merge, &err);
     rc = rc != STELE_OK ? rc : sti_journal_merge_each(merge, ignore_op, NULL, &err);
     sti_journal_merge_free(merge);
     sti_journal_settings_free(&settings);
