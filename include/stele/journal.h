@@ -40,8 +40,10 @@
  *
  * Failures: after a write or a sync failed the handle refuses to record (STELE_EFAILED) until it
  * is closed and opened again. A full disk (STELE_ENOSPC) does not do that: the journal is as before
- * the call, and dumping works again once there is room. A merge that fails is tried again later;
- * until one succeeds the old files stay.
+ * the call, and dumping works again once there is room. (Blocks are made sure of before dump()
+ * returns. On a file system that cannot promise them, a full disk that loses what was dumped, and
+ * not made durable yet, counts as a failed write.) A merge that fails is tried again later; until
+ * one succeeds the old files stay.
  */
 #ifndef STELE_JOURNAL_H
 #define STELE_JOURNAL_H
@@ -169,7 +171,8 @@ STELE_API bool stele_journal_is_recording(const stele_journal *journal);
  *
  * STELE_ESTATE: not stopped · STELE_EBUSY: another recorder; the message names the process ·
  * STELE_ECORRUPT, STELE_EVERSION: a file is damaged, so that what is recorded could not
- * be played later; nothing has changed · STELE_ENOSPC · STELE_EPERM · STELE_EFAILED. */
+ * be played later; nothing has changed · STELE_ENOSPC · STELE_EPERM · STELE_EFAILED ·
+ * STELE_ETOOBIG: no number is left for a file. */
 STELE_API STELE_NODISCARD stele_code stele_journal_record(stele_journal *journal, stele_error *err);
 
 /* Log one operation. What has survived when it returns: see stele_journal_durability.
@@ -194,15 +197,20 @@ STELE_API STELE_NODISCARD stele_code stele_journal_dump_durable(
  */
 STELE_API STELE_NODISCARD stele_code stele_journal_sync(stele_journal *journal, stele_error *err);
 
-/* End the recording: waits for dumps and merges that are under way, makes durable what was dumped,
- * and gives the lock back. Stopped already: nothing to do. STELE_ESTATE: it is playing. After any
- * other failure it is stopped all the same; what was acknowledged as durable is. */
+/* End the recording: waits for dumps that are under way and for merges that are, or that the limit
+ * asks for; makes durable what was dumped, and gives the lock back. Stopped already: nothing to do.
+ * STELE_ESTATE: it is playing. After any other failure it is stopped all the same; what was
+ * acknowledged as durable is. */
 STELE_API STELE_NODISCARD stele_code stele_journal_stop(stele_journal *journal, stele_error *err);
 
 /* Forget everything: all snapshots and logs. While stopped or recording, and in the same state
  * afterwards; recording goes on in a new log. A crash leaves the journal as it was, or empty; on a
  * full disk, where there is no room to make sure of that, it may leave a state that the
- * journal once had. Durable on return. Takes the lock, when stopped: STELE_EBUSY. */
+ * journal once had. Durable on return. Files in quarantine stay: they hold what recovery has cut.
+ * Takes the lock, when stopped.
+ *
+ * STELE_ESTATE: it is playing · STELE_EBUSY · STELE_ENOSPC · STELE_EIO, STELE_EPERM: it may be
+ * cleared; while recording, the handle fails if that is in doubt · STELE_EFAILED. */
 STELE_API STELE_NODISCARD stele_code stele_journal_clear(stele_journal *journal, stele_error *err);
 
 /* Merge now, and wait for it: afterwards there is one snapshot, and, when recording, one log.
@@ -210,7 +218,9 @@ STELE_API STELE_NODISCARD stele_code stele_journal_clear(stele_journal *journal,
  * the old files go. Takes the lock, when stopped. A journal with nothing but a snapshot (or
  * nothing at all) is left as it is.
  *
- * STELE_ENOSPC, STELE_EIO, STELE_ECORRUPT, STELE_ENOMEM: nothing is lost, and recording goes on.
+ * STELE_ENOSPC, STELE_EIO, STELE_ECORRUPT, STELE_ENOMEM: nothing is lost, and recording goes on,
+ * unless the newest log could not be ended: STELE_EFAILED from then on · STELE_ESTATE: it is
+ * playing · STELE_EBUSY.
  * Memory: in proportion to the keys that live. */
 STELE_API STELE_NODISCARD stele_code stele_journal_snapshot(
         stele_journal *journal, stele_error *err);

@@ -10,6 +10,9 @@
  * the newest log were given back. Then files are removed one by one from the newest to the oldest,
  * each removal durable: what a crash leaves meanwhile is a state that the journal once had.
  *
+ * Where a sync of the directory has failed, files that were removed may come back after a crash:
+ * then the empty snapshot stays, and nothing is removed without it.
+ *
  * A journal that is damaged can be cleared, too: nothing is read but names.
  */
 #include "base/error.h"
@@ -40,7 +43,7 @@ static stele_code remove_all(struct clearing *c, bool one_by_one, stele_error *e
     for (size_t i = c->files.count; i > 0 && rc == STELE_OK; i--) {
         rc = unlink_one(c, &c->files.items[i - 1], err);
         if (rc == STELE_OK && (one_by_one || i == 1)) {
-            rc = sti_dir_sync(&c->j->dir, err);
+            rc = sti_journal_sync_names(c->j, err);
         }
     }
     return rc;
@@ -53,7 +56,7 @@ static bool is_missing(stele_journal *j, uint64_t number)
     stele_file_stat stat;
 
     sti_journal_name(name, STI_JOURNAL_NAME_SNAP, number);
-    return sti_dir_sync(&j->dir, NULL) == STELE_OK &&
+    return sti_journal_sync_names(j, NULL) == STELE_OK &&
            sti_dir_stat(&j->dir, name, &stat, NULL) == STELE_ENOTFOUND;
 }
 
@@ -71,6 +74,9 @@ static stele_code supersede_all(struct clearing *c, uint64_t number, bool *doubt
     if (rc != STELE_OK) {
         *doubt = *doubt || !is_missing(j, number);
     }
+    if (rc == STELE_EIO) {
+        atomic_store(&j->names_in_doubt, true); /* it syncs them by itself */
+    }
     return rc;
 }
 
@@ -78,7 +84,7 @@ static stele_code empty(struct clearing *c, uint64_t number, bool *doubt, stele_
 {
     stele_code rc = supersede_all(c, number, doubt, err);
 
-    if (rc == STELE_ENOSPC && !*doubt) {
+    if (rc == STELE_ENOSPC && !*doubt && !atomic_load(&c->j->names_in_doubt)) {
         /* From the first removal on the newest log may be gone. */
         rc = remove_all(c, true, err);
         *doubt = rc != STELE_OK;
@@ -97,6 +103,10 @@ static void begin_anew_locked(stele_journal *j, struct sti_segment *log)
 {
     memset(&j->figures, 0, sizeof j->figures);
     j->figures.end.latest = INT64_MIN;
+    if (atomic_load(&j->names_in_doubt)) {
+        j->figures.has_snap = true;
+        j->figures.snap_number = log->number - 1;
+    }
     j->head = log;
     j->durable_end = atomic_load(&log->end);
     j->durable_op = 1;
@@ -110,8 +120,11 @@ static stele_code begin_anew(stele_journal *j, uint64_t number, stele_error *err
 {
     struct sti_segment *old = j->head;
     struct sti_segment *log = NULL;
-    stele_code rc = sti_journal_log_new(j, number, 1, &log, err);
+    stele_code rc;
 
+    /* It was removed, and has its blocks as long as it is open. */
+    sti_file_close(&old->file);
+    rc = sti_journal_log_new(j, number, 1, &log, err);
     if (rc != STELE_OK) {
         return rc;
     }
@@ -135,9 +148,9 @@ static stele_code clear_listed(
         rc = begin_anew(j, number + 1, err);
         *doubt = rc != STELE_OK;
     }
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && !atomic_load(&j->names_in_doubt)) {
         sti_journal_remove(j, STI_JOURNAL_NAME_SNAP, number);
-        rc = sti_dir_sync(&j->dir, err);
+        rc = sti_journal_sync_names(j, err);
     }
     return rc;
 }

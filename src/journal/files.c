@@ -19,6 +19,16 @@ stele_code sti_journal_new_number(
     return STELE_OK;
 }
 
+stele_code sti_journal_sync_names(stele_journal *j, stele_error *err)
+{
+    stele_code rc = sti_dir_sync(&j->dir, err);
+
+    if (rc != STELE_OK) {
+        atomic_store(&j->names_in_doubt, true);
+    }
+    return rc;
+}
+
 void sti_journal_remove(stele_journal *j, enum sti_journal_name_kind kind, uint64_t number)
 {
     char name[STELE_JOURNAL_NAME_SIZE];
@@ -46,7 +56,7 @@ void sti_journal_remove_merged(
             sti_journal_remove(j, STI_JOURNAL_NAME_LOG, chain->logs[i].number);
         }
     }
-    if (sti_dir_sync(&j->dir, &err) != STELE_OK) {
+    if (sti_journal_sync_names(j, &err) != STELE_OK) {
         sti_journal_note(j, "%.*s", STI_JOURNAL_NOTE_SIZE - 1, err.message);
     }
 }

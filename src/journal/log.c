@@ -128,7 +128,7 @@ stele_code sti_journal_log_new(stele_journal *j, uint64_t number, uint64_t first
         rc = sti_journal_log_begin(log, first_op, err);
     }
     rc = rc != STELE_OK ? rc : sti_file_sync(&log->file, false, err);
-    rc = rc != STELE_OK ? rc : sti_dir_sync(&j->dir, err);
+    rc = rc != STELE_OK ? rc : sti_journal_sync_names(j, err);
     if (rc != STELE_OK) {
         sti_journal_log_forget(j, log);
         return sti_wrap(err, rc, "begin a log");

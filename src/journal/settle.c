@@ -213,7 +213,7 @@ static stele_code remove_old(struct settling *s, stele_error *err)
     stele_code rc = STELE_OK;
 
     if (chain->old_count > 0) {
-        rc = sti_dir_sync(&s->j->dir, err);
+        rc = sti_journal_sync_names(s->j, err);
     }
     for (size_t i = 0; i < chain->old_count && rc == STELE_OK; i++) {
         rc = unlink_file(s, chain->old[i].kind, chain->old[i].number, err);
@@ -239,7 +239,7 @@ stele_code sti_journal_settle(stele_journal *j, struct sti_journal_chain *chain,
     rc = rc != STELE_OK ? rc : remove_old(&s, err);
     rc = rc != STELE_OK ? rc : remove_leftovers(&s, err);
     if (rc == STELE_OK && removes) {
-        rc = sti_dir_sync(&j->dir, err);
+        rc = sti_journal_sync_names(j, err);
     }
     if (rc != STELE_OK) {
         sti_journal_chain_free(chain);

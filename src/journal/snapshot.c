@@ -12,7 +12,8 @@
 #include "journal/state.h"
 
 enum {
-    DEFAULT_OP_NS = 200 /* until something has been measured */
+    DEFAULT_OP_NS = 200, /* until something has been measured */
+    MEASURED_OPS = 10000 /* so many tell how long one takes, syncs and all */
 };
 
 /* ---- When to merge. ---- */
@@ -62,6 +63,9 @@ static stele_code merge_chain(stele_journal *j, struct sti_journal_chain *chain,
         seed[0] = sti_env_random64(&j->env);
         seed[1] = sti_env_random64(&j->env);
         rc = sti_journal_snap_merge(&j->dir, chain, number, seed, end, err);
+        if (rc == STELE_EIO) {
+            atomic_store(&j->names_in_doubt, true); /* it syncs them by itself */
+        }
     }
     if (rc == STELE_OK) {
         sti_journal_remove_merged(j, chain, number);
@@ -131,7 +135,7 @@ static stele_code merge_sealed(stele_journal *j, stele_error *err) STI_REQUIRES(
     sti_commit_lock(j->commit);
     if (rc == STELE_OK) {
         read = j->figures.end.ops + (j->head->first_id - 1 - j->figures.end.count);
-        j->merge_op_ns = took / (read > 0 ? read : 1);
+        j->merge_op_ns = read >= MEASURED_OPS ? took / read : j->merge_op_ns;
         j->since_open.merges++;
         j->since_open.merge_last_ns = took;
         merged_locked(j, number, size, &end);

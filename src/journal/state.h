@@ -60,6 +60,10 @@ struct stele_journal {
     struct sti_mutex state_mutex;
     struct sti_file lock; /* held while recording */
 
+    /* A sync of the directory has failed, so files that are not to be seen may be there after a
+     * crash. They are superseded, as long as a snapshot says so. */
+    _Atomic bool names_in_doubt;
+
     /* A stele_journal_state. Changed under state's mutex, to and from recording under commit's as
      * well. */
     _Atomic int state;
@@ -151,6 +155,9 @@ stele_code sti_journal_log_seal(
 stele_code sti_journal_log_put_back(stele_journal *j, struct sti_segment *log, stele_error *err);
 
 /* ---- files.c: which files there are. ---- */
+
+/* Sync the directory. A failure leaves names in doubt: files that were removed may come back. */
+stele_code sti_journal_sync_names(stele_journal *j, stele_error *err);
 
 /* The next number for a file when `highest` is the largest there is; numbers below it by less than
  * `room` are free as well. */

@@ -53,7 +53,7 @@ static stele_code end_head(stele_journal *j, stele_error *err)
     sti_commit_unlock(j->commit);
     if (rc == STELE_OK && empty) {
         sti_journal_log_forget(j, head);
-        return sti_dir_sync(&j->dir, err);
+        return sti_journal_sync_names(j, err);
     }
     sti_segment_drop(head);
     return rc;
