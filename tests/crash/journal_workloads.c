@@ -457,7 +457,9 @@ static void make(struct one *one, struct sim_workload *workload, const struct sc
     *workload = (struct sim_workload){.name = one->name,
             .arg = one,
             .disk = {.file_max = FILE_MAX,
-                    .no_allocate = way->no_allocate,
+                    /* A file that grows has no room ahead: a full disk is found when it is written,
+                     * and that ends a recording whose dumps do not wait. */
+                    .no_allocate = way->no_allocate && !script->full,
                     .capacity = script->full ? CAPACITY : 0},
             .run = do_run,
             .check = do_check};
