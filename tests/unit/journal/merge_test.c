@@ -159,7 +159,7 @@ static stele_bytes pick(uint32_t *state, uint32_t count)
     case 1:
         return stele_empty();
     default:
-        return stele_bytes_of(letters + n % 41, 1 + n / 41 % (sizeof letters - 41 + n % 3));
+        return stele_bytes_of(letters + n % 40, 1 + n / 40 % 3);
     }
 }
 
