@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 #include <inttypes.h>
 
@@ -69,7 +70,8 @@ static stele_code check_order(struct sti_journal_chain *c, stele_error *err)
             continue;
         }
         c->begun_count = i + 1;
-        if (before == 0 ? first != c->end.count + 1 : first < before) {
+        if ((before == 0 ? first != c->end.count + 1 : first < before) &&
+                !STI_MUTANT(JOURNAL_GAP_UNNOTICED)) {
             return check_first(c, i, before == 0 ? c->end.count + 1 : before, err);
         }
         before = first;
@@ -183,8 +185,9 @@ static stele_code open_snap(struct sti_journal_chain *c, struct sti_dir *dir, ui
         return rc;
     }
     *first_op = c->snap.first_op;
-    rc = whole ? sti_journal_snap_verify(&c->snap, &c->end, err)
-               : sti_journal_snap_end(&c->snap, &c->end, err);
+    rc = whole && !STI_MUTANT(JOURNAL_SNAP_UNVERIFIED)
+                 ? sti_journal_snap_verify(&c->snap, &c->end, err)
+                 : sti_journal_snap_end(&c->snap, &c->end, err);
     if (rc != STELE_OK) {
         sti_journal_file_close(&c->snap);
     }
@@ -198,7 +201,8 @@ static uint64_t newest_snap(const struct sti_journal_listing *list, uint64_t bel
     uint64_t newest = NO_SNAPSHOT;
 
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].kind == STI_JOURNAL_NAME_SNAP && list->items[i].number < below) {
+        if (list->items[i].kind == STI_JOURNAL_NAME_SNAP && list->items[i].number < below &&
+                !(STI_MUTANT(JOURNAL_OLDEST_SNAPSHOT) && newest != NO_SNAPSHOT)) {
             newest = list->items[i].number;
         }
     }
@@ -250,7 +254,7 @@ static stele_code choose_snap(struct sti_journal_chain *c, struct sti_dir *dir,
         if (rc == STELE_OK) {
             break;
         }
-        if (rc != STELE_ECORRUPT) {
+        if (rc != STELE_ECORRUPT || STI_MUTANT(JOURNAL_NO_FALLBACK)) {
             if (err != NULL) {
                 *err = why;
             }

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 #include <inttypes.h>
 
@@ -176,7 +177,8 @@ static stele_code play_cursor(
     stele_code rc = STELE_OK;
 
     while (rc == STELE_OK && c->id < limit) {
-        if (c->id > p->until->count) {
+        if (c->id > p->until->count &&
+                !(STI_MUTANT(JOURNAL_UNTIL_OFF_BY_ONE) && c->id == p->until->count + 1)) {
             return STELE_END;
         }
         rc = sti_journal_cursor_next(c, &op, &encoded, err);

@@ -8,6 +8,7 @@
  */
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 /* As the leader. *left: the old log, to be dropped. */
@@ -24,7 +25,9 @@ static stele_code end_head(stele_journal *j, stele_error *err)
                        ? rc
                        : sti_journal_fail_in_doubt(j, rc, err);
     }
-    rc = rc != STELE_OK ? rc : sti_file_sync(&j->head->file, true, err);
+    if (!STI_MUTANT(JOURNAL_SEAL_NOT_SYNCED)) {
+        rc = rc != STELE_OK ? rc : sti_file_sync(&j->head->file, true, err);
+    }
     return rc == STELE_OK ? rc : sti_journal_fail_in_doubt(j, rc, err);
 }
 
@@ -47,6 +50,10 @@ static stele_code replace_head(stele_journal *j, struct sti_segment *log, stele_
     uint64_t next_op = atomic_load(&j->head->next_id);
     stele_code rc = sti_journal_check_usable(j, err);
 
+    if (rc == STELE_OK && STI_MUTANT(JOURNAL_HEADER_EARLY)) {
+        rc = sti_journal_log_begin(log, next_op, err);
+        rc = rc != STELE_OK ? rc : sti_file_sync(&log->file, true, err);
+    }
     rc = rc != STELE_OK ? rc : end_head(j, err);
     if (rc != STELE_OK) {
         return rc;

@@ -422,6 +422,8 @@ void jrun_failing(struct journal_run *r, unsigned calls, int error)
         jrun_failed(r, rc);
     } else if (rc == STELE_ENOSPC) {
         jrun_expect_count(r);
+    } else if (error == ENOSPC && r->config->durability == STELE_JOURNAL_EACH) {
+        jrun_wrong(r, "a full disk ends the recording");
     } else {
         if (dump_once(r, ONE, 1) == STELE_OK) {
             jrun_wrong(r, "a handle records on after a failure");
