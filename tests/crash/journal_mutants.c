@@ -25,7 +25,7 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_JOURNAL_SYNC_RETRIED, MUTANTS_CRASHES, "journal-failed-sync-each"},
         {STI_MUTANT_JOURNAL_FAILURE_FORGOTTEN, MUTANTS_CRASHES, "journal-failed-sync-each"},
         {STI_MUTANT_JOURNAL_OPS_KEPT, MUTANTS_CRASHES, "journal-failed-write-each"},
-        {STI_MUTANT_JOURNAL_NOT_PUT_BACK, MUTANTS_FAULTS, "journal-dump-each"},
+        {STI_MUTANT_JOURNAL_NOT_PUT_BACK, MUTANTS_CRASHES, "journal-failed-write-each"},
         {STI_MUTANT_JOURNAL_LAZY_GAP, MUTANTS_CRASHES, "journal-failed-write-stop"},
         {STI_MUTANT_JOURNAL_FULL_DISK_POISONS, MUTANTS_CRASHES, "journal-failed-write-each"},
         {STI_MUTANT_JOURNAL_TORN_KEPT, MUTANTS_CRASHES, "journal-dump-stop"},

@@ -332,6 +332,9 @@ static stele_code dump_once(struct journal_run *r, enum how how, size_t count)
     }
     rc = call_dump(r, how, ops, count);
     free(made);
+    if (rc == STELE_ENOSPC && r->config->durability == STELE_JOURNAL_EACH) {
+        jrun_note(r, SIM_ACK, JMODEL_FOUND, r->next - 1); /* as before the call */
+    }
     if (rc != STELE_OK) {
         return rc;
     }
@@ -404,7 +407,8 @@ void jrun_sync(struct journal_run *r)
 
 void jrun_failing(struct journal_run *r, unsigned calls, int error)
 {
-    struct sim_fault fault = {.calls = calls, .error = error};
+    /* A disk that becomes full has taken some of it. */
+    struct sim_fault fault = {.calls = calls, .error = error, .done = error == ENOSPC};
     stele_code rc;
 
     if (r->over) {
