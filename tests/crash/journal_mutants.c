@@ -50,6 +50,7 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_JOURNAL_DAMAGE_AS_TORN, MUTANTS_BITS, "journal-damage-crashed"},
         {STI_MUTANT_JOURNAL_LOCK_DROPPED, MUTANTS_CRASHES, "journal-dump-each"},
         {STI_MUTANT_JOURNAL_UNTIL_OFF_BY_ONE, MUTANTS_CRASHES, "journal-dump-each"},
+        {STI_MUTANT_JOURNAL_CLEAR_HOLDS_BLOCKS, MUTANTS_CRASHES, "journal-full-each"},
         {STI_MUTANT_JOURNAL_CHECK_SKIPS_OLD, MUTANTS_BITS, "journal-damage-stopped"},
 };
 
