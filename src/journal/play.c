@@ -239,6 +239,12 @@ static stele_code play_all(struct playing *p, stele_error *err)
             rc = end_headless(p, &chain->logs[i], err);
         }
     }
+    if (rc == STELE_OK && chain->gap.code != STELE_OK) {
+        rc = chain->gap.code;
+        if (err != NULL) {
+            *err = chain->gap;
+        }
+    }
     return rc == STELE_END ? STELE_OK : rc;
 }
 
