@@ -48,7 +48,7 @@ static void set_head(stele_journal *j, struct sti_segment *log)
 static stele_code replace_head(stele_journal *j, struct sti_segment *log, stele_error *err)
 {
     uint64_t next_op = atomic_load(&j->head->next_id);
-    stele_code rc = sti_journal_check_usable(j, err);
+    stele_code rc = STELE_OK;
 
     if (rc == STELE_OK && STI_MUTANT(JOURNAL_HEADER_EARLY)) {
         rc = sti_journal_log_begin(log, next_op, err);
@@ -87,7 +87,9 @@ stele_code sti_journal_switch_locked(stele_journal *j, stele_error *err)
     unused = log;
     sti_commit_enter(j->commit);
     sti_assert(j->head != NULL);
-    if (!is_empty(j->head)) {
+    /* What was pending may have failed, and be gone. */
+    rc = STI_MUTANT(JOURNAL_SWITCH_IGNORES_FAILURE) ? STELE_OK : sti_journal_check_usable(j, err);
+    if (rc == STELE_OK && !is_empty(j->head)) {
         struct sti_segment *old = j->head;
 
         rc = replace_head(j, log, err);

@@ -51,6 +51,7 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_JOURNAL_LOCK_DROPPED, MUTANTS_CRASHES, "journal-dump-each"},
         {STI_MUTANT_JOURNAL_UNTIL_OFF_BY_ONE, MUTANTS_CRASHES, "journal-dump-each"},
         {STI_MUTANT_JOURNAL_CLEAR_HOLDS_BLOCKS, MUTANTS_CRASHES, "journal-full-each"},
+        {STI_MUTANT_JOURNAL_SWITCH_IGNORES_FAILURE, MUTANTS_FAULTS, "journal-kinds-stop"},
         {STI_MUTANT_JOURNAL_CHECK_SKIPS_OLD, MUTANTS_BITS, "journal-damage-stopped"},
 };
 
