@@ -25,8 +25,8 @@ void sti_journal_table_free(struct sti_journal_table *t)
 static bool has_key(const struct sti_journal_slot *slot, uint64_t hash, stele_bytes key)
 {
     return slot->hash == hash && slot->key_len == key.len &&
-           (STI_MUTANT(JOURNAL_NIL_IS_EMPTY) || (slot->key == NULL) == (key.data == NULL)) &&
-           (key.len == 0 || memcmp(slot->key, key.data, key.len) == 0);
+           (stele_bytes_equal(sti_journal_slot_key(slot), key) ||
+                   (STI_MUTANT(JOURNAL_NIL_IS_EMPTY) && key.len == 0));
 }
 
 struct sti_journal_slot *sti_journal_table_find(
