@@ -46,7 +46,8 @@ enum room {
 
 /* ---- Before any lock. ---- */
 
-static stele_code check(struct request *r, size_t *settings, stele_error *err)
+static stele_code check(
+        const stele_journal *j, struct request *r, size_t *settings, stele_error *err)
 {
     stele_code rc = STELE_OK;
 
@@ -63,7 +64,7 @@ static stele_code check(struct request *r, size_t *settings, stele_error *err)
         }
     }
     if (rc == STELE_OK &&
-            r->size > STI_JOURNAL_LOG_MAX - STI_WAL_HEADER_SIZE - sti_wal_seal_size(r->count)) {
+            r->size > j->log_max - STI_WAL_HEADER_SIZE - sti_wal_seal_size(r->count)) {
         return sti_fail(err, STELE_ETOOBIG, "%" PRIu64 " bytes in one dump", r->size);
     }
     return rc;
@@ -89,7 +90,7 @@ static enum room room_for(const stele_journal *j, const struct request *r)
 {
     uint64_t size = size_with(j, r);
 
-    if (size > STI_JOURNAL_LOG_MAX) {
+    if (size > j->log_max) {
         return ROOM_SWITCH;
     }
     return size > j->head->capacity ? ROOM_EXTEND : ROOM_ENOUGH;
@@ -218,7 +219,7 @@ static stele_code extend(stele_journal *j, const struct request *r, stele_error 
     rc = check_recording(j, err);
     size = rc == STELE_OK ? size_with(j, r) : 0;
     sti_commit_unlock(j->commit);
-    if (rc == STELE_OK && size <= STI_JOURNAL_LOG_MAX) {
+    if (rc == STELE_OK && size <= j->log_max) {
         rc = sti_journal_log_extend(j, j->head, size, err);
     }
     sti_commit_leave(j->commit);
@@ -343,7 +344,7 @@ static stele_code dump_request(stele_journal *j, struct request *r, stele_error 
     if (j == NULL || (r->ops == NULL && r->count > 0)) {
         return sti_fail(err, STELE_EINVAL, "no journal, or no operation");
     }
-    rc = check(r, &settings, err);
+    rc = check(j, r, &settings, err);
     if (rc != STELE_OK) {
         return rc;
     }
@@ -358,6 +359,7 @@ static stele_code dump_request(stele_journal *j, struct request *r, stele_error 
         r->now = r->ops[i].timestamp == STELE_JOURNAL_NOW ? sti_env_now(&j->env) : 0;
     }
     rc = dump(j, r, err);
+    r->scratch = NULL;
     sti_free(many);
     return rc;
 }

@@ -67,6 +67,7 @@ static stele_code new_journal(
     j->options = *opts;
     j->options.env = &j->env;
     j->limit = opts->limit;
+    j->log_max = STI_JOURNAL_LOG_MAX;
     rc = sti_commit_new(&j->commit, &sti_journal_commit_ops, j, err);
     if (rc != STELE_OK) {
         free_journal(j);

@@ -55,6 +55,7 @@ struct stele_journal {
                                       defaults */
     struct sti_dir dir;
     struct sti_commit *commit;
+    uint64_t log_max; /* STI_JOURNAL_LOG_MAX; tests lower it before they record */
 
     /* state */
     struct sti_mutex state_mutex;

@@ -202,7 +202,6 @@ static void what_was_torn_stays_away(void **state)
         begin(&k, (stele_journal_durability)mode);
         kit_fill(&k, 1, 30);
         kit_power_cut(&k, mode == 2);
-        next = 0;
         {
             struct kit_model *got = test_malloc(sizeof *got);
 

@@ -260,6 +260,25 @@ void kit_find_file(struct kit *k, const char *prefix, const char *suffix, char *
     memcpy(out, l.last, sizeof l.last);
 }
 
+void kit_write_file(struct kit *k, const char *name, const uint8_t *bytes, size_t len)
+{
+    const stele_vfs *vfs = k->w != NULL ? k->w->env.vfs : stele_vfs_posix();
+    const unsigned flags = STELE_OPEN_WRITE | STELE_OPEN_CREATE;
+    const stele_slice slice = {bytes, len};
+    stele_dir *dir = NULL;
+    stele_file *file = NULL;
+
+    assert_int_equal(vfs->ops->open_dir(vfs, k->dir.path, flags, &dir), 0);
+    assert_int_equal(dir->ops->open(dir, name, flags, &file), 0);
+    if (len > 0) {
+        assert_int_equal(file->ops->pwritev(file, &slice, 1, 0), len);
+    }
+    assert_int_equal(file->ops->sync(file, false), 0);
+    assert_int_equal(file->ops->close(file), 0);
+    assert_int_equal(dir->ops->sync(dir), 0);
+    assert_int_equal(dir->ops->close(dir), 0);
+}
+
 void kit_fault(struct kit *k, unsigned calls, uint64_t at, int error, bool persistent)
 {
     const struct sim_fault fault = {

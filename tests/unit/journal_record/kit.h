@@ -67,6 +67,9 @@ size_t kit_count_files(struct kit *k, const char *prefix, const char *suffix);
 /* The last of those by their order; out has 128 bytes. */
 void kit_find_file(struct kit *k, const char *prefix, const char *suffix, char *out);
 
+/* Make a file, on whichever disk it is, and durably. */
+void kit_write_file(struct kit *k, const char *name, const uint8_t *bytes, size_t len);
+
 /* All such calls of the simulated disk fail from the at-th on, or only that one. */
 void kit_fault(struct kit *k, unsigned calls, uint64_t at, int error, bool persistent);
 void kit_no_fault(struct kit *k);

@@ -320,6 +320,11 @@ static void run_all(struct stress *st)
                 0);
     }
     (void)nanosleep(&length, NULL);
+    /* On a busy machine, as long as it takes for everything to have happened. */
+    while (!atomic_load(&st->stop) &&
+            (kit_stats(st->k).merges == 0 || atomic_load(&st->plays) == 0)) {
+        nap();
+    }
     atomic_store(&st->stop, true);
     for (int i = 0; i < WRITERS + OTHERS; i++) {
         assert_int_equal(pthread_join(members[i].thread, NULL), 0);
