@@ -40,10 +40,10 @@ struct sti_journal_chain {
 
 enum sti_journal_depth {
     STI_CHAIN_VERIFIED, /* the snapshot is read from end to end */
-    STI_CHAIN_PLAYED,   /* the same; and where operations are missing between files, those in front
-                           of the gap are a chain, too */
-    STI_CHAIN_SHALLOW /* its header and end alone, unless that matters: there are other candidates,
-                         or superseded files */
+    STI_CHAIN_SHALLOW, /* its header and end alone, unless that matters: there are other candidates,
+                          or superseded files */
+    STI_CHAIN_PLAYED   /* as VERIFIED; and where operations are missing between files, those in
+                          front of the gap are a chain, too */
 };
 
 /* Opens the files, and begins anew if one is gone meanwhile, or the directory has changed when

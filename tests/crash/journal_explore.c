@@ -13,7 +13,7 @@ int main(int argc, char **argv)
             .argv = argv,
             .workloads = journal_workloads,
             .random = journal_random_workloads,
-            .nested_full = 3,
+            .nested_full = 2,
             .per_op_full = 240,
             .seeds_full = 400};
 

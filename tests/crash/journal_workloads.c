@@ -12,7 +12,7 @@ enum {
     FAR_LIMIT = 30000, /* that is not reached: blocks are there ahead, but not too many */
     NEAR_LIMIT = 1800,
     FILE_MAX = 2 << 20,
-    CAPACITY = 40 << 10, /* of a disk that becomes full */
+    CAPACITY = 24 << 10, /* of a disk that becomes full */
     FULL_LIMIT = 256 << 10,
     RANDOM_STEPS = 24,
     RANDOM_COUNT = 400, /* a random run ends there */
