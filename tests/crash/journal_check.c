@@ -156,7 +156,7 @@ static int look(struct check *c)
 {
     char newest[STELE_JOURNAL_NAME_SIZE];
     struct sim_image *image = sim_disk_image(c->w->disk);
-    stele_journal *journal;
+    stele_journal *journal = NULL;
     int result = open_journal(c, true, &journal);
 
     jfiles_newest_log(image, newest);
@@ -382,7 +382,7 @@ static int judge_stopped(struct check *c, stele_journal *journal)
 static int record_again(struct check *c)
 {
     struct sim_image *before = sim_disk_image(c->w->disk);
-    stele_journal *journal;
+    stele_journal *journal = NULL;
     int result = open_journal(c, false, &journal);
     int same;
 
@@ -414,7 +414,7 @@ static int merge_stopped(struct check *c, stele_journal *journal)
 static int open_crashed(struct check *c, struct sim_image *crashed)
 {
     struct sim_disk_options disk = {.sector_size = crashed->sector_size, .file_max = FILE_MAX};
-    stele_journal *journal;
+    stele_journal *journal = NULL;
     int result;
 
     c->w = sim_world_new(c->pick, crashed, &disk);
@@ -432,7 +432,7 @@ static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
 {
     struct sim_disk_options disk = {.sector_size = image->sector_size, .file_max = FILE_MAX};
     struct sim_image *crashed;
-    stele_journal *journal;
+    stele_journal *journal = NULL;
     int result;
 
     c->w = sim_world_new(c->pick, image, &disk);
@@ -455,7 +455,7 @@ static int crash_again(struct check *c, struct sim_image *image, bool keep_all)
 
 static int judge(struct check *c, const struct sim_image *before)
 {
-    stele_journal *journal;
+    stele_journal *journal = NULL;
     int result = reader(c);
 
     result = result != 0 ? result : open_journal(c, true, &journal);
