@@ -102,6 +102,7 @@ static int play_again(struct check *c, stele_journal *journal)
 struct faults {
     const struct check *c;
     const char *newest; /* the log that may be torn; "": none */
+    bool superseded;    /* it is not played */
     bool bad;
     char text[JMODEL_WHY];
 };
@@ -110,8 +111,9 @@ static void each_fault(void *arg, const stele_journal_fault *fault)
 {
     struct faults *f = arg;
     const stele_journal_played *played = &f->c->seen.played;
-    bool torn = played->torn && strcmp(fault->file, f->newest) == 0 &&
-                fault->position == (int64_t)played->torn_position;
+    bool torn =
+            strcmp(fault->file, f->newest) == 0 &&
+            (f->superseded || (played->torn && fault->position == (int64_t)played->torn_position));
 
     if (!torn && !f->bad) {
         f->bad = true;
@@ -122,7 +124,8 @@ static void each_fault(void *arg, const stele_journal_fault *fault)
 
 static int check_dir(struct check *c, const char *newest)
 {
-    struct faults faults = {.c = c, .newest = newest};
+    struct faults faults = {
+            .c = c, .newest = newest, .superseded = jfiles_is_superseded(newest, &c->seen.played)};
     stele_journal_options options;
     stele_journal_checked checked = {0};
     stele_error err;
@@ -138,9 +141,10 @@ static int check_dir(struct check *c, const char *newest)
                             : jmodel_wrong(&c->why, "%s",
                                       faults.bad ? faults.text : "check tells no fault");
     }
-    if (newest[0] != '\0' && c->seen.played.torn != (checked.faults > 0) && !disturbed(c)) {
-        return jmodel_wrong(&c->why, "%s, and check finds %" PRIu64 " faults",
-                c->seen.played.torn ? "torn" : "not torn", checked.faults);
+    if (newest[0] != '\0' && c->seen.played.torn != (checked.faults > 0) && !faults.superseded &&
+            !disturbed(c)) {
+        return jmodel_wrong(&c->why, "torn %d, and check finds %" PRIu64 " faults",
+                c->seen.played.torn, checked.faults);
     }
     if (newest[0] == '\0' && checked.ops != c->seen.played.ops && !disturbed(c)) {
         return jmodel_wrong(&c->why,
@@ -313,16 +317,16 @@ static int merge(struct check *c, stele_journal *journal)
     if (rc != STELE_OK) {
         return jmodel_failed(&c->why, "snapshot after a crash", rc, &err);
     }
-    result = jfiles_check_names(c->w, &counts, &c->why);
-    if (result != 0) {
-        return disturbed(c) ? 0 : result;
+    if (disturbed(c)) {
+        return 0;
     }
-    if (!disturbed(c) &&
+    result = jfiles_check_names(c->w, &counts, &c->why);
+    if (result == 0 &&
             ((counts.snaps != 1 && c->found.count > 0) || counts.logs != (recording ? 1U : 0U))) {
-        return jmodel_wrong(
+        result = jmodel_wrong(
                 &c->why, "a merge leaves %u snapshots and %u logs", counts.snaps, counts.logs);
     }
-    return 0;
+    return result;
 }
 
 static int clear(struct check *c, stele_journal *journal)

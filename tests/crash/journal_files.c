@@ -157,6 +157,16 @@ void jfiles_newest_log(const struct sim_image *image, char name[STELE_JOURNAL_NA
     }
 }
 
+bool jfiles_is_superseded(const char *log, const stele_journal_played *played)
+{
+    uint64_t number = 0;
+    uint64_t snap = 0;
+
+    return sti_journal_name_parse(log, &number) == STI_JOURNAL_NAME_LOG &&
+           sti_journal_name_parse(played->snapshot, &snap) == STI_JOURNAL_NAME_SNAP &&
+           number < snap;
+}
+
 /* ---- Quarantine. ---- */
 
 /* The file that a quarantine file is of; false if the name is not such a one. */

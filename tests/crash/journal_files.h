@@ -28,6 +28,9 @@ int jfiles_check_names(
 /* The name of the newest log that has more than a header, "" if there is none. */
 void jfiles_newest_log(const struct sim_image *image, char name[STELE_JOURNAL_NAME_SIZE]);
 
+/* Whether a log is older than the snapshot that was played. */
+bool jfiles_is_superseded(const char *log, const stele_journal_played *played);
+
 /* A quarantine file that is new holds bytes that were in its file; an old one is as before. */
 int jfiles_check_quarantine(const struct sim_image *before, const struct sim_image *after,
         const struct jmodel_why *why);
