@@ -170,9 +170,10 @@ STELE_API bool stele_journal_is_recording(const stele_journal *journal);
  * of it; unfinished and superseded files are removed.
  *
  * STELE_ESTATE: not stopped · STELE_EBUSY: another recorder; the message names the process ·
- * STELE_ECORRUPT, STELE_EVERSION: a file is damaged, so that what is recorded could not
- * be played later; nothing has changed · STELE_ENOSPC · STELE_EPERM · STELE_EFAILED ·
- * STELE_ETOOBIG: no number is left for a file. */
+ * STELE_ECORRUPT, STELE_EVERSION: the newest log is damaged, or a file is missing, so that what is
+ * recorded could not be played later; nothing has changed. A snapshot's operations, and those of
+ * older logs, are not read here: play them before, as programs do, or check · STELE_ENOSPC ·
+ * STELE_EPERM · STELE_EFAILED · STELE_ETOOBIG: no number is left for a file. */
 STELE_API STELE_NODISCARD stele_code stele_journal_record(stele_journal *journal, stele_error *err);
 
 /* Log one operation. What has survived when it returns: see stele_journal_durability.

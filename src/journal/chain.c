@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 #include <inttypes.h>
 
@@ -57,8 +58,9 @@ static stele_code check_first(
             "begins with operation %" PRIu64 ", which is there already", log->first_op);
 }
 
-/* As far as headers tell: the first log follows the snapshot, and each the one before. */
-static stele_code check_order(struct sti_journal_chain *c, stele_error *err)
+/* As far as headers tell: the first log follows the snapshot, and each the one before. *gap: the
+ * one that does not. */
+static stele_code check_order(struct sti_journal_chain *c, size_t *gap, stele_error *err)
 {
     uint64_t before = 0; /* first operation of the log before */
 
@@ -68,20 +70,33 @@ static stele_code check_order(struct sti_journal_chain *c, stele_error *err)
         if (first == 0) {
             continue;
         }
-        c->begun_count = i + 1;
-        if (before == 0 ? first != c->end.count + 1 : first < before) {
+        if ((before == 0 ? first != c->end.count + 1 : first < before) &&
+                !STI_MUTANT(JOURNAL_GAP_UNNOTICED)) {
+            *gap = i;
             return check_first(c, i, before == 0 ? c->end.count + 1 : before, err);
         }
+        c->begun_count = i + 1;
         before = first;
     }
     return STELE_OK;
 }
 
+/* The logs in front of the gap are a chain. */
+static void end_before(struct sti_journal_chain *c, size_t gap, const stele_error *why)
+{
+    c->gap = *why;
+    while (c->log_count > gap) {
+        sti_journal_file_close(&c->logs[--c->log_count]);
+    }
+}
+
 static stele_code open_logs(struct sti_journal_chain *c, struct sti_dir *dir,
-        const struct sti_journal_listing *list, uint64_t behind, stele_error *err)
+        const struct sti_journal_listing *list, uint64_t behind, bool to_gap, stele_error *err)
 {
     struct sti_journal_file *newest = NULL; /* that was begun */
     bool many = list->count > MANY_LOGS;
+    stele_error why;
+    size_t gap = 0;
     stele_code rc = STELE_OK;
 
     c->logs = sti_calloc(list->count + 1, sizeof *c->logs);
@@ -104,7 +119,18 @@ static stele_code open_logs(struct sti_journal_chain *c, struct sti_dir *dir,
             newest = log;
         }
     }
-    return rc != STELE_OK ? rc : check_order(c, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = check_order(c, &gap, &why);
+    if (rc == STELE_ECORRUPT && to_gap) {
+        end_before(c, gap, &why);
+        return STELE_OK;
+    }
+    if (rc != STELE_OK && err != NULL) {
+        *err = why;
+    }
+    return rc;
 }
 
 /* Read every log but the newest up to the next one. */
@@ -183,8 +209,9 @@ static stele_code open_snap(struct sti_journal_chain *c, struct sti_dir *dir, ui
         return rc;
     }
     *first_op = c->snap.first_op;
-    rc = whole ? sti_journal_snap_verify(&c->snap, &c->end, err)
-               : sti_journal_snap_end(&c->snap, &c->end, err);
+    rc = whole && !STI_MUTANT(JOURNAL_SNAP_UNVERIFIED)
+                 ? sti_journal_snap_verify(&c->snap, &c->end, err)
+                 : sti_journal_snap_end(&c->snap, &c->end, err);
     if (rc != STELE_OK) {
         sti_journal_file_close(&c->snap);
     }
@@ -198,7 +225,8 @@ static uint64_t newest_snap(const struct sti_journal_listing *list, uint64_t bel
     uint64_t newest = NO_SNAPSHOT;
 
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].kind == STI_JOURNAL_NAME_SNAP && list->items[i].number < below) {
+        if (list->items[i].kind == STI_JOURNAL_NAME_SNAP && list->items[i].number < below &&
+                !(STI_MUTANT(JOURNAL_OLDEST_SNAPSHOT) && newest != NO_SNAPSHOT)) {
             newest = list->items[i].number;
         }
     }
@@ -242,7 +270,7 @@ static stele_code choose_snap(struct sti_journal_chain *c, struct sti_dir *dir,
     uint64_t number = newest_snap(list, UINT64_MAX);
 
     for (; number != NO_SNAPSHOT; number = newest_snap(list, number)) {
-        bool whole = depth == STI_CHAIN_VERIFIED || c->bad_count > 0 || has_older(list, number);
+        bool whole = depth != STI_CHAIN_SHALLOW || c->bad_count > 0 || has_older(list, number);
         uint64_t first_op = 0;
         stele_error why;
         stele_code rc = open_snap(c, dir, number, whole, &first_op, &why);
@@ -250,7 +278,7 @@ static stele_code choose_snap(struct sti_journal_chain *c, struct sti_dir *dir,
         if (rc == STELE_OK) {
             break;
         }
-        if (rc != STELE_ECORRUPT) {
+        if (rc != STELE_ECORRUPT || STI_MUTANT(JOURNAL_NO_FALLBACK)) {
             if (err != NULL) {
                 *err = why;
             }
@@ -278,6 +306,7 @@ static stele_code load_once(struct sti_journal_chain *c, struct sti_dir *dir,
         const struct sti_journal_listing *list, enum sti_journal_depth depth, stele_error *err)
 {
     uint64_t snap = NO_SNAPSHOT;
+    bool to_gap;
     stele_code rc;
 
     c->end.latest = INT64_MIN;
@@ -288,7 +317,8 @@ static stele_code load_once(struct sti_journal_chain *c, struct sti_dir *dir,
         return sti_fail_memory(err, list->count * sizeof *c->old);
     }
     rc = choose_snap(c, dir, list, depth, &snap, err);
-    rc = rc != STELE_OK ? rc : open_logs(c, dir, list, snap, err);
+    to_gap = depth == STI_CHAIN_PLAYED && c->bad_count == 0;
+    rc = rc != STELE_OK ? rc : open_logs(c, dir, list, snap, to_gap, err);
     if (rc == STELE_OK && c->bad_count > 0) {
         rc = check_stands_in(c, err);
     }
@@ -325,7 +355,8 @@ stele_code sti_journal_chain_load(struct sti_journal_chain *c, struct sti_dir *d
         rc = sti_journal_listing_read(&list, dir, err);
         rc = rc != STELE_OK ? rc : load_once(c, dir, &list, depth, err);
         again = rc == STELE_ENOTFOUND ||
-                ((rc == STELE_ECORRUPT || rc == STELE_EVERSION) && has_changed(dir, &list));
+                ((rc == STELE_ECORRUPT || rc == STELE_EVERSION || c->gap.code != STELE_OK) &&
+                        has_changed(dir, &list));
     }
     sti_journal_listing_free(&list);
     if (rc == STELE_ENOTFOUND) {

@@ -34,13 +34,16 @@ struct sti_journal_chain {
     uint64_t bad_first_op; /* what the newest one stands for ends before this; 0: not known */
     uint64_t highest;      /* largest number of any of our names; 0: none */
     bool verified;         /* every byte of the snapshot was */
+    stele_error gap;       /* STI_CHAIN_PLAYED: what is wrong behind the last log; or STELE_OK */
     bool no_map;
 };
 
 enum sti_journal_depth {
     STI_CHAIN_VERIFIED, /* the snapshot is read from end to end */
-    STI_CHAIN_SHALLOW /* its header and end alone, unless that matters: there are other candidates,
-                         or superseded files */
+    STI_CHAIN_SHALLOW, /* its header and end alone, unless that matters: there are other candidates,
+                          or superseded files */
+    STI_CHAIN_PLAYED   /* as VERIFIED; and where operations are missing between files, those in
+                          front of the gap are a chain, too */
 };
 
 /* Opens the files, and begins anew if one is gone meanwhile, or the directory has changed when
@@ -48,8 +51,8 @@ enum sti_journal_depth {
  * header, so what is missing within one is found when it is read; but after falling back to an
  * older snapshot they are, up to the newest. That one is not mapped, since a recorder may make its
  * file shorter. STELE_ECORRUPT: no snapshot is whole and complete, or operations are missing
- * between files; the message names the file and the operations. A journal without files is an empty
- * chain.
+ * between files (but see STI_CHAIN_PLAYED); the message names the file and the operations. A
+ * journal without files is an empty chain.
  */
 stele_code sti_journal_chain_load(struct sti_journal_chain *c, struct sti_dir *dir,
         enum sti_journal_depth depth, bool no_map, stele_error *err);

@@ -16,6 +16,7 @@
  * A journal that is damaged can be cleared, too: nothing is read but names.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/snap.h"
 #include "journal/state.h"
 
@@ -42,7 +43,7 @@ static stele_code remove_all(struct clearing *c, bool one_by_one, stele_error *e
 
     for (size_t i = c->files.count; i > 0 && rc == STELE_OK; i--) {
         rc = unlink_one(c, &c->files.items[i - 1], err);
-        if (rc == STELE_OK && (one_by_one || i == 1)) {
+        if (rc == STELE_OK && (one_by_one || i == 1) && !STI_MUTANT(JOURNAL_CLEAR_NOT_SYNCED)) {
             rc = sti_journal_sync_names(c->j, err);
         }
     }
@@ -82,8 +83,16 @@ static stele_code supersede_all(struct clearing *c, uint64_t number, bool *doubt
 
 static stele_code empty(struct clearing *c, uint64_t number, bool *doubt, stele_error *err)
 {
-    stele_code rc = supersede_all(c, number, doubt, err);
+    stele_code rc = STELE_OK;
 
+    for (size_t i = 0; i < c->files.count && STI_MUTANT(JOURNAL_CLEAR_SNAP_FIRST); i++) {
+        if (c->files.items[i].kind == STI_JOURNAL_NAME_SNAP) {
+            sti_journal_remove(c->j, STI_JOURNAL_NAME_SNAP, c->files.items[i].number);
+        }
+    }
+    if (!STI_MUTANT(JOURNAL_CLEAR_NO_EMPTY)) {
+        rc = supersede_all(c, number, doubt, err);
+    }
     if (rc == STELE_ENOSPC && !*doubt && !atomic_load(&c->j->names_in_doubt)) {
         /* From the first removal on the newest log may be gone. */
         rc = remove_all(c, true, err);
@@ -123,7 +132,9 @@ static stele_code begin_anew(stele_journal *j, uint64_t number, stele_error *err
     stele_code rc;
 
     /* It was removed, and has its blocks as long as it is open. */
-    sti_file_close(&old->file);
+    if (!STI_MUTANT(JOURNAL_CLEAR_HOLDS_BLOCKS)) {
+        sti_file_close(&old->file);
+    }
     rc = sti_journal_log_new(j, number, 1, &log, err);
     if (rc != STELE_OK) {
         return rc;

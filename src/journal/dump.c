@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 #include <inttypes.h>
@@ -169,7 +170,8 @@ static bool is_late(stele_journal *j, const struct request *r)
     if (r->first) {
         j->pending_since = now;
     }
-    return now - j->pending_since >= (uint64_t)j->options.interval_ms * 1000000;
+    return now - j->pending_since >= (uint64_t)j->options.interval_ms * 1000000 &&
+           !STI_MUTANT(JOURNAL_INTERVAL_NEVER);
 }
 
 static void added(stele_journal *j, struct request *r)
@@ -380,7 +382,7 @@ stele_code stele_journal_dump_many(
 stele_code stele_journal_dump_durable(
         stele_journal *journal, const stele_journal_op *op, stele_error *err)
 {
-    struct request r = {.ops = op, .count = 1, .durable = true};
+    struct request r = {.ops = op, .count = 1, .durable = !STI_MUTANT(JOURNAL_DURABLE_IGNORED)};
 
     return dump_request(journal, &r, err);
 }
@@ -396,6 +398,9 @@ stele_code stele_journal_sync(stele_journal *journal, stele_error *err)
 
     if (journal == NULL) {
         return sti_fail(err, STELE_EINVAL, "no journal");
+    }
+    if (STI_MUTANT(JOURNAL_SYNC_DOES_NOTHING)) {
+        return STELE_OK;
     }
     done = sti_commit_done(journal->commit);
     sti_commit_lock(journal->commit);

@@ -4,6 +4,7 @@
  */
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 stele_code sti_journal_fail(stele_journal *j, stele_code code, const stele_error *why)
 {
     sti_commit_lock(j->commit);
-    if (atomic_load(&j->failed) == STELE_OK) {
+    if (atomic_load(&j->failed) == STELE_OK && !STI_MUTANT(JOURNAL_FAILURE_FORGOTTEN)) {
         (void)snprintf(j->failed_text, sizeof j->failed_text, "%.*s",
                 (int)sizeof j->failed_text - 1,
                 why != NULL && why->code == code ? why->message : stele_code_text(code));

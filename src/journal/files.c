@@ -4,6 +4,7 @@
  */
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 stele_code sti_journal_new_number(
@@ -15,7 +16,7 @@ stele_code sti_journal_new_number(
     if (highest > STI_JOURNAL_NUMBER_MAX - room) {
         return sti_fail(err, STELE_ETOOBIG, "no number is left for a file");
     }
-    *out = number > highest + room ? number : highest + room;
+    *out = number > highest + room || STI_MUTANT(JOURNAL_NAME_BY_CLOCK) ? number : highest + room;
     return STELE_OK;
 }
 

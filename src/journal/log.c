@@ -6,6 +6,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 #include <string.h>
@@ -128,7 +129,9 @@ stele_code sti_journal_log_new(stele_journal *j, uint64_t number, uint64_t first
         rc = sti_journal_log_begin(log, first_op, err);
     }
     rc = rc != STELE_OK ? rc : sti_file_sync(&log->file, false, err);
-    rc = rc != STELE_OK ? rc : sti_journal_sync_names(j, err);
+    if (!STI_MUTANT(JOURNAL_LOG_NAME_NOT_SYNCED)) {
+        rc = rc != STELE_OK ? rc : sti_journal_sync_names(j, err);
+    }
     if (rc != STELE_OK) {
         sti_journal_log_forget(j, log);
         return sti_wrap(err, rc, "begin a log");

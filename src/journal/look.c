@@ -4,6 +4,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/check.h"
 #include "journal/play.h"
 
@@ -90,7 +91,8 @@ static stele_code look_at_snap(struct sti_journal_look *look, uint64_t number, s
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = sti_journal_snap_verify(&file, &end, why);
+    rc = STI_MUTANT(JOURNAL_CHECK_SKIPS_OLD) ? sti_journal_snap_end(&file, &end, why)
+                                             : sti_journal_snap_verify(&file, &end, why);
     look->ops += rc == STELE_OK ? end.ops : 0;
     sti_journal_file_close(&file);
     return rc;

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "base/mutant.h"
 #include "journal/table.h"
 
 enum {
@@ -247,9 +248,17 @@ static void clear(struct sti_journal_merge *m, const struct waiting *w)
 {
     if (stele_is_nil(w->key)) {
         drop_table(m, &m->plain);
-        drop_trees(m);
+        if (!STI_MUTANT(JOURNAL_CLEAR_LEAVES_TREES)) {
+            drop_trees(m);
+        }
+        if (STI_MUTANT(JOURNAL_CLEAR_TAKES_CONFIG)) {
+            drop_table(m, &m->configs);
+        }
     } else {
         drop_tree(m, w);
+        if (STI_MUTANT(JOURNAL_CLEAR_TAKES_PLAIN)) {
+            (void)remove_from(m, &m->plain, w->hash, w->key);
+        }
     }
 }
 
@@ -257,6 +266,9 @@ static stele_code configure(struct sti_journal_merge *m, const struct waiting *w
 {
     uint64_t ignored = 0;
 
+    if (STI_MUTANT(JOURNAL_CONFIG_ADDED) && w->encoded.data[w->encoded.len - 1] == 0) {
+        return STELE_OK;
+    }
     if (!stele_is_nil(w->key)) {
         return put_into(m, &m->configs, w->hash, w->key, w->encoded, &ignored, err);
     }

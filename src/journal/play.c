@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 #include <inttypes.h>
 
@@ -176,7 +177,8 @@ static stele_code play_cursor(
     stele_code rc = STELE_OK;
 
     while (rc == STELE_OK && c->id < limit) {
-        if (c->id > p->until->count) {
+        if (c->id > p->until->count &&
+                !(STI_MUTANT(JOURNAL_UNTIL_OFF_BY_ONE) && c->id == p->until->count + 1)) {
             return STELE_END;
         }
         rc = sti_journal_cursor_next(c, &op, &encoded, err);
@@ -235,6 +237,12 @@ static stele_code play_all(struct playing *p, stele_error *err)
             rc = play_log(p, i, err);
         } else if (i >= chain->begun_count) {
             rc = end_headless(p, &chain->logs[i], err);
+        }
+    }
+    if (rc == STELE_OK && chain->gap.code != STELE_OK) {
+        rc = chain->gap.code;
+        if (err != NULL) {
+            *err = chain->gap;
         }
     }
     return rc == STELE_END ? STELE_OK : rc;

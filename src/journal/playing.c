@@ -60,7 +60,7 @@ static stele_code play(stele_journal *j, const stele_journal_until *until,
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = sti_journal_chain_load(&chain, &j->dir, STI_CHAIN_VERIFIED, j->options.no_map, err);
+    rc = sti_journal_chain_load(&chain, &j->dir, STI_CHAIN_PLAYED, j->options.no_map, err);
     if (rc == STELE_OK) {
         rc = sti_journal_play_chain(&chain, until, operate, arg, played, err);
         sti_journal_chain_free(&chain);

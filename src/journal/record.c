@@ -3,6 +3,7 @@
  * record.c: the beginning of a recording.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 void sti_journal_figures_of(struct sti_journal_figures *out, const struct sti_journal_chain *chain)
@@ -83,6 +84,9 @@ static stele_code record_locked(stele_journal *j, stele_error *err) STI_REQUIRES
                                   j->options.lock_wait_ms, err);
     if (rc != STELE_OK) {
         return rc;
+    }
+    if (STI_MUTANT(JOURNAL_LOCK_DROPPED)) {
+        sti_file_close(&j->lock);
     }
     rc = settle_and_begin(j, err);
     if (rc == STELE_OK) {

@@ -10,6 +10,7 @@
  */
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 #include <inttypes.h>
@@ -30,7 +31,7 @@ static stele_code scan_log(struct sti_journal_file *log, struct sti_scan *scan, 
 {
     stele_code rc = sti_journal_log_scan(log, scan, err);
 
-    if (rc == STELE_OK && scan->damaged) {
+    if (rc == STELE_OK && scan->damaged && !STI_MUTANT(JOURNAL_DAMAGE_AS_TORN)) {
         return sti_fail_at(err, STELE_ECORRUPT, log->seg->name, (int64_t)scan->end,
                 "is damaged: what was acknowledged behind operation %" PRIu64 " cannot be read",
                 scan->next_id > 0 ? scan->next_id - 1 : 0);
@@ -90,8 +91,11 @@ static stele_code keep_torn(struct settling *s, struct sti_journal_file *log,
     char out[STI_WAL_NAME_SIZE];
     stele_code rc;
 
-    if (!scan->torn || to <= scan->torn_at) {
+    if (!scan->torn || to <= scan->torn_at || STI_MUTANT(JOURNAL_CUT_WITHOUT_QUARANTINE)) {
         return STELE_OK;
+    }
+    if (STI_MUTANT(JOURNAL_TORN_TAIL_FATAL)) {
+        return sti_fail_at(err, STELE_ECORRUPT, log->seg->name, (int64_t)scan->torn_at, "torn");
     }
     rc = sti_wal_quarantine(
             &s->j->dir, &log->seg->file, log->seg->name, scan->torn_at, to, out, err);
@@ -184,7 +188,9 @@ static stele_code end_log(struct settling *s, struct sti_segment *seg, stele_err
     if (rc == STELE_OK && scan->file_size > end) {
         rc = sti_file_truncate(&writing.file, end, err);
     }
-    rc = rc != STELE_OK ? rc : sti_wal_renew(&writing.file, durable, end, err);
+    if (!STI_MUTANT(JOURNAL_CACHE_BELIEVED)) {
+        rc = rc != STELE_OK ? rc : sti_wal_renew(&writing.file, durable, end, err);
+    }
     sti_file_close(&writing.file);
     return rc;
 }
@@ -194,7 +200,7 @@ static stele_code mend_last(struct settling *s, stele_error *err)
     struct sti_journal_file *log;
     stele_code rc;
 
-    if (s->keep == 0) {
+    if (s->keep == 0 || STI_MUTANT(JOURNAL_TORN_KEPT)) {
         return STELE_OK;
     }
     log = &s->chain->logs[s->keep - 1];
@@ -216,6 +222,9 @@ static stele_code remove_old(struct settling *s, stele_error *err)
         rc = sti_journal_sync_names(s->j, err);
     }
     for (size_t i = 0; i < chain->old_count && rc == STELE_OK; i++) {
+        if (STI_MUTANT(JOURNAL_LEFTOVERS_KEPT)) {
+            break;
+        }
         rc = unlink_file(s, chain->old[i].kind, chain->old[i].number, err);
     }
     return rc;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 #include <inttypes.h>
 
@@ -115,6 +116,9 @@ static stele_code write_all(struct writer *w, struct sti_journal_merge *m, uint6
     sti_journal_end_encode(bytes, end);
     rc = write_frame(w, stele_bytes_of(bytes, sizeof bytes), err);
     rc = rc != STELE_OK ? rc : flush(w, err);
+    if (STI_MUTANT(JOURNAL_SNAP_NOT_SYNCED)) {
+        return rc;
+    }
     return rc != STELE_OK ? rc : sti_file_sync(&w->file, false, err);
 }
 
@@ -147,8 +151,10 @@ static stele_code give_name(struct sti_dir *dir, const char *unfinished, const c
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = sti_dir_sync(dir, err);
-    rc = rc != STELE_OK ? rc : read_back(dir, number, no_map, end, err);
+    rc = STI_MUTANT(JOURNAL_RENAME_NOT_SYNCED) ? rc : sti_dir_sync(dir, err);
+    if (!STI_MUTANT(JOURNAL_NO_READ_BACK)) {
+        rc = rc != STELE_OK ? rc : read_back(dir, number, no_map, end, err);
+    }
     if (rc != STELE_OK) {
         /* Should that fail, too, the old files are there, and it is damaged, or as good as they. */
         (void)sti_dir_unlink(dir, name, NULL, NULL);

@@ -8,6 +8,7 @@
  */
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/snap.h"
 #include "journal/state.h"
 
@@ -62,12 +63,15 @@ static stele_code merge_chain(stele_journal *j, struct sti_journal_chain *chain,
     } else {
         seed[0] = sti_env_random64(&j->env);
         seed[1] = sti_env_random64(&j->env);
+        if (STI_MUTANT(JOURNAL_REMOVED_EARLY)) {
+            sti_journal_remove_merged(j, chain, number);
+        }
         rc = sti_journal_snap_merge(&j->dir, chain, number, seed, end, err);
         if (rc == STELE_EIO) {
             atomic_store(&j->names_in_doubt, true); /* it syncs them by itself */
         }
     }
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK || (STI_MUTANT(JOURNAL_REMOVED_UNREAD) && rc == STELE_ECORRUPT)) {
         sti_journal_remove_merged(j, chain, number);
     }
     return rc;

@@ -8,6 +8,7 @@
  * adds it.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 static void refuse_dumps(stele_journal *j)
@@ -31,7 +32,9 @@ static stele_code seal(stele_journal *j, stele_error *err)
         return rc == STELE_OK ? rc : sti_journal_fail_in_doubt(j, rc, err);
     }
     rc = rc != STELE_OK ? rc : sti_file_truncate(&head->file, end, err);
-    rc = rc != STELE_OK ? rc : sti_file_sync(&head->file, false, err);
+    if (!STI_MUTANT(JOURNAL_STOP_NOT_SYNCED)) {
+        rc = rc != STELE_OK ? rc : sti_file_sync(&head->file, false, err);
+    }
     return rc == STELE_OK ? rc : sti_journal_fail_in_doubt(j, rc, err);
 }
 
@@ -51,7 +54,7 @@ static stele_code end_head(stele_journal *j, stele_error *err)
     }
     j->head = NULL;
     sti_commit_unlock(j->commit);
-    if (rc == STELE_OK && empty) {
+    if (rc == STELE_OK && empty && !STI_MUTANT(JOURNAL_EMPTY_LOG_KEPT)) {
         sti_journal_log_forget(j, head);
         return sti_journal_sync_names(j, err);
     }

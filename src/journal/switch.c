@@ -8,6 +8,7 @@
  */
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 /* As the leader. *left: the old log, to be dropped. */
@@ -24,7 +25,9 @@ static stele_code end_head(stele_journal *j, stele_error *err)
                        ? rc
                        : sti_journal_fail_in_doubt(j, rc, err);
     }
-    rc = rc != STELE_OK ? rc : sti_file_sync(&j->head->file, true, err);
+    if (!STI_MUTANT(JOURNAL_SEAL_NOT_SYNCED)) {
+        rc = rc != STELE_OK ? rc : sti_file_sync(&j->head->file, true, err);
+    }
     return rc == STELE_OK ? rc : sti_journal_fail_in_doubt(j, rc, err);
 }
 
@@ -45,8 +48,12 @@ static void set_head(stele_journal *j, struct sti_segment *log)
 static stele_code replace_head(stele_journal *j, struct sti_segment *log, stele_error *err)
 {
     uint64_t next_op = atomic_load(&j->head->next_id);
-    stele_code rc = sti_journal_check_usable(j, err);
+    stele_code rc = STELE_OK;
 
+    if (rc == STELE_OK && STI_MUTANT(JOURNAL_HEADER_EARLY)) {
+        rc = sti_journal_log_begin(log, next_op, err);
+        rc = rc != STELE_OK ? rc : sti_file_sync(&log->file, true, err);
+    }
     rc = rc != STELE_OK ? rc : end_head(j, err);
     if (rc != STELE_OK) {
         return rc;
@@ -80,7 +87,9 @@ stele_code sti_journal_switch_locked(stele_journal *j, stele_error *err)
     unused = log;
     sti_commit_enter(j->commit);
     sti_assert(j->head != NULL);
-    if (!is_empty(j->head)) {
+    /* What was pending may have failed, and be gone. */
+    rc = STI_MUTANT(JOURNAL_SWITCH_IGNORES_FAILURE) ? STELE_OK : sti_journal_check_usable(j, err);
+    if (rc == STELE_OK && !is_empty(j->head)) {
         struct sti_segment *old = j->head;
 
         rc = replace_head(j, log, err);

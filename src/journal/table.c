@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/coding.h"
+#include "base/mutant.h"
 
 enum {
     SLOTS_MIN = 8,
@@ -24,7 +25,8 @@ void sti_journal_table_free(struct sti_journal_table *t)
 static bool has_key(const struct sti_journal_slot *slot, uint64_t hash, stele_bytes key)
 {
     return slot->hash == hash && slot->key_len == key.len &&
-           stele_bytes_equal(sti_journal_slot_key(slot), key);
+           (stele_bytes_equal(sti_journal_slot_key(slot), key) ||
+                   (STI_MUTANT(JOURNAL_NIL_IS_EMPTY) && key.len == 0));
 }
 
 struct sti_journal_slot *sti_journal_table_find(
@@ -207,7 +209,7 @@ bool sti_journal_table_sort(const struct sti_journal_table *t, struct sti_journa
             out->items[out->count++].slot = &t->slots[i];
         }
     }
-    if (out->count > 1) {
+    if (out->count > 1 && !STI_MUTANT(JOURNAL_SNAP_UNSORTED)) {
         qsort(out->items, out->count, sizeof out->items[0], compare);
     }
     return true;

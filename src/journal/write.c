@@ -8,6 +8,7 @@
  * fails; where each waits for its own, a full disk is reported to those, and it goes on.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "journal/state.h"
 
 static bool wants_sync(const stele_journal *j)
@@ -27,13 +28,24 @@ static stele_code write_batch(void *arg, const uint8_t *data, size_t len, stele_
         return rc;
     }
     rc = sti_file_write(&head->file, atomic_load(&head->end), data, len, err);
-    if (rc == STELE_ENOSPC && j->options.durability == STELE_JOURNAL_EACH &&
+    if (rc == STELE_ENOSPC && STI_MUTANT(JOURNAL_NOT_PUT_BACK)) {
+        return rc;
+    }
+    if (rc == STELE_ENOSPC && !STI_MUTANT(JOURNAL_FULL_DISK_POISONS) &&
+            (j->options.durability == STELE_JOURNAL_EACH || STI_MUTANT(JOURNAL_LAZY_GAP)) &&
             sti_journal_log_put_back(j, head, NULL) == STELE_OK) {
         /* What a part of it left cannot come back behind what is written there next. */
         return rc;
     }
+    if (rc == STELE_OK && wants_sync(j) && STI_MUTANT(JOURNAL_ACK_BEFORE_SYNC)) {
+        j->synced = true;
+        return rc;
+    }
     if (rc == STELE_OK && wants_sync(j)) {
         rc = sti_file_sync(&head->file, true, err);
+        if (rc != STELE_OK && STI_MUTANT(JOURNAL_SYNC_RETRIED)) {
+            rc = sti_file_sync(&head->file, true, err);
+        }
         j->synced = rc == STELE_OK;
     }
     return rc == STELE_OK ? rc : sti_journal_fail_in_doubt(j, rc, err);
@@ -71,7 +83,9 @@ void sti_journal_rebase_locked(stele_journal *j)
 static void drop_pending(void *arg, stele_code code)
 {
     (void)code;
-    sti_journal_rebase_locked(arg);
+    if (!STI_MUTANT(JOURNAL_OPS_KEPT)) {
+        sti_journal_rebase_locked(arg);
+    }
 }
 
 stele_code sti_journal_sync_head(stele_journal *j, stele_error *err)

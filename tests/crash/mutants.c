@@ -2,7 +2,8 @@
  *
  * mutants.c: switch on each seeded bug of base/mutants.def, and see who finds it.
  *
- *     mutants [--list | --table] [--run NAME] [--try NAME HOW PART-OF-A-WORKLOAD]
+ *     mutants [--list | --table | --module MODULE] [--run NAME]
+ *             [--try NAME HOW PART-OF-A-WORKLOAD]
  *
  * The modules in the list below say where to look (mutants.h): for each bug first where it is
  * aimed at, then everywhere, and at last in the scenarios. Each bug has a process of its own, so
@@ -38,6 +39,7 @@ enum {
 static const struct mutants_module *const modules[] = {
         &mutants_stream,
         &mutants_wal,
+        &mutants_journal,
 };
 
 struct mutant {
@@ -65,6 +67,7 @@ struct hunter {
     pid_t pid;
     const struct mutant *mutant; /* NULL: without a bug */
     size_t share;                /* then */
+    const char *only;            /* and the module; NULL: all */
     bool trusted;
     struct verdict *shared;
     struct verdict final;
@@ -86,6 +89,12 @@ static _Noreturn void work(const struct hunter *h)
 {
     struct hunt hunt = {modules, MODULES, h->shared, h->trusted};
 
+    for (size_t i = 0; i < MODULES && h->only != NULL; i++) {
+        if (strcmp(modules[i]->name, h->only) == 0) {
+            hunt.modules = &modules[i];
+            hunt.module_count = 1;
+        }
+    }
     if (h->mutant == NULL) {
         hunt_nothing(&hunt, h->share, CLEAN_SHARES);
     } else {
@@ -216,7 +225,7 @@ static void run_hunters(struct hunter *list, size_t count, bool table)
     }
 }
 
-static bool clean(bool table)
+static bool clean(bool table, const char *only)
 {
     struct hunter none[CLEAN_SHARES] = {{.mutant = NULL}};
     uint64_t steps = 0;
@@ -224,6 +233,7 @@ static bool clean(bool table)
 
     for (size_t i = 0; i < CLEAN_SHARES; i++) {
         none[i].share = i;
+        none[i].only = only;
     }
     run_hunters(none, CLEAN_SHARES, table);
     for (size_t i = 0; i < CLEAN_SHARES; i++) {
@@ -288,20 +298,25 @@ static int sum_up(const struct hunter *list, size_t total, bool table, double se
     return enough && s.searched + s.scenarios + s.reasons == total ? 0 : 1;
 }
 
-static int run_all(bool table)
+/* `only`: the bugs of one module; NULL: all. */
+static int run_all(bool table, const char *only)
 {
     static struct hunter list[MUTANTS];
     double began = now();
+    size_t count = 0;
 
-    if (!clean(table)) {
+    if (!clean(table, only)) {
         return 1;
     }
     for (size_t i = 0; i < MUTANTS; i++) {
-        list[i].mutant = &mutants[i];
-        list[i].trusted = true;
+        if (only == NULL || strcmp(mutants[i].module, only) == 0) {
+            list[count].mutant = &mutants[i];
+            list[count].trusted = true;
+            count++;
+        }
     }
-    run_hunters(list, MUTANTS, table);
-    return sum_up(list, MUTANTS, table, now() - began);
+    run_hunters(list, count, table);
+    return sum_up(list, count, table, now() - began);
 }
 
 static const struct mutant *find(const char *name)
@@ -357,9 +372,13 @@ int main(int argc, char **argv)
         return run_try(named, argv[3], argv[4]);
     }
     if (argc == 1 || (argc == 2 && strcmp(argv[1], "--table") == 0)) {
-        return run_all(argc == 2);
+        return run_all(argc == 2, NULL);
     }
-    (void)fprintf(
-            stderr, "usage: %s [--list | --table | --run NAME | --try NAME HOW PART]\n", argv[0]);
+    if (argc == 3 && strcmp(argv[1], "--module") == 0) {
+        return run_all(false, argv[2]);
+    }
+    (void)fprintf(stderr,
+            "usage: %s [--list | --table | --module MODULE | --run NAME | --try NAME HOW PART]\n",
+            argv[0]);
     return 2;
 }

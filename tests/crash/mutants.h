@@ -58,5 +58,6 @@ struct mutants_module {
 
 extern const struct mutants_module mutants_stream;
 extern const struct mutants_module mutants_wal;
+extern const struct mutants_module mutants_journal;
 
 #endif /* TESTS_CRASH_MUTANTS_H */

@@ -155,7 +155,7 @@ int program_explore(const struct program *p)
 
 /* ---- Faults. ---- */
 
-static void run_loops(const struct sim_workload *workload, struct sim_report *sum)
+static void run_loops(const struct sim_workload *workload, bool recovery, struct sim_report *sum)
 {
     struct sim_loop_options options;
     struct sim_report report;
@@ -166,9 +166,17 @@ static void run_loops(const struct sim_workload *workload, struct sim_report *su
     add(sum, &report);
     (void)sim_alloc_loop(workload, &options, &report);
     add(sum, &report);
-    options.stride = program_full() ? 1 : QUICK_RECOVERY;
-    (void)sim_recovery_fault_loop(workload, &options, &report);
-    add(sum, &report);
+    if (recovery) {
+        options.stride = program_full() ? 1 : QUICK_RECOVERY;
+        (void)sim_recovery_fault_loop(workload, &options, &report);
+        add(sum, &report);
+    }
+}
+
+/* Each n-th, beginning elsewhere in each group of n. */
+static bool is_nth(size_t i, size_t n)
+{
+    return n == 0 || i % n == i / n % n;
 }
 
 int program_loops(const struct program *p)
@@ -183,10 +191,11 @@ int program_loops(const struct program *p)
         return 2;
     }
     for (size_t i = 0; i < count; i++) {
-        bool skipped = quick && i % QUICK_STEP != (i / QUICK_STEP) % QUICK_STEP;
+        bool skipped = quick && !is_nth(i, QUICK_STEP);
+        bool recovery = choice.only != NULL || !program_full() || is_nth(i, p->recovery_each);
 
         if ((choice.list || !skipped) && is_chosen(&choice, list[i].name)) {
-            run_loops(&list[i], &sum);
+            run_loops(&list[i], recovery, &sum);
         }
     }
     if (choice.list) {

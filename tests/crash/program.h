@@ -20,6 +20,8 @@ struct program {
     uint64_t nested_full; /* states inside one recovery, at full size */
     uint64_t per_op_full;
     uint64_t seeds_full;
+    size_t recovery_each; /* loops at full size: faults in recovery of each so-manieth workload; 0:
+                             of all */
 };
 
 /* Whether STELE_FULL is set. */

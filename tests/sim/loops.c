@@ -461,6 +461,7 @@ static bool recovery_run(const struct loop *l, const struct fault_kind *kind, ui
     w = sim_world_new(sim_mix(l->options->seed + 3), l->images[place], &options);
     sim_disk_set_fault(w->disk, &fault);
     if (kind->calls == 0) {
+        w->no_memory = true;
         sti_alloc_set_hook(fails_once, &countdown);
     }
     rc = l->workload->check(l->workload->arg, w, l->image_ops[place], before, why, sizeof why);

@@ -46,6 +46,7 @@ struct sim_world {
     stele_env env;
     struct sim_disk *disk;
     uint64_t seed;
+    bool no_memory;                /* loops.h: an allocation of this check fails */
     struct sim_world_state *state; /* private */
 };
 

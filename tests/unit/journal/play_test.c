@@ -64,7 +64,7 @@ static stele_code operate(void *arg, const stele_journal_op *op, stele_error *er
 static stele_code play(struct bench *b)
 {
     struct sti_journal_chain chain;
-    stele_code rc = sti_journal_chain_load(&chain, &b->dir, STI_CHAIN_VERIFIED, b->no_map, &b->err);
+    stele_code rc = sti_journal_chain_load(&chain, &b->dir, STI_CHAIN_PLAYED, b->no_map, &b->err);
 
     b->ops = 0;
     memset(&b->played, 0xEE, sizeof b->played);
@@ -319,6 +319,33 @@ static void missing(void **state)
     tear_down(&b);
 }
 
+/* Between files: what precedes the gap is played. */
+static void missing_behind_a_snapshot(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    set_up(&b);
+    kit_whole_snap(&b.t, 10, 3);
+    kit_whole_log(&b.t, 20, 5, 6);
+    CHECK_CODE(play(&b), STELE_ECORRUPT);
+    check_keys(&b, 1, 3);
+    assert_int_equal(b.played.count, 3);
+    assert_string_equal(b.err.file, "20.log");
+    CHECK_MESSAGE_HAS(&b.err, "operations 4 to 4 are missing before it");
+    /* Up to there nothing is missing. */
+    kit_whole_log(&b.t, 15, 4, 4);
+    b.until.count = 4;
+    CHECK_OK(play(&b), &b.err);
+    check_keys(&b, 1, 4);
+    tmpdir_cut(&b.t, "15.log", 0);
+    CHECK_CODE(play(&b), STELE_ECORRUPT);
+    check_keys(&b, 1, 3);
+    b.until.count = 3;
+    CHECK_CODE(play(&b), STELE_ECORRUPT);
+    tear_down(&b);
+}
+
 /* ---- Beside a recorder. ---- */
 
 /* It goes on while the first operation is played: none of that is damage. */
@@ -366,6 +393,7 @@ int main(void)
             cmocka_unit_test(torn_at_every_byte),
             cmocka_unit_test(damaged),
             cmocka_unit_test(missing),
+            cmocka_unit_test(missing_behind_a_snapshot),
             cmocka_unit_test(beside_a_recorder),
     };
 
