@@ -50,7 +50,7 @@ static inline uint8_t *fuzz_bytes(struct fuzz_input *in, size_t len, size_t *got
     uint8_t *copy;
 
     *got = len < in->size ? len : in->size;
-    copy = malloc(*got == 0 ? 1 : *got);
+    copy = calloc(*got == 0 ? 1 : *got, 1);
     fuzz_require(copy != NULL);
     for (size_t i = 0; i < *got; i++) {
         copy[i] = in->data[i];
