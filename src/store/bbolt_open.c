@@ -32,7 +32,7 @@ static stele_code check_size(struct sti_bbolt_reader *r, stele_error *err)
 {
     stele_file_stat st;
     uint8_t stored[STI_SHA256_SIZE];
-    uint8_t sum[STI_SHA256_SIZE];
+    struct sti_file_sums sums;
     stele_code rc = sti_file_stat(&r->file, &st, err);
 
     if (rc != STELE_OK) {
@@ -49,12 +49,12 @@ static stele_code check_size(struct sti_bbolt_reader *r, stele_error *err)
     r->size -= STI_SHA256_SIZE;
     rc = sti_file_read(&r->file, r->size, stored, sizeof stored, err);
     if (rc == STELE_OK) {
-        rc = sti_sha256_file(&r->file, r->size, sum, err);
+        rc = sti_sha256_file(&r->file, r->size, 0, &sums, err);
     }
     if (rc != STELE_OK) {
         return rc;
     }
-    if (memcmp(stored, sum, sizeof sum) != 0) {
+    if (memcmp(stored, sums.sha256, sizeof stored) != 0) {
         return sti_fail_at(err, STELE_ECORRUPT, r->file.name, (int64_t)r->size,
                 "the SHA-256 behind the pages is not theirs");
     }

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/coding.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 
 enum {
@@ -27,6 +28,8 @@ stele_code sti_bbolt_output_init(
     o->next_page = STI_BBOLT_FIRST_DATA;
     o->at = (uint64_t)STI_BBOLT_FIRST_DATA * page_size;
     o->len = 0;
+    o->pages_crc = 0;
+    o->head_crc = 0;
     o->buffer = sti_malloc(BUFFER_SIZE);
     return o->buffer == NULL ? sti_fail_memory(err, BUFFER_SIZE) : STELE_OK;
 }
@@ -39,15 +42,26 @@ void sti_bbolt_output_free(struct sti_bbolt_output *o)
 
 /* ---- The buffer. ---- */
 
+static stele_code write_behind(
+        struct sti_bbolt_output *o, const uint8_t *bytes, size_t len, stele_error *err)
+{
+    stele_code rc = sti_file_write(o->file, o->at, bytes, len, err);
+
+    if (rc == STELE_OK) {
+        o->pages_crc = sti_crc32c(o->pages_crc, bytes, len);
+        o->at += len;
+    }
+    return rc;
+}
+
 static stele_code flush(struct sti_bbolt_output *o, stele_error *err)
 {
     stele_code rc = STELE_OK;
 
     if (o->len > 0) {
-        rc = sti_file_write(o->file, o->at, o->buffer, o->len, err);
+        rc = write_behind(o, o->buffer, o->len, err);
     }
     if (rc == STELE_OK) {
-        o->at += o->len;
         o->len = 0;
     }
     return rc;
@@ -68,10 +82,7 @@ static stele_code add(struct sti_bbolt_output *o, stele_bytes bytes, stele_error
         /* A large value goes past the buffer. */
         rc = flush(o, err);
         if (rc == STELE_OK) {
-            rc = sti_file_write(o->file, o->at, bytes.data, bytes.len, err);
-        }
-        if (rc == STELE_OK) {
-            o->at += bytes.len;
+            rc = write_behind(o, bytes.data, bytes.len, err);
         }
     } else if (bytes.len > 0) {
         rc = make_room(o, bytes.len, err);
@@ -171,13 +182,19 @@ uint64_t sti_bbolt_output_size(const struct sti_bbolt_output *o)
     return size < FILE_MIN ? FILE_MIN : size;
 }
 
+uint64_t sti_bbolt_output_head_size(const struct sti_bbolt_output *o)
+{
+    return (uint64_t)STI_BBOLT_FIRST_DATA * o->page_size;
+}
+
 stele_code sti_bbolt_output_end(struct sti_bbolt_output *o, uint64_t root, stele_error *err)
 {
-    size_t size = (size_t)o->page_size * STI_BBOLT_FIRST_DATA;
+    size_t size = (size_t)sti_bbolt_output_head_size(o);
     stele_code rc = flush(o, err);
 
     if (rc == STELE_OK && o->at < FILE_MIN) {
-        rc = sti_file_truncate(o->file, FILE_MIN, err);
+        rc = add_zeros(o, (size_t)(FILE_MIN - o->at), err);
+        rc = rc == STELE_OK ? flush(o, err) : rc;
     }
     if (rc != STELE_OK) {
         return rc;
@@ -202,5 +219,6 @@ stele_code sti_bbolt_output_end(struct sti_bbolt_output *o, uint64_t root, stele
             sti_bbolt_meta_encode(page + STI_BBOLT_HEAD, &meta);
         }
     }
+    o->head_crc = sti_crc32c(0, o->buffer, size);
     return sti_file_write(o->file, 0, o->buffer, size, err);
 }

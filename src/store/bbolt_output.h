@@ -23,6 +23,8 @@ struct sti_bbolt_output {
     uint64_t at; /* where in the file the buffer goes */
     uint8_t *buffer;
     size_t len;
+    uint32_t pages_crc; /* of all that was written from the first page of data on */
+    uint32_t head_crc;  /* of what is before */
 };
 
 /* What an element of a page says besides its bytes. */
@@ -57,6 +59,9 @@ stele_code sti_bbolt_output_page(struct sti_bbolt_output *o, const struct sti_bb
 
 /* Bytes of the file when it is complete. */
 uint64_t sti_bbolt_output_size(const struct sti_bbolt_output *o);
+
+/* The same of what is before the first page of data. */
+uint64_t sti_bbolt_output_head_size(const struct sti_bbolt_output *o);
 
 /* Write what is in the buffer, and in front of the pages an empty list of free ones and the metas.
  */

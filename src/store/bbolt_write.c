@@ -201,13 +201,22 @@ stele_code sti_bbolt_put(
 
 /* ---- The end. ---- */
 
+/* The metas come last and stand first, so the hash is that of what is read back. It must not be
+ * put behind something else than what was meant. */
 static stele_code add_hash(struct sti_bbolt_writer *w, stele_error *err)
 {
-    uint64_t size = sti_bbolt_output_size(&w->output);
-    uint8_t sum[STI_SHA256_SIZE];
-    stele_code rc = sti_sha256_file(w->output.file, size, sum, err);
+    struct sti_bbolt_output *o = &w->output;
+    uint64_t size = sti_bbolt_output_size(o);
+    struct sti_file_sums sums;
+    stele_code rc = sti_sha256_file(o->file, size, sti_bbolt_output_head_size(o), &sums, err);
 
-    return rc == STELE_OK ? sti_file_write(w->output.file, size, sum, sizeof sum, err) : rc;
+    if (rc == STELE_OK && (sums.head != o->head_crc || sums.rest != o->pages_crc)) {
+        rc = sti_fail_at(err, STELE_EIO, o->file->name, -1, "what is read is not what was written");
+    }
+    if (rc == STELE_OK) {
+        rc = sti_file_write(o->file, size, sums.sha256, sizeof sums.sha256, err);
+    }
+    return rc;
 }
 
 stele_code sti_bbolt_end(struct sti_bbolt_writer *w, bool hashed, stele_error *err)

@@ -14,8 +14,17 @@ enum {
     STI_SHA256_SIZE = 32
 };
 
-/* Of the first `size` bytes; STELE_ECORRUPT if the file ends before. */
-stele_code sti_sha256_file(
-        struct sti_file *file, uint64_t size, uint8_t out[STI_SHA256_SIZE], stele_error *err);
+/* What a file holds, in numbers. */
+struct sti_file_sums {
+    uint8_t sha256[STI_SHA256_SIZE];
+    /* CRC-32C of its first bytes, and of the others: who wrote them compares. */
+    uint32_t head;
+    uint32_t rest;
+};
+
+/* Of the first `size` bytes, head_size of which are the head. STELE_ECORRUPT if the file ends
+ * before. */
+stele_code sti_sha256_file(struct sti_file *file, uint64_t size, uint64_t head_size,
+        struct sti_file_sums *out, stele_error *err);
 
 #endif /* STI_STORE_SHA256_H */
