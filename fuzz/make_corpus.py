@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""make_corpus.py: the seeds of the stream and wal targets, made from files of the references.
+"""make_corpus.py: the seeds of the stream, wal and bbolt targets, made from files of the references.
 
-Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open}/seed_*:
+Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,bbolt}/seed_*:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
 seed small; those of tests/vectors/blb and tests/golden/wal without the zeros
-at their end.
+at their end, and those of tests/golden/bbolt without the pages that are not used.
 """
 import pathlib
 import struct
@@ -15,7 +15,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 LOGS = HERE.parent / "tests" / "vectors" / "klevdb"
 BLB = HERE.parent / "tests" / "vectors" / "blb"
 GOLDEN = HERE.parent / "tests" / "golden" / "wal"
+BBOLT = HERE.parent / "tests" / "golden" / "bbolt"
 LIMIT = 2100
+BBOLT_LIMIT = 12000
 
 
 def write(target, name, data):
@@ -133,6 +135,19 @@ def wal_seeds():
     write("wal_frame", "blb", bytes([WAL_REPAIR | 2, 0]) + record[:17])
 
 
+def bbolt_seeds():
+    for path in sorted(BBOLT.glob("*.db")):
+        data = path.read_bytes()
+        (page_size,) = struct.unpack_from("<I", data, 24)
+        ends = [struct.unpack_from("<Q", data, at + 56)[0] for at in (0, page_size)]
+        if len(data) % 512 == 0:
+            data = data[: max(ends) * page_size]
+        if len(data) <= BBOLT_LIMIT:
+            write("bbolt", path.stem, bytes([3]) + data)
+            write("bbolt", f"{path.stem}_as_is", bytes([0]) + data)
+            write("bbolt", f"{path.stem}_second", bytes([2]) + bytes(80) + data[80:])
+
+
 JSON = [
     b'{"key":"a","value":"b","time":1700000000000000}\n{"key":null}\n',
     b'{"key_b64":"AP8=","value_b64":"","time":"2024-02-29T12:00:00.5Z"}\n',
@@ -160,6 +175,7 @@ def main():
                 index_seed(f"{version}_{directory.name}", logs[-1])
                 open_seed(f"{version}_{directory.name}", 4, logs[-2:])
     wal_seeds()
+    bbolt_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -142,7 +142,7 @@ static stele_code put(struct sti_bbolt_tree *t, struct sti_bbolt_output *o, unsi
     for (unsigned i = from; i < STI_BBOLT_DEPTH_MAX; i++) {
         struct sti_bbolt_collect *level = &t->levels[i];
         bool full = is_full(level, i == 0, &a, o->page_size);
-        struct arrival up;
+        struct arrival up = {.value = stele_nil()};
         stele_code rc = STELE_OK;
 
         if (full) {
@@ -262,7 +262,7 @@ stele_code sti_bbolt_tree_finish(
 {
     for (unsigned i = 0; i < STI_BBOLT_DEPTH_MAX; i++) {
         struct sti_bbolt_collect *level = &t->levels[i];
-        struct arrival up;
+        struct arrival up = {.value = stele_nil()};
         stele_code rc;
 
         if (i > 0 && level->pages == 0 && level->count == 1) {

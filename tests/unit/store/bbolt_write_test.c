@@ -233,6 +233,7 @@ static const struct {
 } frozen[] = {
         {"written-none.db", {512, 0, 0, 0, 0, false}},
         {"written-inline.db", {1024, 3, 4, 7, 20, true}},
+        {"written-small.db", {512, 2, 12, 9, 40, false}},
         {"written-deep.db", {512, 2, 90, 60, 30, false}},
         {"written-long.db", {4096, 1, 3, 3000, 9000, false}},
 };
