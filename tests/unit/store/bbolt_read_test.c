@@ -19,7 +19,7 @@ static void open_golden(struct sti_dir *dir, struct tmpdir *path)
 /* The listing beside each file is bbolt's own. */
 static void test_written_by_bbolt(void **state)
 {
-    const char *const names[] = {"deep", "empty", "etcd", "snapshot"};
+    const char *const names[] = {"deep", "empty", "etcd", "etcd-saved", "snapshot"};
     struct tmpdir path;
     struct sti_dir dir;
     stele_error err;
@@ -58,6 +58,9 @@ static void test_info(void **state)
     assert_true(info.hashed && !info.one_meta && !info.knows_unused);
     assert_int_equal(info.page_size, 4096);
     assert_int_equal(info.pages, 13);
+    sti_bbolt_close(r);
+    CHECK_OK(sti_bbolt_open(&r, &dir, "etcd-saved.db", &err), &err);
+    assert_true(sti_bbolt_info(r).hashed);
     sti_bbolt_close(r);
     CHECK_OK(sti_bbolt_open(&r, &dir, "deep.db", &err), &err);
     info = sti_bbolt_info(r);
