@@ -117,7 +117,7 @@ uint8_t *bbolt_kit_bytes(struct bbolt_kit *k, size_t *len)
     CHECK_OK(sti_file_open(&file, &k->dir, BBOLT_FILE, STELE_OPEN_READ, &k->err), &k->err);
     CHECK_OK(sti_file_stat(&file, &st, &k->err), &k->err);
     *len = (size_t)st.size;
-    bytes = malloc(*len + 1);
+    bytes = calloc(*len + BBOLT_ROOM, 1);
     assert_non_null(bytes);
     CHECK_OK(sti_file_read(&file, 0, bytes, *len, &k->err), &k->err);
     sti_file_close(&file);

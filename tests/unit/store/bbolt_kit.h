@@ -12,6 +12,10 @@
 
 #define BBOLT_FILE "b.db"
 
+enum {
+    BBOLT_ROOM = 4096
+};
+
 struct bbolt_kit {
     struct sim_world *w;
     struct sti_dir dir;
@@ -42,7 +46,8 @@ void bbolt_kit_write(struct bbolt_kit *k, const struct bbolt_shape *shape);
 stele_code bbolt_put_shape(
         struct sti_bbolt_writer *w, const struct bbolt_shape *shape, stele_error *err);
 
-/* The file's bytes, to be freed with free(); and a file of such bytes. */
+/* The file's bytes, and BBOLT_ROOM zeros behind them, to be freed with free(); and a file of such
+ * bytes. */
 uint8_t *bbolt_kit_bytes(struct bbolt_kit *k, size_t *len);
 void bbolt_kit_set_bytes(struct bbolt_kit *k, const uint8_t *bytes, size_t len);
 
