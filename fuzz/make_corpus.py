@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""make_corpus.py: the seeds of the stream, wal and journal targets, made from files of the references.
+"""make_corpus.py: the seeds of the stream, wal, journal and bbolt targets, made from files of the references.
 
-Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open}/seed_*:
+Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt}/seed_*:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
 seed small; those of tests/vectors/blb, tests/golden/wal and tests/golden/journal without
-the zeros at their end.
+the zeros at their end, and those of tests/golden/bbolt without the pages that are not used.
 """
 import pathlib
 import struct
@@ -15,7 +15,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 LOGS = HERE.parent / "tests" / "vectors" / "klevdb"
 BLB = HERE.parent / "tests" / "vectors" / "blb"
 GOLDEN = HERE.parent / "tests" / "golden" / "wal"
+BBOLT = HERE.parent / "tests" / "golden" / "bbolt"
 LIMIT = 2100
+BBOLT_LIMIT = 12000
 
 
 def write(target, name, data):
@@ -166,6 +168,17 @@ def journal_seeds():
         at, number = at + 24 + size, number + 1
     data = (JOURNAL / "merged" / "2001.snap").read_bytes()
     write("journal_op", "end", data[-26:])
+def bbolt_seeds():
+    for path in sorted(BBOLT.glob("*.db")):
+        data = path.read_bytes()
+        (page_size,) = struct.unpack_from("<I", data, 24)
+        ends = [struct.unpack_from("<Q", data, at + 56)[0] for at in (0, page_size)]
+        if len(data) % 512 == 0:
+            data = data[: max(ends) * page_size]
+        if len(data) <= BBOLT_LIMIT:
+            write("bbolt", path.stem, bytes([3]) + data)
+            write("bbolt", f"{path.stem}_as_is", bytes([0]) + data)
+            write("bbolt", f"{path.stem}_second", bytes([2]) + bytes(80) + data[80:])
 
 
 JSON = [
@@ -196,6 +209,7 @@ def main():
                 open_seed(f"{version}_{directory.name}", 4, logs[-2:])
     wal_seeds()
     journal_seeds()
+    bbolt_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -28,6 +28,7 @@ build  | ninja-build        | has_command ninja                 | runs the build
 build  | pkg-config         | has_command pkg-config            | finds libraries
 build  | libjansson-dev     | has_library jansson               | JSON
 build  | libisal-dev        | has_library libisal               | checksums of long buffers
+build  | libssl-dev         | has_library libcrypto             | SHA-256 of snapshot files
 demo   | jq                 | has_command jq                    | reads the JSON that the command prints
 test   | libcmocka-dev      | has_library cmocka                | runs the unit tests
 test   | g++                | has_command g++                   | headers are checked as C++ as well

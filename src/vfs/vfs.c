@@ -394,6 +394,19 @@ stele_code sti_file_map(struct sti_file *f, size_t len, bool writable, void **ou
     return STELE_OK;
 }
 
+stele_code sti_file_lock(struct sti_file *f, bool exclusive, stele_error *err)
+{
+    int rc = f->raw->ops->lock(f->raw, exclusive);
+
+    if (rc == -EWOULDBLOCK) {
+        return sti_fail_at(err, STELE_EBUSY, f->name, -1, "in use by another process");
+    }
+    if (rc < 0) {
+        return sti_fail_errno_at(err, -rc, f->name, -1, "cannot lock");
+    }
+    return STELE_OK;
+}
+
 void sti_file_release(struct sti_file *f, void *map, size_t len)
 {
     if (f->raw->ops->release != NULL) {

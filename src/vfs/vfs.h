@@ -65,6 +65,10 @@ stele_code sti_file_map(
 void sti_file_prefault(struct sti_file *f, void *map, size_t at, size_t len, bool writable);
 void sti_file_release(struct sti_file *f, void *map, size_t len);
 
+/* Lock the file as other programs do that know flock(2), without waiting: STELE_EBUSY. Until it is
+ * closed. */
+stele_code sti_file_lock(struct sti_file *f, bool exclusive, stele_error *err);
+
 /* Unmap through the raw file, which may be closed by now. */
 void sti_raw_unmap(stele_file *raw, void *map, size_t len);
 

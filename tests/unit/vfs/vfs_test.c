@@ -410,6 +410,31 @@ static stele_code each(void *arg, const char *name)
     return l->code;
 }
 
+static void test_file_lock(void **state)
+{
+    struct fixture *fix = *state;
+    struct sti_file a = {0};
+    struct sti_file b = {0};
+    stele_error err;
+
+    open_new(fix, &a, "file");
+    open_new(fix, &b, "file");
+    CHECK_OK(sti_file_lock(&a, false, &err), &err);
+    CHECK_OK(sti_file_lock(&b, false, &err), &err);
+    CHECK_CODE(sti_file_lock(&a, true, &err), STELE_EBUSY);
+    CHECK_MESSAGE(&err, "file: in use by another process");
+    sti_file_close(&b);
+    CHECK_OK(sti_file_lock(&a, true, &err), &err);
+    open_new(fix, &b, "file");
+    CHECK_CODE(sti_file_lock(&b, false, &err), STELE_EBUSY);
+    faulty_fail(&fix->faulty, 0, EIO);
+    CHECK_CODE(sti_file_lock(&b, false, &err), STELE_EIO);
+    CHECK_MESSAGE(&err, "file: cannot lock: Input/output error");
+    sti_file_close(&a);
+    CHECK_OK(sti_file_lock(&b, true, &err), &err);
+    sti_file_close(&b);
+}
+
 static void test_list(void **state)
 {
     struct fixture *fix = *state;
@@ -590,6 +615,7 @@ int main(void)
             TEST(test_writev_at_once),
             TEST(test_failures_have_names),
             TEST(test_successes),
+            TEST(test_file_lock),
             TEST(test_list),
             TEST(test_read_all),
             TEST(test_replace),
