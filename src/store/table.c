@@ -50,7 +50,6 @@ static struct sti_entry *entry_new(struct sti_table *t, uint32_t bucket, stele_b
     }
     behind = (uint8_t *)e + at;
     *version = behind;
-    count(&t->memory, counted(&t->memory) + at);
     return e;
 }
 
@@ -69,6 +68,7 @@ static void show(struct sti_table *t, struct sti_version *v)
     t->changes++;
     count(&t->writes, v->number);
     count(&t->bytes, counted(&t->bytes) + e->key_len + v->value_len);
+    count(&t->memory, t->arena.memory);
 }
 
 static stele_code write_version(struct sti_table *t, enum sti_write_kind kind, uint64_t seq,
@@ -105,7 +105,6 @@ static stele_code write_version(struct sti_table *t, enum sti_write_kind kind, u
     if (!at.found && !sti_tree_insert(tree, &t->arena, &at, e)) {
         return sti_fail_memory(err, sizeof(struct sti_node));
     }
-    count(&t->memory, counted(&t->memory) + len);
     show(t, v);
     return STELE_OK;
 }

@@ -56,7 +56,7 @@ struct sti_table {
     uint64_t changes; /* counts writes and rollbacks; never goes back */
     _Atomic uint64_t writes;
     _Atomic uint64_t bytes;  /* keys and values of these */
-    _Atomic uint64_t memory; /* bytes that the table took for entries and versions */
+    _Atomic uint64_t memory; /* bytes that the arena took, at the last write */
 };
 
 void sti_table_init(struct sti_table *t);
@@ -94,7 +94,7 @@ enum sti_found sti_table_get(const struct sti_table *t, uint64_t seq, uint32_t b
 bool sti_table_dropped(const struct sti_table *t, uint64_t seq, uint32_t bucket);
 
 /* How many writes there are, how many bytes their keys and values have, and
- * the memory that was taken for them. */
+ * the memory that the table takes. */
 struct sti_table_size {
     uint64_t writes;
     uint64_t bytes;

@@ -96,7 +96,7 @@ static void test_nth_allocation_fails(void **state)
     struct met met = {0, 0};
 
     (void)state;
-    for (size_t len = 0; len < 100; len += 4) {
+    for (size_t len = 0; len < 100; len += 7) {
         int n = 0;
 
         while (run(n, len, &met)) {

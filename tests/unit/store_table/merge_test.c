@@ -297,7 +297,7 @@ static void check_gets(const struct stack *s, uint64_t seq, uint32_t bucket, str
 static void test_against_a_list(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= 27; seed++) {
         struct random r = random_of(seed);
         struct stack s;
 
@@ -367,7 +367,7 @@ static stele_code own_step(
 static void test_own_writes(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= 24; seed++) {
         struct random r = random_of(seed + 1000);
         struct stack s;
         uint32_t bucket = seed % 2 == 0 ? 1 : UINT32_MAX;

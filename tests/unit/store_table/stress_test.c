@@ -11,6 +11,7 @@
  * Each round has a table of its own, so that leaves are divided all the time.
  * STELE_FULL makes it ten times as many rounds.
  */
+#include "base/coding.h"
 #include "lib/check.h"
 #include "store/table.h"
 
@@ -283,10 +284,72 @@ static void test_readers_beside_a_writer(void **state)
     assert_true(reads >= rounds * READERS);
 }
 
+/* ---- Where leaves are divided. ---- */
+
+/* Keys descend, so the first leaf is divided all the time, and half of the
+ * newest keys are in its right half: they are looked up at that moment. */
+enum {
+    DESCENDING = 20000
+};
+
+static stele_bytes descending(uint8_t out[8], uint64_t n)
+{
+    sti_put_be64(out, UINT64_MAX - n);
+    return stele_bytes_of(out, 8);
+}
+
+static void *run_near_reader(void *arg)
+{
+    struct reader *r = arg;
+    struct shared *s = r->shared;
+    uint64_t seq = 0;
+
+    while (seq < DESCENDING) {
+        /* Pairs with the store of the writer. */
+        seq = atomic_load_explicit(&s->published, memory_order_acquire);
+        for (uint64_t n = seq > 16 ? seq - 16 : 1; n <= seq; n++) {
+            uint8_t key[8];
+            stele_bytes value = stele_nil();
+
+            check(s, sti_table_get(&s->table, seq, 1, descending(key, n), &value) == STI_PRESENT);
+        }
+        atomic_fetch_add(&s->reads, 1);
+    }
+    return NULL;
+}
+
+static void test_look_up_beside_a_split(void **state)
+{
+    unsigned rounds = getenv("STELE_FULL") != NULL ? 10 * ROUNDS : ROUNDS;
+
+    (void)state;
+    for (unsigned round = 0; round < rounds; round++) {
+        struct shared *s = calloc(1, sizeof *s);
+        struct reader reader = {.shared = s};
+
+        assert_non_null(s);
+        sti_table_init(&s->table);
+        assert_int_equal(pthread_create(&reader.thread, NULL, run_near_reader, &reader), 0);
+        for (uint64_t n = 1; n <= DESCENDING; n++) {
+            uint8_t key[8];
+
+            CHECK_OK(sti_table_put(&s->table, n, 1, descending(key, n), stele_empty(), NULL), NULL);
+            /* Pairs with the load of the reader. */
+            atomic_store_explicit(&s->published, n, memory_order_release);
+        }
+        assert_int_equal(pthread_join(reader.thread, NULL), 0);
+        assert_int_equal(s->wrong, 0);
+        assert_true(s->reads > 0);
+        sti_table_free(&s->table);
+        free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_readers_beside_a_writer),
+            cmocka_unit_test(test_look_up_beside_a_split),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,7 @@ static void test_empty(void **state)
 
 static void test_versions(void **state)
 {
+    static const uint8_t large[100000];
     struct sti_table t;
 
     (void)state;
@@ -105,6 +106,10 @@ static void test_versions(void **state)
     lists(&t, 4, "1/=empty key 1/a 1/never there 2/a= ");
     assert_int_equal(sti_table_size(&t).writes, 7);
     assert_int_equal(sti_table_size(&t).bytes, 4 + 4 + 9 + 10 + 1 + 11 + 1);
+    assert_int_equal(sti_table_size(&t).memory, 4096); /* the first chunk */
+    CHECK_OK(sti_table_put(&t, 5, 1, stele_str("b"), stele_bytes_of(large, sizeof large), NULL),
+            NULL);
+    assert_true(sti_table_size(&t).memory >= 4096 + sizeof large);
     sti_table_free(&t);
 }
 
