@@ -141,14 +141,13 @@ void sti_table_rollback(struct sti_table *t, const struct sti_table_mark *mark)
     struct sti_version *v = atomic_load_explicit(end, memory_order_relaxed); /* our own */
 
     while (v != NULL) {
-        /* A later version of the same key, if there is one, goes first. */
-        struct sti_version *rest = atomic_load_explicit(&v->entry->newest, memory_order_relaxed);
+        /* Each takes one from its key, where all of them are in front. */
+        const struct sti_version *newest =
+                atomic_load_explicit(&v->entry->newest, memory_order_relaxed);
 
-        while (rest != NULL && rest->number > mark->writes) {
-            rest = rest->older;
-        }
+        sti_debug_assert(newest->number > mark->writes);
         /* Pairs with the load in sti_visible(). */
-        atomic_store_explicit(&v->entry->newest, rest, memory_order_release);
+        atomic_store_explicit(&v->entry->newest, newest->older, memory_order_release);
         v = atomic_load_explicit(&v->later, memory_order_relaxed);
     }
     /* Relaxed: there is nothing behind it that a reader would have to see. */

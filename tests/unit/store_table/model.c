@@ -104,7 +104,7 @@ const struct sti_write **model_list(
             list[all++] = &m->writes[i];
         }
     }
-    qsort(list, all, sizeof list[0], by_key);
+    qsort(list, all, sizeof(const struct sti_write *), by_key);
     for (size_t i = 0; i < all; i++) {
         const struct sti_write *w = list[i];
 
