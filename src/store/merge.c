@@ -251,14 +251,33 @@ static stele_code turn(struct sti_merge *m, uint32_t sources, bool backwards, st
     return rc;
 }
 
+/* The base alone has anything left: most walks are mostly this. */
+static stele_code step_base(struct sti_merge *m, bool backwards, stele_error *err)
+{
+    struct sti_item *item = &m->items[m->table_count];
+    stele_code rc = backwards ? m->base->prev(m->arg, item, err) : m->base->next(m->arg, item, err);
+
+    m->placed = rc == STELE_OK;
+    if (m->placed) {
+        m->item = *item;
+    } else {
+        m->live = 0;
+    }
+    return rc;
+}
+
 static stele_code go_on(struct sti_merge *m, bool backwards, stele_error *err)
 {
+    bool changed = m->own && m->changes != m->cursors[0].table->changes;
     uint32_t fixed = 0;
     stele_code rc = STELE_OK;
 
     sti_debug_assert(m->placed);
+    if (!changed && m->backwards == backwards && m->live == (uint32_t)1 << m->table_count) {
+        return step_base(m, backwards, err);
+    }
     m->placed = false;
-    if (m->own && m->changes != m->cursors[0].table->changes) {
+    if (changed) {
         rc = renew_own(m, backwards, err);
         fixed = 1;
     }
