@@ -17,7 +17,7 @@ struct sti_arena_chunk {
     max_align_t data[];
 };
 
-static struct sti_arena_chunk *chunk_new(size_t size)
+static struct sti_arena_chunk *chunk_new(struct sti_arena *arena, size_t size)
 {
     struct sti_arena_chunk *chunk;
 
@@ -28,6 +28,7 @@ static struct sti_arena_chunk *chunk_new(size_t size)
     if (chunk != NULL) {
         chunk->next = NULL;
         chunk->size = size;
+        arena->memory += size;
     }
     return chunk;
 }
@@ -36,7 +37,7 @@ static struct sti_arena_chunk *chunk_new(size_t size)
  * stays usable. */
 static void *alloc_alone(struct sti_arena *arena, size_t size)
 {
-    struct sti_arena_chunk *chunk = chunk_new(size);
+    struct sti_arena_chunk *chunk = chunk_new(arena, size);
 
     if (chunk == NULL) {
         return NULL;
@@ -70,7 +71,7 @@ void *sti_arena_alloc(struct sti_arena *arena, size_t size, size_t align)
     if (size > arena->next_size / 4) {
         return alloc_alone(arena, size);
     }
-    chunk = chunk_new(arena->next_size);
+    chunk = chunk_new(arena, arena->next_size);
     if (chunk == NULL) {
         return NULL;
     }
@@ -107,6 +108,7 @@ void sti_arena_reset(struct sti_arena *arena)
     free_chunks(first->next);
     first->next = NULL;
     arena->used = 0;
+    arena->memory = first->size;
 }
 
 void sti_arena_free(struct sti_arena *arena)
@@ -115,4 +117,5 @@ void sti_arena_free(struct sti_arena *arena)
     arena->chunks = NULL;
     arena->used = 0;
     arena->next_size = 0;
+    arena->memory = 0;
 }

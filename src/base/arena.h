@@ -17,6 +17,7 @@ struct sti_arena {
     struct sti_arena_chunk *chunks; /* the one in use first */
     size_t used;                    /* bytes of the first chunk */
     size_t next_size;               /* of the next chunk; 0 at the start */
+    size_t memory;                  /* bytes of all chunks */
 };
 
 /* Memory at a multiple of `align`, a power of two up to that of max_align_t;

@@ -195,6 +195,8 @@ static void arena_aligns_and_keeps_pieces_apart(void **state)
 
     (void)state;
     for (int round = 0; round < 10; round++) {
+        size_t all = 0;
+
         for (size_t i = 0; i < PIECES; i++) {
             size_t align = (size_t)1 << draw(&random) % 5;
 
@@ -203,17 +205,21 @@ static void arena_aligns_and_keeps_pieces_apart(void **state)
             assert_non_null(pieces[i]);
             assert_int_equal((uintptr_t)pieces[i] % align, 0);
             memset(pieces[i], (int)(i & 0xFF), sizes[i]);
+            all += sizes[i];
         }
+        assert_true(arena.memory >= all);
         for (size_t i = 0; i < PIECES; i++) {
             for (size_t k = 0; k < sizes[i]; k++) {
                 assert_int_equal(pieces[i][k], i & 0xFF);
             }
         }
         sti_arena_reset(&arena);
+        assert_true(arena.memory <= 1 << 20); /* one chunk */
     }
     assert_null(sti_arena_alloc(&arena, SIZE_MAX, 1));
     assert_null(sti_arena_alloc(&arena, SIZE_MAX - 8, 16));
     sti_arena_free(&arena);
+    assert_int_equal(arena.memory, 0);
 }
 
 int main(void)
