@@ -74,9 +74,9 @@ static void show(struct sti_table *t, struct sti_version *v)
 static stele_code write_version(struct sti_table *t, enum sti_write_kind kind, uint64_t seq,
         uint32_t bucket, stele_bytes key, stele_bytes value, stele_error *err)
 {
-    struct sti_tree *tree = kind == STI_WRITE_DROP ? &t->drops : &t->keys;
+    struct sti_nodes *tree = kind == STI_WRITE_DROP ? &t->drops : &t->keys;
     struct sti_probe probe = sti_probe_of(bucket, key);
-    struct sti_place at = sti_tree_seek(tree, &probe);
+    struct sti_place at = sti_nodes_seek(tree, &probe);
     size_t len = sizeof(struct sti_version) + value.len;
     struct sti_version *v = NULL;
     struct sti_entry *e;
@@ -102,7 +102,7 @@ static stele_code write_version(struct sti_table *t, enum sti_write_kind kind, u
     if (value.len > 0) {
         memcpy(v->value, value.data, value.len);
     }
-    if (!at.found && !sti_tree_insert(tree, &t->arena, &at, e)) {
+    if (!at.found && !sti_nodes_insert(tree, &t->arena, &at, e)) {
         return sti_fail_memory(err, sizeof(struct sti_node));
     }
     show(t, v);
@@ -184,7 +184,7 @@ bool sti_table_written(
 uint64_t sti_table_drop_number(const struct sti_table *t, uint64_t seq, uint32_t bucket)
 {
     struct sti_probe probe = {.bucket = bucket};
-    const struct sti_entry *e = sti_tree_find(&t->drops, &probe);
+    const struct sti_entry *e = sti_nodes_find(&t->drops, &probe);
     const struct sti_version *v = e == NULL ? NULL : sti_visible(e, seq);
 
     return v == NULL ? 0 : v->number;
@@ -199,7 +199,7 @@ enum sti_found sti_table_get(const struct sti_table *t, uint64_t seq, uint32_t b
         stele_bytes key, stele_bytes *value)
 {
     struct sti_probe probe = sti_probe_of(bucket, key);
-    const struct sti_entry *e = sti_tree_find(&t->keys, &probe);
+    const struct sti_entry *e = sti_nodes_find(&t->keys, &probe);
     const struct sti_version *v = e == NULL ? NULL : sti_visible(e, seq);
     uint64_t dropped = sti_table_drop_number(t, seq, bucket);
 

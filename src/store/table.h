@@ -19,7 +19,7 @@
 #ifndef STI_STORE_TABLE_H
 #define STI_STORE_TABLE_H
 
-#include "store/tree.h"
+#include "store/nodes.h"
 
 #define STI_TABLE_KEY_MAX   ((size_t)32 << 10)
 #define STI_TABLE_VALUE_MAX ((size_t)1 << 30)
@@ -48,8 +48,8 @@ struct sti_version {
 };
 
 struct sti_table {
-    struct sti_tree keys;
-    struct sti_tree drops; /* of buckets: an empty key for each */
+    struct sti_nodes keys;
+    struct sti_nodes drops; /* of buckets: an empty key for each */
     struct sti_arena arena;
     _Atomic(struct sti_version *) first;
     struct sti_version *last;

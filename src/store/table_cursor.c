@@ -52,7 +52,7 @@ static bool forwards(struct sti_cursor *c)
             break;
         }
         probe = sti_probe_entry(c->place.leaf->high);
-        c->place = sti_tree_lower(&c->table->keys, &probe);
+        c->place = sti_nodes_lower(&c->table->keys, &probe);
     }
     return false;
 }
@@ -75,7 +75,7 @@ static bool backwards(struct sti_cursor *c)
             break;
         }
         probe = sti_probe_entry(c->place.leaf->low);
-        c->place = sti_tree_before(&c->table->keys, &probe);
+        c->place = sti_nodes_before(&c->table->keys, &probe);
     }
     return false;
 }
@@ -85,7 +85,7 @@ bool sti_cursor_seek(struct sti_cursor *c, uint32_t bucket, stele_bytes key)
     struct sti_probe probe = sti_probe_of(bucket, key);
 
     c->dropped_known = false;
-    c->place = sti_tree_lower(&c->table->keys, &probe);
+    c->place = sti_nodes_lower(&c->table->keys, &probe);
     return forwards(c);
 }
 
@@ -94,14 +94,14 @@ bool sti_cursor_before(struct sti_cursor *c, uint32_t bucket, stele_bytes key)
     struct sti_probe probe = sti_probe_of(bucket, key);
 
     c->dropped_known = false;
-    c->place = sti_tree_before(&c->table->keys, &probe);
+    c->place = sti_nodes_before(&c->table->keys, &probe);
     return backwards(c);
 }
 
 bool sti_cursor_last(struct sti_cursor *c)
 {
     c->dropped_known = false;
-    c->place = sti_tree_before(&c->table->keys, NULL);
+    c->place = sti_nodes_before(&c->table->keys, NULL);
     return backwards(c);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/tree.h"
+#include "store/nodes.h"
 
 #include "base/assert.h"
 #include "base/coding.h"
@@ -162,9 +162,9 @@ static inline struct sti_node *child_of(
 }
 
 static inline struct sti_node *leaf_of(
-        const struct sti_tree *tree, const struct sti_probe *probe, bool before)
+        const struct sti_nodes *tree, const struct sti_probe *probe, bool before)
 {
-    /* Pairs with the stores of sti_tree_insert() and adopt(). */
+    /* Pairs with the stores of sti_nodes_insert() and adopt(). */
     struct sti_node *node = atomic_load_explicit(&tree->root, memory_order_acquire);
 
     while (node != NULL && node->level > 0) {
@@ -194,7 +194,7 @@ static inline bool is_at(const struct sti_place *at, const struct sti_probe *pro
 
 /* ---- For readers. ---- */
 
-struct sti_place sti_tree_lower(const struct sti_tree *tree, const struct sti_probe *probe)
+struct sti_place sti_nodes_lower(const struct sti_nodes *tree, const struct sti_probe *probe)
 {
     struct sti_place at = place_in(leaf_of(tree, probe, false), probe);
 
@@ -202,21 +202,21 @@ struct sti_place sti_tree_lower(const struct sti_tree *tree, const struct sti_pr
     return at;
 }
 
-struct sti_place sti_tree_before(const struct sti_tree *tree, const struct sti_probe *probe)
+struct sti_place sti_nodes_before(const struct sti_nodes *tree, const struct sti_probe *probe)
 {
     return place_in(leaf_of(tree, probe, true), probe);
 }
 
-struct sti_place sti_tree_first(const struct sti_tree *tree)
+struct sti_place sti_nodes_first(const struct sti_nodes *tree)
 {
     const struct sti_probe least = {0};
 
-    return sti_tree_lower(tree, &least);
+    return sti_nodes_lower(tree, &least);
 }
 
-struct sti_entry *sti_tree_find(const struct sti_tree *tree, const struct sti_probe *probe)
+struct sti_entry *sti_nodes_find(const struct sti_nodes *tree, const struct sti_probe *probe)
 {
-    struct sti_place at = sti_tree_lower(tree, probe);
+    struct sti_place at = sti_nodes_lower(tree, probe);
 
     return at.found ? sti_place_entry(&at) : NULL;
 }
@@ -224,7 +224,7 @@ struct sti_entry *sti_tree_find(const struct sti_tree *tree, const struct sti_pr
 /* ---- For the writer. ---- */
 
 /* Is the probe behind all keys of the finger's leaf, and in its range? */
-static bool is_behind_finger(const struct sti_tree *tree, const struct sti_probe *probe)
+static bool is_behind_finger(const struct sti_nodes *tree, const struct sti_probe *probe)
 {
     const struct sti_node *leaf = tree->finger;
     uint64_t order;
@@ -237,14 +237,14 @@ static bool is_behind_finger(const struct sti_tree *tree, const struct sti_probe
            (leaf->high == NULL || compare(leaf->high, probe, 0) > 0);
 }
 
-struct sti_place sti_tree_seek(struct sti_tree *tree, const struct sti_probe *probe)
+struct sti_place sti_nodes_seek(struct sti_nodes *tree, const struct sti_probe *probe)
 {
     struct sti_place at;
 
     if (is_behind_finger(tree, probe)) {
         at = place_in(tree->finger, NULL);
     } else {
-        at = sti_tree_lower(tree, probe);
+        at = sti_nodes_lower(tree, probe);
     }
     return at;
 }
@@ -253,7 +253,7 @@ static struct sti_node *node_new(
         struct sti_arena *arena, uint32_t level, struct sti_entry *low, struct sti_entry *high)
 {
     struct sti_node *node;
-    size_t size = sizeof *node + (level > 0 ? STI_TREE_SLOTS * sizeof node->children[0] : 0);
+    size_t size = sizeof *node + (level > 0 ? STI_NODE_SLOTS * sizeof node->children[0] : 0);
 
     node = sti_arena_alloc(arena, size, _Alignof(struct sti_node));
     if (node != NULL) {
@@ -284,7 +284,7 @@ static void publish(struct sti_node *node, uint32_t position, const struct item 
     uint64_t below = order & (((uint64_t)1 << shift) - 1);
     uint64_t above = order >> shift << shift;
 
-    sti_debug_assert(slot < STI_TREE_SLOTS);
+    sti_debug_assert(slot < STI_NODE_SLOTS);
     sti_debug_assert(position <= slot);
     set_slot(node, slot, item);
     order = above << 4 | (uint64_t)slot << shift | below;
@@ -314,7 +314,7 @@ static void fill(struct sti_node *node, const struct item *items, uint32_t count
  * go into the left half. Where keys come in order, it stays full. */
 static uint32_t cut_of(uint32_t position)
 {
-    return position == STI_TREE_SLOTS ? position : (STI_TREE_SLOTS + 1) / 2;
+    return position == STI_NODE_SLOTS ? position : (STI_NODE_SLOTS + 1) / 2;
 }
 
 /* Divide a full node and a further item, at `position`, between two new nodes.
@@ -324,9 +324,9 @@ static bool split(struct sti_arena *arena, const struct sti_node *node, uint32_t
 {
     uint64_t order = atomic_load_explicit(&node->order, memory_order_relaxed); /* our own */
     uint32_t cut = cut_of(position);
-    struct item items[STI_TREE_SLOTS + 1];
+    struct item items[STI_NODE_SLOTS + 1];
 
-    for (uint32_t i = 0; i <= STI_TREE_SLOTS; i++) {
+    for (uint32_t i = 0; i <= STI_NODE_SLOTS; i++) {
         if (i == position) {
             items[i] = *added;
         } else {
@@ -350,11 +350,11 @@ static bool split(struct sti_arena *arena, const struct sti_node *node, uint32_t
         return false;
     }
     fill(halves[0], items, cut, node->skip);
-    fill(halves[1], items + cut, STI_TREE_SLOTS + 1 - cut, node->skip);
+    fill(halves[1], items + cut, STI_NODE_SLOTS + 1 - cut, node->skip);
     return true;
 }
 
-static struct way way_to(const struct sti_tree *tree, const struct sti_probe *probe)
+static struct way way_to(const struct sti_nodes *tree, const struct sti_probe *probe)
 {
     struct sti_node *node = atomic_load_explicit(&tree->root, memory_order_relaxed); /* our own */
     struct way way;
@@ -394,7 +394,7 @@ static void adopt(struct sti_node *parent, uint32_t position, struct sti_node *h
             &parent->children[sti_order_slot(order, position)], halves[0], memory_order_release);
 }
 
-static bool grow(struct sti_tree *tree, struct sti_arena *arena, struct sti_node *halves[2])
+static bool grow(struct sti_nodes *tree, struct sti_arena *arena, struct sti_node *halves[2])
 {
     struct sti_node *root = node_new(arena, halves[0]->level + 1, NULL, NULL);
     struct item items[2];
@@ -413,7 +413,7 @@ static bool grow(struct sti_tree *tree, struct sti_arena *arena, struct sti_node
 /* The leaf is full. Halves are made bottom up, unseen by anyone, until a node
  * has room for them. */
 static bool insert_splitting(
-        struct sti_tree *tree, struct sti_arena *arena, uint32_t position, const struct item *item)
+        struct sti_nodes *tree, struct sti_arena *arena, uint32_t position, const struct item *item)
 {
     struct sti_probe probe = sti_probe_entry(item->key);
     struct way way = way_to(tree, &probe);
@@ -430,7 +430,7 @@ static bool insert_splitting(
         struct item right = item_of(parent, halves[1]);
 
         if (sti_order_count(atomic_load_explicit(&parent->order, memory_order_relaxed)) <
-                STI_TREE_SLOTS) {
+                STI_NODE_SLOTS) {
             adopt(parent, way.positions[level], halves);
             break;
         }
@@ -446,7 +446,7 @@ static bool insert_splitting(
 }
 
 /* The first entry of all. */
-static bool plant(struct sti_tree *tree, struct sti_arena *arena, const struct item *item)
+static bool plant(struct sti_nodes *tree, struct sti_arena *arena, const struct item *item)
 {
     struct sti_node *leaf = node_new(arena, 0, NULL, NULL);
 
@@ -460,7 +460,7 @@ static bool plant(struct sti_tree *tree, struct sti_arena *arena, const struct i
     return true;
 }
 
-bool sti_tree_insert(struct sti_tree *tree, struct sti_arena *arena, const struct sti_place *at,
+bool sti_nodes_insert(struct sti_nodes *tree, struct sti_arena *arena, const struct sti_place *at,
         struct sti_entry *entry)
 {
     struct item item = {entry, NULL, window_of_entry(entry, at->leaf == NULL ? 0 : at->leaf->skip)};
@@ -469,7 +469,7 @@ bool sti_tree_insert(struct sti_tree *tree, struct sti_arena *arena, const struc
     if (at->leaf == NULL) {
         return plant(tree, arena, &item);
     }
-    if (sti_order_count(at->order) == STI_TREE_SLOTS) {
+    if (sti_order_count(at->order) == STI_NODE_SLOTS) {
         return insert_splitting(tree, arena, at->position, &item);
     }
     publish(at->leaf, at->position, &item);

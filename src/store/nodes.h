@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * tree.h: an ordered set of keys that grows under readers who take no lock.
+ * nodes.h: an ordered set of keys that grows under readers who take no lock.
  *
  * A B+tree of nodes with 15 slots. Keys are (bucket, bytes), in the order of
  * the bucket's number and then of the bytes, shorter first. Entries are never
@@ -28,8 +28,8 @@
  * common. A slot holds, as an integer, the eight bytes after these, so that a
  * search in a node rarely reads a key.
  */
-#ifndef STI_STORE_TREE_H
-#define STI_STORE_TREE_H
+#ifndef STI_STORE_NODES_H
+#define STI_STORE_NODES_H
 
 #include <stele/bytes.h>
 
@@ -38,7 +38,7 @@
 #include <stdatomic.h>
 
 enum {
-    STI_TREE_SLOTS = 15
+    STI_NODE_SLOTS = 15
 };
 
 struct sti_version; /* table.c knows what hangs on a key */
@@ -56,13 +56,13 @@ struct sti_node {
     struct sti_entry *high; /* NULL: up to the last */
     uint32_t skip;          /* bytes that all keys have in common, bucket included */
     uint32_t level;         /* 0: a leaf */
-    uint64_t windows[STI_TREE_SLOTS];
-    struct sti_entry *keys[STI_TREE_SLOTS]; /* inner: where the child's range begins, or NULL */
-    _Atomic(struct sti_node *) children[];  /* inner: STI_TREE_SLOTS of them */
+    uint64_t windows[STI_NODE_SLOTS];
+    struct sti_entry *keys[STI_NODE_SLOTS]; /* inner: where the child's range begins, or NULL */
+    _Atomic(struct sti_node *) children[];  /* inner: STI_NODE_SLOTS of them */
 };
 
 /* Zero-initialised is empty. */
-struct sti_tree {
+struct sti_nodes {
     _Atomic(struct sti_node *) root; /* NULL: empty */
     struct sti_node *finger;         /* the writer's: a leaf in the tree that was used last */
 };
@@ -114,27 +114,27 @@ static inline struct sti_probe sti_probe_entry(const struct sti_entry *e)
 }
 
 /* NULL if the key is not there. Any thread. */
-struct sti_entry *sti_tree_find(const struct sti_tree *tree, const struct sti_probe *probe);
+struct sti_entry *sti_nodes_find(const struct sti_nodes *tree, const struct sti_probe *probe);
 
 /* The place of the first key that is not below `probe`: it may be behind the
  * last one of its leaf. Any thread. */
-struct sti_place sti_tree_lower(const struct sti_tree *tree, const struct sti_probe *probe);
+struct sti_place sti_nodes_lower(const struct sti_nodes *tree, const struct sti_probe *probe);
 
 /* The place of the first key that is not below `probe`, in the leaf that has
  * the last key below it: so position - 1 is that key, unless there is none.
  * NULL stands for a key above all. Any thread. */
-struct sti_place sti_tree_before(const struct sti_tree *tree, const struct sti_probe *probe);
+struct sti_place sti_nodes_before(const struct sti_nodes *tree, const struct sti_probe *probe);
 
 /* The first place of all. Any thread. */
-struct sti_place sti_tree_first(const struct sti_tree *tree);
+struct sti_place sti_nodes_first(const struct sti_nodes *tree);
 
-/* As sti_tree_lower(), faster where the last one was: for the writer. */
-struct sti_place sti_tree_seek(struct sti_tree *tree, const struct sti_probe *probe);
+/* As sti_nodes_lower(), faster where the last one was: for the writer. */
+struct sti_place sti_nodes_seek(struct sti_nodes *tree, const struct sti_probe *probe);
 
-/* Put an entry at its place, which sti_tree_seek() gave for its key, without
+/* Put an entry at its place, which sti_nodes_seek() gave for its key, without
  * finding it, since the tree last changed. Visible to others at once. False
  * without memory; the tree is then as before. */
-bool sti_tree_insert(struct sti_tree *tree, struct sti_arena *arena, const struct sti_place *at,
+bool sti_nodes_insert(struct sti_nodes *tree, struct sti_arena *arena, const struct sti_place *at,
         struct sti_entry *entry);
 
-#endif /* STI_STORE_TREE_H */
+#endif /* STI_STORE_NODES_H */
