@@ -187,7 +187,7 @@ static stele_code write_first(
 stele_code sti_generation_make(struct sti_dir *dir, const stele_env *env,
         const struct sti_generation *generation, stele_error *err)
 {
-    struct sti_lmdb_options options = {.create = true};
+    struct sti_lmdb_options options = {.env = env, .create = true};
     struct sti_dir inner = {.raw = NULL};
     struct sti_lmdb *lmdb = NULL;
     char *path = NULL;

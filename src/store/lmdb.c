@@ -98,6 +98,11 @@ static stele_bytes bytes_of(const MDB_val *v)
 
 /* ---- Opening. ---- */
 
+static uint32_t readers_of(const struct sti_lmdb_options *options)
+{
+    return options->readers_max == 0 ? READERS_DEFAULT : options->readers_max;
+}
+
 static int open_env(MDB_env **out, const struct sti_lmdb_options *options, uint64_t map_size)
 {
     unsigned flags =
@@ -110,8 +115,7 @@ static int open_env(MDB_env **out, const struct sti_lmdb_options *options, uint6
     }
     rc = mdb_env_set_maxdbs(env, 1);
     if (rc == 0) {
-        rc = mdb_env_set_maxreaders(
-                env, options->readers_max == 0 ? READERS_DEFAULT : options->readers_max);
+        rc = mdb_env_set_maxreaders(env, readers_of(options));
     }
     if (rc == 0) {
         rc = mdb_env_set_mapsize(env, (size_t)map_size);
@@ -187,6 +191,13 @@ stele_code sti_lmdb_open(
     if (env == NULL) {
         return sti_fail_memory(err, sizeof *env);
     }
+    code = sti_dir_open(&env->dir, options->env, options->path, STELE_OPEN_READ, err);
+    if (code == STELE_OK && !options->read_only) {
+        code = sti_lmdb_reserve_readers(&env->dir, readers_of(options), err);
+    }
+    if (code != STELE_OK) {
+        goto out;
+    }
     rc = open_reserved(&env->env, options);
     if (rc != 0) {
         code = sti_lmdb_fail(err, rc, "cannot open its files");
@@ -213,6 +224,7 @@ void sti_lmdb_close(struct sti_lmdb *env)
         if (env->env != NULL) {
             mdb_env_close(env->env);
         }
+        sti_dir_close(&env->dir);
         sti_free(env);
     }
 }
@@ -252,8 +264,12 @@ stele_code sti_lmdb_begin(
 
 stele_code sti_lmdb_commit(struct sti_lmdb_txn *txn, stele_error *err)
 {
+    struct sti_lmdb *env = mdb_env_get_userctx(mdb_txn_env(sti_lmdb_txn_of(txn)));
     int rc = mdb_txn_commit(sti_lmdb_txn_of(txn));
 
+    if (rc == EIO && sti_lmdb_is_full(&env->dir)) {
+        rc = ENOSPC;
+    }
     return rc == 0 ? STELE_OK : sti_lmdb_fail(err, rc, "cannot commit");
 }
 

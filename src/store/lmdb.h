@@ -21,6 +21,15 @@
  *   hand, before it is aborted.
  * - LMDB trusts its pages. A damaged one may end the process.
  *
+ * A full disk must be an error, not a signal, and must be told apart from a broken one:
+ * - The table of readers is a map of lock.mdb, which LMDB makes without blocks: on a full disk a
+ *   reader that comes to a new page of it would be killed. So its blocks are reserved before LMDB
+ *   opens it.
+ * - LMDB gives EIO for a write that took fewer bytes, which is what a disk does that becomes full.
+ *   So after EIO from a commit it is tried whether there is room for a MiB. If not, it was a full
+ *   disk. Should it have been both, going on does no harm: no page of an aborted transaction is
+ *   referred to, and each is written anew before one is.
+ *
  * Errors: MDB_MAP_FULL and what means that the map is too small become STELE_ETOOBIG, and
  * sti_lmdb_resize() helps. A full disk is STELE_ENOSPC: the transaction is gone, and the next may
  * be tried. STELE_EBUSY: more readers than readers_max. Anything else from a commit means that the
@@ -30,6 +39,7 @@
 #define STI_STORE_LMDB_H
 
 #include <stele/bytes.h>
+#include <stele/env.h>
 
 struct sti_lmdb;
 struct sti_lmdb_txn;    /* an MDB_txn */
@@ -44,8 +54,9 @@ enum sti_lmdb_tree {
 #define STI_LMDB_KEY_MAX 511
 
 struct sti_lmdb_options {
-    const char *path; /* a directory that is there */
-    bool create;      /* an empty environment in it; else both trees must be there */
+    const stele_env *env; /* for files beside LMDB's; NULL: the real world */
+    const char *path;     /* a directory that is there */
+    bool create;          /* an empty environment in it; else both trees must be there */
     bool read_only;
     bool no_sync;
     uint64_t map_hint;    /* bytes to reserve if more than the usual; 0: none */
