@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * damage_test.c: every byte of a data file is changed, one at a time, and everything is read.
+ *
+ * Whatever is given must have been put; and if counts, hashes and checksums find no fault, all that
+ * was put must have been given. LMDB trusts its pages, so a damaged one may end the process, or
+ * keep it busy: a child reads, and when it ends another one goes on behind that byte. What it had
+ * done until then stands in memory that both see.
+ *
+ * Without STELE_FULL one byte of each thirteen is changed.
+ */
+#include "kit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    PAIRS_MAX = 300,
+    LATEST_SECONDS = 20 /* a walk takes a millisecond */
+};
+
+enum outcome {
+    NOT_TRIED,
+    TRIED, /* and the process ended */
+    REPORTED,
+    COUNTED, /* by a count or a hash alone */
+    UNNOTICED,
+    WRONG
+};
+
+struct pair {
+    uint32_t bucket;
+    stele_bytes key;
+    stele_bytes value;
+};
+
+struct rig {
+    struct kit *kit;
+    struct pair pairs[PAIRS_MAX];
+    size_t count;
+    int fd;
+    size_t size;
+    uint8_t *outcomes; /* of each byte; shared with the children */
+    size_t ended;
+};
+
+static stele_bytes copy_of(stele_bytes b)
+{
+    uint8_t *p = malloc(b.len + 1);
+
+    assert_non_null(p);
+    memcpy(p, b.data, b.len);
+    return stele_bytes_of(p, b.len);
+}
+
+/* ---- What is put. ---- */
+
+static void put(struct rig *r, struct sti_apply *a, uint32_t bucket, stele_bytes key, size_t len)
+{
+    static uint8_t value[20000];
+    stele_error err;
+
+    for (size_t i = 0; i < len; i++) {
+        value[i] = (uint8_t)kit_random(r->kit, 256);
+    }
+    CHECK_OK(sti_apply_put(a, bucket, key, stele_bytes_of(value, len), &err), &err);
+}
+
+static void put_all(struct rig *r, uint32_t bucket, size_t count)
+{
+    static uint8_t key[1600];
+    struct sti_apply *a = NULL;
+    stele_error err;
+
+    CHECK_OK(sti_apply_begin(&a, r->kit->lmdb, r->kit->buckets, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = i % 20 == 19 ? 470 + kit_random(r->kit, 1000) : 1 + kit_random(r->kit, 40);
+
+        memset(key, 'k', len);
+        for (size_t j = len - 1; j + 3 > len && j < len; j--) {
+            key[j] = (uint8_t)kit_random(r->kit, 256);
+        }
+        put(r, a, bucket, stele_bytes_of(key, len),
+                i % 50 == 49 ? 6000 + i : kit_random(r->kit, 150));
+    }
+    kit_commit(r->kit, a);
+}
+
+/* ---- What is given. ---- */
+
+/* Every pair that a store gives, to `each`; the code that ended it. */
+static stele_code walk(struct sti_lmdb *lmdb, const struct sti_buckets *buckets,
+        void (*each)(void *arg, const struct pair *p), void *arg, stele_error *err)
+{
+    struct sti_lmdb_txn *txn = NULL;
+    stele_code code = sti_lmdb_begin(&txn, lmdb, false, err);
+
+    for (size_t i = 0; i < buckets->count && code == STELE_OK; i++) {
+        struct pair p = {.bucket = buckets->list[i].bucket.number};
+        struct sti_lmdb_cursor *raw = NULL;
+        struct sti_tree_cursor c;
+
+        code = sti_lmdb_cursor_open(&raw, txn, STI_LMDB_DATA, err);
+        if (code != STELE_OK) {
+            break;
+        }
+        sti_tree_cursor_init(&c, raw, p.bucket);
+        while ((code = sti_tree_next(&c, err)) == STELE_OK &&
+                (code = sti_tree_value(&c, &p.value, err)) == STELE_OK) {
+            p.key = c.key;
+            each(arg, &p);
+        }
+        code = code == STELE_END ? STELE_OK : code;
+        sti_tree_cursor_free(&c);
+        sti_lmdb_cursor_close(raw);
+    }
+    sti_lmdb_abort(txn);
+    return code;
+}
+
+static void remember(void *arg, const struct pair *p)
+{
+    struct rig *r = arg;
+
+    assert_true(r->count < PAIRS_MAX);
+    r->pairs[r->count] = (struct pair){p->bucket, copy_of(p->key), copy_of(p->value)};
+    r->count++;
+}
+
+struct given {
+    const struct rig *rig;
+    size_t count;
+    bool wrong;
+};
+
+static bool is_same(const struct pair *a, const struct pair *b)
+{
+    return a->bucket == b->bucket && stele_bytes_equal(a->key, b->key) &&
+           stele_bytes_equal(a->value, b->value);
+}
+
+static void compare(void *arg, const struct pair *p)
+{
+    struct given *g = arg;
+
+    if (g->count < g->rig->count && is_same(p, &g->rig->pairs[g->count])) {
+        g->count++;
+        return;
+    }
+    for (size_t i = 0; i < g->rig->count; i++) {
+        if (is_same(p, &g->rig->pairs[i])) {
+            g->count++;
+            return;
+        }
+    }
+    g->wrong = true;
+}
+
+static bool gets_are_right(const struct rig *r, struct sti_lmdb *lmdb)
+{
+    struct sti_lmdb_txn *txn = NULL;
+    bool right = true;
+
+    if (sti_lmdb_begin(&txn, lmdb, false, NULL) != STELE_OK) {
+        return true;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        const struct pair *p = &r->pairs[i];
+        stele_bytes value;
+
+        if (sti_tree_get(txn, p->bucket, p->key, &value, NULL) == STELE_OK) {
+            right = right && stele_bytes_equal(value, p->value);
+        }
+    }
+    sti_lmdb_abort(txn);
+    return right;
+}
+
+/* Read all there is. */
+static enum outcome look(struct rig *r)
+{
+    struct sti_lmdb_options options = {.read_only = true};
+    struct given g = {.rig = r};
+    struct sti_buckets *buckets = NULL;
+    struct sti_lmdb *lmdb = NULL;
+    struct sti_lmdb_txn *txn = NULL;
+    enum outcome outcome = REPORTED;
+    stele_code code;
+    stele_error err;
+
+    if (sti_generation_open(&lmdb, &r->kit->dir, 1, false, &options, &err) != STELE_OK) {
+        return REPORTED;
+    }
+    code = sti_lmdb_begin(&txn, lmdb, false, &err);
+    if (code == STELE_OK) {
+        code = sti_buckets_load(&buckets, txn, &err);
+        sti_lmdb_abort(txn);
+    }
+    if (code == STELE_OK) {
+        code = walk(lmdb, buckets, compare, &g, &err);
+        g.wrong = g.wrong || !gets_are_right(r, lmdb);
+        if (code == STELE_OK) {
+            r->kit->lmdb = lmdb;
+            outcome = kit_verify_all(r->kit, &err) == STELE_OK ? UNNOTICED : COUNTED;
+            r->kit->lmdb = NULL;
+        }
+    }
+    if (outcome == UNNOTICED && g.count != r->count) {
+        g.wrong = true;
+    }
+    sti_buckets_free(buckets);
+    sti_lmdb_close(lmdb);
+    return g.wrong ? WRONG : outcome;
+}
+
+/* ---- Every byte. ---- */
+
+static void change(struct rig *r, size_t at)
+{
+    uint8_t byte;
+
+    if (pread(r->fd, &byte, 1, (off_t)at) != 1) {
+        abort();
+    }
+    byte ^= (uint8_t)(1U << at % 8);
+    if (pwrite(r->fd, &byte, 1, (off_t)at) != 1) {
+        abort();
+    }
+}
+
+static void child(struct rig *r, size_t from, size_t step)
+{
+    for (size_t at = from; at < r->size; at += step) {
+        (void)alarm(LATEST_SECONDS);
+        r->outcomes[at] = TRIED;
+        change(r, at);
+        r->outcomes[at] = (uint8_t)look(r);
+        change(r, at);
+    }
+}
+
+static void run_children(struct rig *r, size_t step)
+{
+    size_t at = 0;
+
+    while (at < r->size) {
+        int status = 0;
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            /* Not cmocka's handlers, which go on with the next test. */
+            (void)signal(SIGSEGV, SIG_DFL);
+            (void)signal(SIGBUS, SIG_DFL);
+            (void)signal(SIGABRT, SIG_DFL);
+            (void)signal(SIGFPE, SIG_DFL);
+            /* What LMDB says before it ends the process is of no use to anybody. */
+            if (freopen("/dev/null", "w", stderr) == NULL) {
+                _exit(2);
+            }
+            child(r, at, step);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        while (at < r->size && r->outcomes[at] > TRIED) {
+            at += step;
+        }
+        if (at < r->size) {
+            assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+            assert_int_equal(r->outcomes[at], TRIED);
+            change(r, at);
+            r->ended++;
+            at += step;
+        }
+    }
+}
+
+static int set_up(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    char path[TMPDIR_PATH_SIZE];
+    void *kit = NULL;
+    stele_error err;
+
+    assert_non_null(r);
+    (void)kit_set_up(&kit);
+    r->kit = kit;
+    (void)kit_bucket(r->kit, "first");
+    (void)kit_bucket(r->kit, "second");
+    (void)kit_bucket(r->kit, "third");
+    put_all(r, 1, 100);
+    put_all(r, 3, 60);
+    put_all(r, 1, 40);
+    CHECK_OK(walk(r->kit->lmdb, r->kit->buckets, remember, r, &err), &err);
+    CHECK_OK(kit_verify_all(r->kit, &err), &err);
+    kit_close(r->kit);
+    tmpdir_path(&r->kit->tmp, "gen-1/data.mdb", path);
+    r->fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(r->fd >= 0);
+    r->size = (size_t)tmpdir_size(&r->kit->tmp, "gen-1/data.mdb");
+    r->outcomes = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(r->outcomes != MAP_FAILED);
+    *state = r;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *r = *state;
+    void *kit = r->kit;
+
+    for (size_t i = 0; i < r->count; i++) {
+        free((void *)(uintptr_t)r->pairs[i].key.data);
+        free((void *)(uintptr_t)r->pairs[i].value.data);
+    }
+    (void)close(r->fd);
+    (void)munmap(r->outcomes, r->size);
+    (void)kit_tear_down(&kit);
+    free(r);
+    return 0;
+}
+
+static void test_every_byte(void **state)
+{
+    struct rig *r = *state;
+    size_t step = getenv("STELE_FULL") == NULL ? 13 : 1;
+    size_t counts[WRONG + 1] = {0};
+
+    assert_int_equal(look(r), UNNOTICED);
+    run_children(r, step);
+    for (size_t at = 0; at < r->size; at += step) {
+        counts[r->outcomes[at]]++;
+        if (r->outcomes[at] == WRONG) {
+            print_error("byte %zu changed, and something else was given\n", at);
+        }
+    }
+    print_message("%zu bytes, %zu pairs: %zu told by reading, %zu by a count or hash alone, "
+                  "%zu ended the process, %zu without effect, %zu wrong\n",
+            r->size, r->count, counts[REPORTED], counts[COUNTED], counts[TRIED], counts[UNNOTICED],
+            counts[WRONG]);
+    assert_int_equal(counts[NOT_TRIED], 0);
+    assert_int_equal(counts[TRIED], r->ended);
+    assert_int_equal(counts[WRONG], 0);
+    assert_true(counts[REPORTED] > 100);
+    assert_true(counts[COUNTED] > 0);
+    assert_int_equal(look(r), UNNOTICED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(test_every_byte, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
