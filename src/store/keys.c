@@ -5,7 +5,6 @@
 #include "store/keys.h"
 
 #include "base/assert.h"
-#include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "store/lmdb.h"

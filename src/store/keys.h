@@ -32,9 +32,12 @@
 
 #include <stele/store.h>
 
+#include "base/coding.h"
+
 enum {
     STI_KEY_CHUNK = 480,
     STI_KEY_LEVELS = STELE_STORE_KEY_MAX / STI_KEY_CHUNK + 1, /* most layers that a key is in */
+    STI_KEY_TOP_PREFIX = 4 + 1,
     STI_KEY_PREFIX_MAX = 4 + 1 + 8,
     STI_KEY_SIZE_MAX = STI_KEY_PREFIX_MAX + STI_KEY_CHUNK + 1,
     STI_LINK_SIZE = 8 + 4
@@ -74,6 +77,13 @@ struct sti_key_parts {
     stele_bytes chunk; /* borrowed from the key */
     bool is_link;
 };
+
+/* Whether it is the key of a value in a bucket's top layer, which most are. */
+static inline bool sti_key_is_top_value(stele_bytes key, uint32_t bucket)
+{
+    return key.len >= STI_KEY_TOP_PREFIX && key.len <= STI_KEY_TOP_PREFIX + STI_KEY_CHUNK &&
+           sti_get_be32(key.data) == bucket && key.data[STI_KEY_TOP_PREFIX - 1] == 0;
+}
 
 /* False if this is no key that the above make. */
 bool sti_key_parse(stele_bytes key, struct sti_key_parts *out);

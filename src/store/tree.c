@@ -128,12 +128,28 @@ static stele_code descend(
     return STELE_OK;
 }
 
+/* Most entries are values of the top layer, for which nothing else needs to be looked at. */
+static bool take_top(struct sti_tree_cursor *c, stele_bytes key, stele_bytes stored)
+{
+    if (c->level != 0 || !sti_key_is_top_value(key, c->bucket)) {
+        return false;
+    }
+    c->where = STI_TREE_AT;
+    c->stored = stored;
+    c->key = stele_bytes_of(key.data + STI_KEY_TOP_PREFIX, key.len - STI_KEY_TOP_PREFIX);
+    return true;
+}
+
 /* What the entry is that the LMDB cursor has come to; a value becomes that of the cursor. */
 static stele_code look(struct sti_tree_cursor *c, stele_bytes key, stele_bytes stored,
         struct sti_key_parts *parts, enum found *found, stele_error *err)
 {
     size_t above = c->level * STI_KEY_CHUNK;
 
+    if (take_top(c, key, stored)) {
+        *found = FOUND_VALUE;
+        return STELE_OK;
+    }
     /* The prefix may be damaged to anything: then it is outside, or no key at all. */
     if (!sti_key_parse(key, parts)) {
         struct sti_key prefix;
@@ -313,6 +329,9 @@ static stele_code step(struct sti_tree_cursor *c, bool forward, stele_error *err
     if (c->where == STI_TREE_AT) {
         code = sti_lmdb_cursor_move(
                 c->raw, forward ? STI_LMDB_NEXT : STI_LMDB_PREV, &key, &stored, err);
+        if (code == STELE_OK && take_top(c, key, stored)) {
+            return STELE_OK;
+        }
     } else if (forward == (c->where == STI_TREE_BEHIND)) {
         return STELE_END;
     } else {
