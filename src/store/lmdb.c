@@ -160,22 +160,38 @@ static int open_reserved(MDB_env **out, const struct sti_lmdb_options *options)
     return rc;
 }
 
+static stele_code find_trees(struct sti_lmdb *env, MDB_txn *txn, unsigned flags, stele_error *err)
+{
+    int rc = mdb_dbi_open(txn, NULL, 0, &env->trees[STI_LMDB_DATA]);
+
+    if (rc == 0) {
+        rc = mdb_dbi_open(txn, NAMES_KEY, flags, &env->trees[STI_LMDB_NAMES]);
+    }
+    if (rc != 0) {
+        return rc == MDB_NOTFOUND ? sti_fail(err, STELE_ECORRUPT, "LMDB: a tree is missing")
+                                  : sti_lmdb_fail(err, rc, "cannot open its trees");
+    }
+    return STELE_OK;
+}
+
+stele_code sti_lmdb_trees(struct sti_lmdb *env, struct sti_lmdb_txn *txn, stele_error *err)
+{
+    return find_trees(env, sti_lmdb_txn_of(txn), 0, err);
+}
+
 static stele_code open_trees(struct sti_lmdb *env, bool create, stele_error *err)
 {
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(env->env, NULL, create ? 0 : MDB_RDONLY, &txn);
+    stele_code code;
 
     if (rc != 0) {
         return sti_lmdb_fail(err, rc, "cannot begin");
     }
-    rc = mdb_dbi_open(txn, NULL, 0, &env->trees[STI_LMDB_DATA]);
-    if (rc == 0) {
-        rc = mdb_dbi_open(txn, NAMES_KEY, create ? MDB_CREATE : 0, &env->trees[STI_LMDB_NAMES]);
-    }
-    if (rc != 0) {
+    code = find_trees(env, txn, create ? MDB_CREATE : 0, err);
+    if (code != STELE_OK) {
         mdb_txn_abort(txn);
-        return rc == MDB_NOTFOUND ? sti_fail(err, STELE_ECORRUPT, "LMDB: a tree is missing")
-                                  : sti_lmdb_fail(err, rc, "cannot open its trees");
+        return code;
     }
     rc = mdb_txn_commit(txn);
     return rc == 0 ? STELE_OK : sti_lmdb_fail(err, rc, "cannot commit");
@@ -208,7 +224,9 @@ stele_code sti_lmdb_open(
         code = sti_lmdb_fail(err, rc, "cannot keep a pointer");
         goto out;
     }
-    code = open_trees(env, options->create, err);
+    if (!options->later) {
+        code = open_trees(env, options->create, err);
+    }
 out:
     if (code != STELE_OK) {
         sti_lmdb_close(env);

@@ -58,6 +58,7 @@ struct sti_lmdb_options {
     const char *path;     /* a directory that is there */
     bool create;          /* an empty environment in it; else both trees must be there */
     bool read_only;
+    bool later; /* only the meta pages are looked at; sti_lmdb_trees() does the rest */
     bool no_sync;
     uint64_t map_hint;    /* bytes to reserve if more than the usual; 0: none */
     uint32_t readers_max; /* of all processes; 0: 4,096 */
@@ -67,6 +68,10 @@ struct sti_lmdb_options {
  * not even a map of the size of the file can be had. */
 stele_code sti_lmdb_open(
         struct sti_lmdb **out, const struct sti_lmdb_options *options, stele_error *err);
+
+/* After an open with `later`, when its pages have been looked at (pages.h): the trees are open in
+ * this read transaction, and in later ones if it is committed instead of aborted. */
+stele_code sti_lmdb_trees(struct sti_lmdb *env, struct sti_lmdb_txn *txn, stele_error *err);
 
 /* No transaction may be open. Accepts NULL. */
 void sti_lmdb_close(struct sti_lmdb *env);

@@ -92,50 +92,104 @@ static stele_code walk_all(struct sti_pages_walk *w, const uint8_t *meta, stele_
 
 /* ---- Meta pages. ---- */
 
-static bool meta_is_whole(const uint8_t *meta, uint64_t number)
+struct metas {
+    uint8_t bytes[2][META_SIZE];
+    uint32_t page_size;
+};
+
+static uint64_t txn_of(const struct metas *m, uint64_t number)
 {
-    return sti_pages_get64(meta) == number && sti_pages_get16(meta + 10) == META &&
-           sti_pages_get32(meta + 16) == MAGIC && sti_pages_get32(meta + 20) == 1 &&
-           sti_pages_get64(meta + 144) % 2 == number;
+    return sti_pages_get64(m->bytes[number] + 144);
 }
 
-static stele_code read_metas(struct sti_pages_walk *w, uint8_t meta[META_SIZE], stele_error *err)
+static bool is_whole(const struct metas *m, uint64_t number)
 {
-    uint8_t other[META_SIZE];
-    uint64_t mine = w->txn_id % 2;
-    stele_code code = sti_file_read(&w->file, 0, meta, META_SIZE, err);
+    const uint8_t *meta = m->bytes[number];
 
-    /* The first tells the size of a page, for both. */
-    w->page_size = code == STELE_OK ? sti_pages_get32(meta + 40) : 0;
-    if (code == STELE_OK && (w->page_size < PAGE_MIN || w->page_size > PAGE_MAX ||
-                                    (w->page_size & (w->page_size - 1)) != 0)) {
-        return sti_fail_at(err, STELE_ECORRUPT, FILE_NAME, 0, "the size of a page is damaged");
-    }
-    if (code == STELE_OK) {
-        code = sti_file_read(&w->file, mine * w->page_size, meta, META_SIZE, err);
-    }
-    if (code == STELE_OK) {
-        code = sti_file_read(&w->file, (1 - mine) * w->page_size, other, META_SIZE, err);
-    }
+    return sti_pages_get64(meta) == number && sti_pages_get16(meta + 10) == META &&
+           sti_pages_get32(meta + 16) == MAGIC && sti_pages_get32(meta + 20) == 1 &&
+           sti_pages_get32(meta + 40) == m->page_size && txn_of(m, number) % 2 == number;
+}
+
+/* The first tells the size of a page, for both. */
+static stele_code read_metas(struct metas *m, struct sti_file *file, stele_error *err)
+{
+    stele_code code = sti_file_read(file, 0, m->bytes[0], META_SIZE, err);
+
     if (code != STELE_OK) {
         return code;
     }
-    if (meta_is_whole(meta, mine) && sti_pages_get64(meta + 144) > w->txn_id) {
+    m->page_size = sti_pages_get32(m->bytes[0] + 40);
+    if (m->page_size < PAGE_MIN || m->page_size > PAGE_MAX ||
+            (m->page_size & (m->page_size - 1)) != 0) {
+        return sti_fail_at(err, STELE_ECORRUPT, FILE_NAME, 0, "the size of a page is damaged");
+    }
+    return sti_file_read(file, m->page_size, m->bytes[1], META_SIZE, err);
+}
+
+static stele_code fail_meta(const struct metas *m, uint64_t number, stele_error *err)
+{
+    return sti_fail_at(err, STELE_ECORRUPT, FILE_NAME, (int64_t)(number * m->page_size),
+            "the meta page is damaged");
+}
+
+/* The one that is not whole, or 0 if they do not fit together; 2: none. */
+static uint64_t find_damage(const struct metas *m)
+{
+    uint64_t newer = txn_of(m, 1) > txn_of(m, 0) ? 1 : 0;
+
+    for (uint64_t i = 0; i < 2; i++) {
+        if (!is_whole(m, i)) {
+            return i;
+        }
+    }
+    return txn_of(m, newer) == txn_of(m, 1 - newer) + 1 ? 2 : 0;
+}
+
+stele_code sti_pages_newest(struct sti_dir *dir, uint64_t *txn_id, stele_error *err)
+{
+    struct sti_file file = {.raw = NULL};
+    struct metas m;
+    stele_code code = sti_file_open(&file, dir, FILE_NAME, STELE_OPEN_READ, err);
+
+    if (code != STELE_OK) {
+        return code;
+    }
+    code = read_metas(&m, &file, err);
+    sti_file_close(&file);
+    if (code != STELE_OK) {
+        return code;
+    }
+    if (find_damage(&m) != 2) {
+        return fail_meta(&m, find_damage(&m), err);
+    }
+    *txn_id = txn_of(&m, 0) > txn_of(&m, 1) ? txn_of(&m, 0) : txn_of(&m, 1);
+    return STELE_OK;
+}
+
+/* The meta page of the transaction, and whether the other one fits to it: it is older, or that of a
+ * writer who has gone on. */
+static stele_code take_meta(struct sti_pages_walk *w, struct metas *m, stele_error *err)
+{
+    uint64_t mine = w->txn_id % 2;
+    stele_code code = read_metas(m, &w->file, err);
+
+    if (code != STELE_OK) {
+        return code;
+    }
+    w->page_size = m->page_size;
+    if (is_whole(m, mine) && txn_of(m, mine) > w->txn_id) {
         return sti_fail(err, STELE_EBUSY, "transaction %llu is no longer the last but one",
                 (unsigned long long)w->txn_id);
     }
-    if (!meta_is_whole(meta, mine) || sti_pages_get64(meta + 144) != w->txn_id ||
-            sti_pages_get32(meta + 40) != w->page_size) {
-        return sti_fail_at(err, STELE_ECORRUPT, FILE_NAME, (int64_t)(mine * w->page_size),
-                "the meta page is damaged");
+    if (!is_whole(m, mine) || txn_of(m, mine) != w->txn_id) {
+        return fail_meta(m, mine, err);
     }
-    /* The older one, or that of a writer who has gone on. */
-    if (!meta_is_whole(other, 1 - mine) || sti_pages_get32(other + 40) != w->page_size ||
-            (sti_pages_get64(other + 144) + 1 != w->txn_id &&
-                    sti_pages_get64(other + 144) != w->txn_id + 1)) {
+    if (!is_whole(m, 1 - mine) ||
+            (txn_of(m, 1 - mine) + 1 != w->txn_id && txn_of(m, 1 - mine) != w->txn_id + 1)) {
         sti_pages_fault(w, 1 - mine, "the meta page is damaged");
     }
-    w->last = sti_pages_get64(meta + 136);
+    w->last = sti_pages_get64(m->bytes[mine] + 136);
     return STELE_OK;
 }
 
@@ -159,7 +213,7 @@ stele_code sti_pages_check(struct sti_dir *dir, uint64_t txn_id, sti_pages_fault
         struct sti_pages_found *out, stele_error *err)
 {
     struct sti_pages_walk *w = sti_calloc(1, sizeof *w);
-    uint8_t meta[META_SIZE];
+    struct metas metas;
     stele_file_stat stat;
     stele_error why;
     stele_code code;
@@ -176,13 +230,13 @@ stele_code sti_pages_check(struct sti_dir *dir, uint64_t txn_id, sti_pages_fault
     }
     if (code == STELE_OK) {
         w->file_size = stat.size;
-        code = read_metas(w, meta, &why);
+        code = take_meta(w, &metas, &why);
     }
     if (code == STELE_OK) {
         code = make_room(w, &why);
     }
     if (code == STELE_OK) {
-        code = walk_all(w, meta, &why);
+        code = walk_all(w, metas.bytes[txn_id % 2], &why);
     }
     if (code == STELE_ECORRUPT) {
         /* Nothing can be followed from there. */

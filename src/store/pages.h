@@ -46,6 +46,11 @@ struct sti_pages_found {
 /* `position` is that of the page in data.mdb. */
 typedef void (*sti_pages_fault_fn)(void *arg, int64_t position, const char *text);
 
+/* Look at both meta pages, which LMDB does not survive if they are damaged: so before it opens the
+ * file. *txn_id is that of the newer one. STELE_ECORRUPT; beside a writer it may have been read
+ * while it was written, so look twice. */
+stele_code sti_pages_newest(struct sti_dir *dir, uint64_t *txn_id, stele_error *err);
+
 /* Look at what transaction `txn_id` left in data.mdb of a generation's directory. A read
  * transaction with that number must be open, or no writer. STELE_OK, also with faults ·
  * STELE_EBUSY: the writer is two transactions further, and the meta page is overwritten: try again

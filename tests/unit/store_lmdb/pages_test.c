@@ -42,6 +42,20 @@ static struct sti_pages_found check(struct kit *k, uint64_t txn_id)
     return found;
 }
 
+static uint64_t newest(struct kit *k)
+{
+    struct sti_dir dir = {.raw = NULL};
+    char path[TMPDIR_PATH_SIZE];
+    uint64_t txn_id = 0;
+    stele_error err;
+
+    tmpdir_path(&k->tmp, "gen-1", path);
+    CHECK_OK(sti_dir_open(&dir, NULL, path, STELE_OPEN_READ, &err), &err);
+    CHECK_OK(sti_pages_newest(&dir, &txn_id, &err), &err);
+    sti_dir_close(&dir);
+    return txn_id;
+}
+
 /* No fault, and the same figures as LMDB's own. */
 static void check_whole(struct kit *k)
 {
@@ -55,6 +69,7 @@ static void check_whole(struct kit *k)
     CHECK_OK(sti_lmdb_stat(txn, &stat, &err), &err);
     CHECK_OK(sti_lmdb_free_pages(txn, 0, &free_pages, &err), &err);
     found = check(k, sti_lmdb_txn_id(txn));
+    assert_true(newest(k) == sti_lmdb_txn_id(txn));
     sti_lmdb_abort(txn);
     assert_int_equal(found.faults, 0);
     assert_int_equal(found.pages, stat.pages);
