@@ -239,8 +239,7 @@ STELE_API STELE_NODISCARD stele_code stele_store_read_buckets(stele_store_read *
 STELE_API STELE_NODISCARD stele_code stele_store_read_count(
         stele_store_read *read, stele_bytes bucket, uint64_t *keys, stele_error *err);
 
-/* A place in a bucket. A new cursor is at no pair; next() then goes to the first, prev() to the
- * last. */
+/* A place in a bucket, before the first pair at the beginning. */
 STELE_API STELE_NODISCARD stele_code stele_store_cursor_open(
         stele_store_cursor **out, stele_store_read *read, stele_bytes bucket, stele_error *err);
 STELE_API void stele_store_cursor_close(stele_store_cursor *cursor); /* accepts NULL */
@@ -366,7 +365,7 @@ STELE_API STELE_NODISCARD stele_code stele_store_size_in_use(
         stele_store *s, uint64_t *size, stele_error *err);
 STELE_API uint64_t stele_store_open_reads(stele_store *s);
 
-/* Every reader of every process, the oldest first. A failure of each() ends the listing. */
+/* Every reader of every process, the oldest first. */
 STELE_API STELE_NODISCARD stele_code stele_store_readers(stele_store *s,
         stele_code (*each)(void *arg, const stele_store_reader *reader, stele_error *err),
         void *arg, stele_error *err);

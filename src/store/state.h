@@ -105,6 +105,12 @@
  * count. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
  * its own process, since LMDB must not open a file twice in one process.
  *
+ * Check, of a directory: sti_pages_newest() before LMDB sees the file (again, if a writer was just
+ * writing); LMDB is opened with `later`, and a read transaction pins what it sees;
+ * sti_pages_check() of its number (STELE_EBUSY: take another one); with no fault sti_lmdb_trees()
+ * in that transaction, the buckets, and each entry with its checksum against counts and hashes. So
+ * LMDB never follows a damaged page, and no process of its own is needed.
+ *
  * Locks, in the order in which they are taken (the ranks are in base/thread.h):
  *
  *     defrag      one defragmentation at a time
