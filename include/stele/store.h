@@ -27,9 +27,8 @@
  * (STELE_ENOSPC) does not do that: waiting writes stay in memory and can be read, new ones are
  * refused while more than 4 tables wait, and all goes on when there is room again.
  *
- * Damage: every value carries a checksum over bucket, key and value, which is compared whenever it
- * is read: STELE_ECORRUPT comes instead of bytes that were not put. Each commit has the number and
- * a hash of each bucket's entries, so that stele_store_check_dir() also finds entries that
+ * Damage: a checksum over bucket, key and value is compared whenever a value is read:
+ * STELE_ECORRUPT comes instead of bytes that were not put. stele_store_check_dir() also finds what
  * vanished.
  */
 #ifndef STELE_STORE_H
@@ -452,10 +451,8 @@ STELE_API STELE_NODISCARD stele_code stele_store_scrub(stele_store *s, const ste
         stele_store_fault_fn each, void *arg, stele_store_checked *out, stele_error *err);
 
 /* The functions below work on a directory, beside the process that writes. Of `opts` (may be NULL)
- * they use env. STELE_ENOTFOUND: no store.
- *
- * LMDB trusts its pages, so check goes over every page before LMDB sees them. scrub_dir does not,
- * and a damaged page may end the process: run it in one of its own, as the command does. */
+ * they use env. STELE_ENOTFOUND: no store. LMDB trusts its pages: check goes over each before LMDB
+ * sees it. scrub_dir does not, and a damaged page may end the process: run it in one of its own. */
 
 /* stele_store_scrub() of what is committed. */
 STELE_API STELE_NODISCARD stele_code stele_store_scrub_dir(const char *dir,
