@@ -508,6 +508,7 @@ static void fill_a_disk(struct kit *k)
 {
     static uint8_t ballast[BALLAST];
     uint32_t b = kit_bucket(k, "b");
+    char path[TMPDIR_PATH_SIZE];
     struct sti_commit_record before;
     stele_code code = STELE_OK;
     unsigned i = 0;
@@ -526,7 +527,8 @@ static void fill_a_disk(struct kit *k)
         CHECK_CODE(fill(k, b, i - 1, &err), STELE_ENOSPC);
         read_from_a_full_disk(k);
     }
-    assert_int_equal(remove(strcat(strcpy((char *)ballast, k->tmp.path), "/ballast")), 0);
+    tmpdir_path(&k->tmp, "ballast", path);
+    assert_int_equal(remove(path), 0);
     CHECK_OK(fill(k, b, i - 1, &err), &err);
     assert_int_equal(bucket(k, b)->keys, i);
     check_whole(k);
