@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct sti_generation first = {.number = 1, .store_id = 0x1234567890abcdef};
@@ -156,4 +157,48 @@ stele_code kit_verify_all(struct kit *k, stele_error *err)
     sti_buckets_free(buckets);
     sti_lmdb_abort(txn);
     return code;
+}
+
+struct sti_apply *kit_begin(struct kit *k)
+{
+    struct sti_apply *a = NULL;
+    stele_error err;
+
+    CHECK_OK(sti_apply_begin(&a, k->lmdb, k->buckets, &err), &err);
+    return a;
+}
+
+stele_bytes kit_numbered(char out[32], const char *what, unsigned n)
+{
+    int len = snprintf(out, 32, "%s %06u", what, n);
+
+    return stele_bytes_of(out, (size_t)len);
+}
+
+void kit_check_whole(struct kit *k)
+{
+    struct sti_buckets *again = NULL;
+    struct sti_lmdb_txn *txn;
+    stele_error err;
+
+    CHECK_OK(kit_verify_all(k, &err), &err);
+    CHECK_OK(sti_lmdb_begin(&txn, k->lmdb, false, &err), &err);
+    CHECK_OK(sti_buckets_load(&again, txn, &err), &err);
+    sti_lmdb_abort(txn);
+    assert_int_equal(again->count, k->buckets->count);
+    assert_memory_equal(&again->commit, &k->buckets->commit, sizeof again->commit);
+    for (size_t i = 0; i < again->count; i++) {
+        assert_memory_equal(
+                &again->list[i].bucket, &k->buckets->list[i].bucket, sizeof again->list[i].bucket);
+        CHECK_BYTES(again->list[i].name, k->buckets->list[i].name);
+    }
+    sti_buckets_free(again);
+}
+
+struct sti_bucket *kit_find(struct kit *k, uint32_t number)
+{
+    struct sti_named_bucket *b = sti_buckets_find(k->buckets, number);
+
+    assert_non_null(b);
+    return &b->bucket;
 }

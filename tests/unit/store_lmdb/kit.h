@@ -31,6 +31,11 @@ void kit_open(struct kit *k);
 /* A sequence of numbers that depends on the seed in k->random alone. */
 uint64_t kit_random(struct kit *k, uint64_t below);
 
+/* "what 000042" */
+stele_bytes kit_numbered(char out[32], const char *what, unsigned n);
+
+struct sti_apply *kit_begin(struct kit *k);
+
 /* Commit an apply, with the next seq. */
 void kit_commit(struct kit *k, struct sti_apply *apply);
 
@@ -44,5 +49,11 @@ stele_code kit_verify(
 
 /* The same for all buckets, from the commit record on. */
 stele_code kit_verify_all(struct kit *k, stele_error *err);
+
+/* What is on disk is whole, and what is in memory is the same. */
+void kit_check_whole(struct kit *k);
+
+/* The bucket with this number, as it is in memory. */
+struct sti_bucket *kit_find(struct kit *k, uint32_t number);
 
 #endif /* TESTS_UNIT_STORE_LMDB_KIT_H */
