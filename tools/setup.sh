@@ -29,6 +29,8 @@ build  | pkg-config         | has_command pkg-config            | finds librarie
 build  | libjansson-dev     | has_library jansson               | JSON
 build  | libisal-dev        | has_library libisal               | checksums of long buffers
 build  | libssl-dev         | has_library libcrypto             | SHA-256 of snapshot files
+build  | liblmdb-dev        | has_library lmdb                  | the tree beneath a store
+build  | libzstd-dev        | has_library libzstd               | compressed snapshots
 demo   | jq                 | has_command jq                    | reads the JSON that the command prints
 test   | libcmocka-dev      | has_library cmocka                | runs the unit tests
 test   | g++                | has_command g++                   | headers are checked as C++ as well
@@ -41,7 +43,6 @@ test   | scdoc              | has_command scdoc                 | makes the manu
 test   | mandoc             | has_command mandoc                | checks the manual pages
 verify | libclang-rt-14-dev | has_sanitizers                    | sanitizers and libFuzzer
 bench  | g++                | has_command g++                   | some of the peers are C++
-bench  | liblmdb-dev        | has_header lmdb.h                 | a peer in the benchmarks
 bench  | libleveldb-dev     | has_header leveldb/c.h            | a peer in the benchmarks
 bench  | librocksdb-dev     | has_header rocksdb/c.h            | a peer in the benchmarks
 bench  | libsqlite3-dev     | has_library sqlite3               | a peer in the benchmarks

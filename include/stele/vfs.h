@@ -114,6 +114,8 @@ typedef struct stele_dir_ops {
     /* Call each(arg, name) for every entry but "." and "..", in any order;
      * stops at, and returns, the first result that is not 0. */
     int (*list)(stele_dir *d, int (*each)(void *arg, const char *name), void *arg);
+    /* Remove a directory, which must be empty: -ENOTEMPTY. May be NULL. */
+    int (*remove_dir)(stele_dir *d, const char *name);
 } stele_dir_ops;
 
 /* The first member of every implementation's own directory struct. */

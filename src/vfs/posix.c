@@ -398,6 +398,14 @@ static int dir_rename(stele_dir *dir, const char *from, const char *to)
     return renameat(fd, from, fd, to) == 0 ? 0 : -errno;
 }
 
+static int dir_remove_dir(stele_dir *dir, const char *name)
+{
+    if (!sti_name_is_valid(name)) {
+        return -EINVAL;
+    }
+    return unlinkat(dir_of(dir)->fd, name, AT_REMOVEDIR) == 0 ? 0 : -errno;
+}
+
 static int dir_unlink(stele_dir *dir, const char *name)
 {
     if (!sti_name_is_valid(name)) {
@@ -464,6 +472,7 @@ static const stele_dir_ops dir_ops = {
         .unlink = dir_unlink,
         .sync = dir_sync,
         .list = dir_list,
+        .remove_dir = dir_remove_dir,
 };
 
 /* ---- Opening a directory by path. ---- */

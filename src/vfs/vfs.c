@@ -120,6 +120,16 @@ stele_code sti_dir_unlink(struct sti_dir *d, const char *name, bool *removed, st
     return STELE_OK;
 }
 
+stele_code sti_dir_remove_dir(struct sti_dir *d, const char *name, stele_error *err)
+{
+    int rc = d->raw->ops->remove_dir == NULL ? -EOPNOTSUPP : d->raw->ops->remove_dir(d->raw, name);
+
+    if (rc < 0 && rc != -ENOENT) {
+        return sti_fail_errno_at(err, -rc, name, -1, "cannot remove the directory");
+    }
+    return STELE_OK;
+}
+
 stele_code sti_dir_stat(struct sti_dir *d, const char *name, stele_file_stat *out, stele_error *err)
 {
     int rc = d->raw->ops->stat(d->raw, name, out);

@@ -33,6 +33,8 @@ stele_code sti_dir_sync(struct sti_dir *d, stele_error *err);
 stele_code sti_dir_rename(struct sti_dir *d, const char *from, const char *to, stele_error *err);
 /* A missing name is no error, and *removed (may be NULL) says so. */
 stele_code sti_dir_unlink(struct sti_dir *d, const char *name, bool *removed, stele_error *err);
+/* Of an empty directory. A missing name is no error. STELE_ENOTSUP where the vfs cannot. */
+stele_code sti_dir_remove_dir(struct sti_dir *d, const char *name, stele_error *err);
 /* STELE_ENOTFOUND if it is not there. */
 stele_code sti_dir_stat(
         struct sti_dir *d, const char *name, stele_file_stat *out, stele_error *err);

@@ -259,6 +259,16 @@ static int dir_unlink(stele_dir *dir, const char *name)
     return rc;
 }
 
+static int dir_remove_dir(stele_dir *dir, const char *name)
+{
+    struct wrap_dir *d = dir_of(dir);
+    const struct wrap_call call = {WRAP_UNLINK, name, 0, d->real};
+    int rc;
+
+    PASS_ON(d->w, &call, rc, d->real->ops->remove_dir(d->real, name));
+    return rc;
+}
+
 static int dir_sync(stele_dir *dir)
 {
     struct wrap_dir *d = dir_of(dir);
@@ -288,6 +298,7 @@ static const stele_dir_ops dir_ops = {
         .unlink = dir_unlink,
         .sync = dir_sync,
         .list = dir_list,
+        .remove_dir = dir_remove_dir,
 };
 
 static int open_dir(const stele_vfs *vfs, const char *path, unsigned flags, stele_dir **out)

@@ -694,6 +694,23 @@ static void test_no_memory(void **state)
 }
 #endif
 
+static void test_remove_dir(void **state)
+{
+    const struct fixture *fix = *state;
+    const stele_dir_ops *ops = fix->dir->ops;
+
+    tmpdir_mkdir(&fix->tmp, "sub");
+    tmpdir_write(&fix->tmp, "sub/file", "x", 1);
+    assert_int_equal(ops->remove_dir(fix->dir, "sub"), -ENOTEMPTY);
+    assert_int_equal(ops->remove_dir(fix->dir, "sub/file"), -EINVAL);
+    tmpdir_write(&fix->tmp, "file", "x", 1);
+    assert_int_equal(ops->remove_dir(fix->dir, "file"), -ENOTDIR);
+    assert_int_equal(ops->remove_dir(fix->dir, "none"), -ENOENT);
+    tmpdir_mkdir(&fix->tmp, "empty");
+    assert_int_equal(ops->remove_dir(fix->dir, "empty"), 0);
+    assert_false(tmpdir_exists(&fix->tmp, "empty"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -711,6 +728,7 @@ int main(void)
             TEST(test_only_regular_files),
             TEST(test_list),
             TEST(test_open_dir),
+            TEST(test_remove_dir),
             TEST(test_relative_path),
             TEST(test_no_permission),
             TEST(test_map_grows_with_the_file),
