@@ -10,71 +10,72 @@
  *     wal/        the log of durable batches: a stele_wal, records as in record.h
  *     *.tmp       what a crash may leave; removed by the next open that writes
  *
- * A state of the data has a sequence number, seq: each batch that ends gets the next one. What is
- * committed is the state at one seq, and the commit record (buckets.h) has that seq. Above it, in
- * memory, lie tables (table.h): the active one takes writes, up to 4 frozen ones wait to be
- * committed. Each entry of a table has its batch's seq. A read at seq q merges the newest versions
- * with seq <= q of all tables and LMDB's entries.
+ * A state of the data has a sequence number, seq: each batch that writes and ends gets the next
+ * one. What is committed is the state at one seq, and the commit record (buckets.h) has that seq.
+ * Above it, in memory, lie two tables (table.h) at most: the active one takes writes, a frozen one
+ * waits to be committed. Each entry of a table has its batch's seq. A read at seq q merges the
+ * newest versions with seq <= q of the tables and LMDB's entries.
  *
  * A write. stele_store_batch_begin() takes the right to write: a flag under `write` (a batch may
  * move between threads, so that it is no mutex which is held meanwhile). Puts and deletes go into
  * the active table with seq = visible + 1, which no reader sees yet; the batch's view reads at that
  * seq. End stores `visible` = seq with release order, gives the right back, and wakes the committer
- * if batch_limit is reached. Abort takes the versions with that seq back out of the table, and the
+ * if a limit is reached. Abort takes the versions with that seq back out of the table, and the
  * seq is used again. Bucket numbers are given when a bucket is made, and never again; the names
- * with their versions are entries of the table, under bucket 0.
+ * are entries of the table, under bucket 0, with the number (4, little endian) as their value.
  *
  * A durable end. Still with the right to write, and before `visible` moves, all that was written
- * since the last logged place (`logged`: a table and a position in it; through frozen tables that
- * are not committed) is encoded as a record of the wal, since what survives must be a prefix of the
- * batches: it has the writes of batches that did not ask for durability, too, each with its seq.
- * The record goes to stele_wal_append_async() with the id that follows; then `logged` moves, the
- * batch becomes visible, and the right to write is given back. Only then the caller waits for its
- * ticket, beside others: that is the shared sync. More than RECORD_MAX bytes become several records
- * of which the last is marked, and a replay ends at the last mark. The wait fails with no space:
- * all appends that were pending have failed, ids are free again. The first to see it, under `log`,
- * moves `logged` back to what is known to be durable. An append that came between has an id that
- * does not follow, gets STELE_ECONFLICT, does the same, and encodes again: so no record ever stands
- * behind a hole. Any other failure poisons the store.
+ * and not logged yet is encoded as one record of the wal (record.h): a mark in each table says how
+ * far it is logged. What survives must be a prefix of the batches, so it has the writes of batches
+ * that did not ask for durability, too, each with its seq. The record goes to
+ * stele_wal_append_async() with the id that follows; the batch becomes visible, and the right to
+ * write is given back. Only then the caller waits for its ticket, beside others: that is the shared
+ * sync. Where more than STI_RECORD_MAX bytes would have to be logged, a commit takes their place.
+ *   An append that finds no room fails, and all that were pending with it; their ids are free
+ * again. So the next durable end sees another next id than it expects, before it appends or by
+ * STELE_ECONFLICT, and logs both tables again from their first write: no record ever stands behind
+ * a hole, and what is there twice is passed over by a replay. Any other failure poisons the store.
  *
- * A commit. One thread, the committer, does all LMDB write transactions (LMDB's write lock belongs
- * to a thread); stele_store_commit() asks it and waits. It:
+ * A commit is done by whoever sets `committing`: the committer thread, when a limit or the interval
+ * is reached, or a caller who asks for it. One thread does all of it, since LMDB's write lock
+ * belongs to a thread. It:
  *   1. takes the right to write, calls before_commit with a batch, ends that, freezes the active
- *      table (seq S, last wal id W whose writes all have seq <= S), publishes a view with an empty
- *      active table, and gives the right back: no input or output in between;
- *   2. applies the oldest frozen table, all of it sorted, in one LMDB transaction (apply.h), with
- *      seq, W, counts and hashes in the commit record; that commit is LMDB's two syncs;
+ *      table (seq S), publishes a view with an empty active table, and gives the right back: no
+ *      input or output in between. A batch that commits and goes on lends its right meanwhile;
+ *   2. applies the frozen table, all of it sorted, in one LMDB transaction (apply.h), with seq, the
+ *      last wal id W of which it is known that it is durable and that its writes have seq <= S,
+ *      counts and hashes in the commit record; that commit is LMDB's two syncs;
  *   3. publishes a view without that table and with the new LMDB transaction's number, retires the
  *      old view, and trims the wal to W. A crash between 2 and 3 leaves records that are in LMDB
  *      already: replay passes over writes whose seq is not above that of the commit record.
- * While frozen tables wait, writers go on in the active one. With more than 4 frozen ones (a commit
- * takes longer than 4 tables take to fill) batch_begin waits if commits succeed, and gives
- * STELE_ENOSPC if the last found no room.
+ * Meanwhile writers go on in the active table. If it takes STALL_BYTES before the frozen one is
+ * committed, batch_begin waits.
  *
  * A full disk. A commit that found no room has changed nothing (LMDB aborts; its pages are free as
- * before): the table stays frozen, `no_room` is set, and the committer tries again each interval
- * and whenever it is asked. MDB_MAP_FULL is another thing (STELE_ETOOBIG of the layer below): the
- * map is grown by sti_lmdb_resize() once all reads of this process have ended; beginning a read
- * waits meanwhile. It can only happen where less than 1 TiB could be reserved. Any other failed
- * commit poisons: `failed` is set, views stay as they are, waiting writes can be read on until
- * close, and every call that would write says how many are lost.
+ * before): the table stays frozen, `no_room` is set, and it is tried again each interval and
+ * whenever it is asked for; batch_begin gives STELE_ENOSPC once more than 4 times batch_limit wait
+ * in the active table. MDB_MAP_FULL is another thing (STELE_ETOOBIG of the layer below): the map is
+ * grown by sti_lmdb_resize() once all reads of this process have ended; beginning a read waits
+ * meanwhile. It can only happen where less than 1 TiB could be reserved. Any other failed commit
+ * poisons: `failed` is set, views stay as they are, waiting writes can be read on until close, and
+ * every call that would write says how many are lost.
  *
  * A read begins (at most 100 ns, waits for nobody): it takes a free slot (one compare-and-swap,
- * starting where this thread found one the last time), then
- *     v = view; slot.view = v; q = visible; renew the slot's LMDB transaction; view == v? else
- * again The slot's pointer keeps the view and all that it names from being freed. Why this is
- * consistent: the view was current after the renewal, so every commit that the LMDB snapshot can
- * hold is one of a table that was frozen in v or before, all of whose seqs are <= q, since q was
- * loaded after v. If the snapshot is newer than v.txn_id, a frozen table of v is in it already, and
- * lies above it as well with equal contents; so begin need not wait for the committer to publish,
- * it would only have to if q were older. sti_lmdb_txn_id() < v.txn_id cannot be; it is asserted. A
- * view of another generation than the slot's transaction belongs to makes the slot begin a new one
- * (slow path). Slots are never freed before close. Each has a cursor of its own over the tree,
- * renewed at the first use: threads share neither transactions nor cursors.
+ * starting where the thread's stack says), then
+ *     v = view; slot.view = v; again unless view == v; q = visible; renew the slot's LMDB
+ *     transaction; again unless view == v
+ * The slot's pointer keeps the view and all that it names from being freed, from the first
+ * comparison on. Why this is consistent: the view was current after the renewal, so every commit
+ * that the LMDB snapshot can hold is one of a table that was frozen in v or before, all of whose
+ * seqs are <= q, since q was loaded after v. If the snapshot is newer than v.txn_id, a frozen table
+ * of v is in it already, and lies above it as well with equal contents; so begin need not wait for
+ * the committer to publish. A snapshot older than v.txn_id cannot be; it is asserted. Slots are
+ * never freed before close. Each has a cursor of its own over the tree, renewed at the first use:
+ * threads share neither transactions nor cursors.
  *
  * Ending a read stores NULL to slot.view with release order, after resetting the LMDB transaction,
- * and frees the slot. The committer frees a retired view once no slot points at it; tables and
- * generations are counted by the views that name them.
+ * and frees the slot. A retired view is freed once no slot points at it, by the next commit or the
+ * committer; tables are counted by the views that name them.
  *
  * Defragmentation (one at a time, in the caller's thread) never stops anybody:
  *   1. under `commit` it notes where commits are, and from then on committed tables are kept for it
@@ -92,14 +93,13 @@
  *   A crash before `current` was replaced leaves gen-(N+1) or .tmp, which the next open removes;
  * after it gen-N. The wal is trimmed only for commits of the generation that `current` names.
  *
- * Open: lock; leftovers removed; `current` read. None: a new generation is made, `current` written
- * last, so that a crash leaves a directory without `current`, which is made anew. (A directory with
- * gen-N and a wal but without `current` is not new: STELE_ECORRUPT.) The commit record must have
- * the store's id and generation as in `current`, and the number of the LMDB transaction that holds
- * it: otherwise a file was exchanged or LMDB's newest page is damaged. Then the wal's records above
- * the commit record's wal id are put into a table, each write with the seq it had, up to the last
- * whole batch; a first id that does not follow is STELE_ECORRUPT. `logged` is the end of that
- * table: it is durable already.
+ * Open: lock; leftovers removed; `current` read. None: a new generation is made, `current` and
+ * then wal/ written last, so that a crash leaves a directory without them, which is made anew. (A
+ * directory with wal/ but without `current` is not new: STELE_ECORRUPT.) The commit record must
+ * have the store's id and generation as in `current`, and the number of the LMDB transaction that
+ * holds it: otherwise a file was exchanged or LMDB's newest page is damaged. Then the wal's records
+ * above the commit record's wal id are put into the active table, each write with the seq it had; a
+ * first id, or a seq, that does not follow is STELE_ECORRUPT. All of it is logged already.
  *
  * Read only: no lock, no wal, no tables, one view per LMDB transaction number; `visible` does not
  * count. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
@@ -114,11 +114,8 @@
  * Locks, in the order in which they are taken (the ranks are in base/thread.h):
  *
  *     defrag      one defragmentation at a time
- *     commit      the right to do an LMDB write transaction, and the list of kept tables; held
- *                 during one
- *     write       who has the right to write; the active table's limits; freezing. Held for moments
- *     log         `logged`, and the id of the next record. Held during encoding and append_async
- *     reads       making slots, retired views, generations. Held for moments
+ *     write       who has the right to write, who commits, and how that ended. Held for moments
+ *     reads       making slots, retired views. Held for moments
  *
  * The wal's own ranks come after all of these. No callback, no log and no input or output under
  * `write` or `reads`. What readers need is published by release stores alone: `view`, `visible`.
@@ -133,50 +130,103 @@
 #include "store/buckets.h"
 #include "store/generation.h"
 #include "store/lmdb.h"
+#include "store/merge.h"
 #include "vfs/vfs.h"
 
 #include <stdatomic.h>
 
-struct sti_table; /* table.h */
+#define STI_STORE_LOCK_NAME ".lock"
+#define STI_STORE_WAL_NAME  "wal"
 
 enum {
-    STI_STORE_FROZEN_MAX = 4
+    STI_STORE_TABLES = 2, /* active and frozen */
+    STI_STORE_NAMES = 64  /* of buckets, that the writer remembers */
 };
 
-/* A generation that is open. Counted by the views that name it. */
-struct sti_store_generation {
-    uint64_t number;
-    struct sti_lmdb *lmdb;
-    _Atomic uint32_t views;
-    bool retired; /* another one is current: remove its files when it is closed */
+/* Bucket of the names in a table. */
+#define STI_STORE_NAMES_BUCKET ((uint32_t)0)
+
+struct sti_store_table {
+    struct sti_table table;
+    uint32_t views; /* that name it; under `reads` */
+
+    /* The writer's. */
+    struct sti_table_mark logged; /* the wal goes up to here */
+
+    /* Set when it is frozen. */
+    uint64_t seq; /* of its last batch */
+    uint32_t next_bucket;
+    uint64_t wal_id; /* of the last record then, and its ticket; 0: none */
+    stele_wal_ticket ticket;
 };
 
 /* What a read that begins now stands on. Does not change once it is published. */
 struct sti_store_view {
-    struct sti_store_generation *generation;
     uint64_t txn_id; /* of LMDB, at least */
-    /* Newest first; [0] takes writes. NULL behind the last. */
-    struct sti_table *tables[1 + STI_STORE_FROZEN_MAX + 1];
+    uint32_t count;  /* of tables, newest first; [0] takes writes. 0: read_only */
+    struct sti_store_table *tables[STI_STORE_TABLES];
+    const struct sti_table *raw[STI_STORE_TABLES]; /* the same, as merges want them */
     struct sti_store_view *next_retired;
+};
+
+/* The name that a read, or the writer, looked up last. */
+struct sti_store_name {
+    uint32_t number; /* 0: none */
+    uint32_t len;
+    uint8_t bytes[STELE_STORE_BUCKET_MAX];
+};
+
+/* A read, or a batch's view. `slot` is NULL as long as a batch's view was not used. */
+struct stele_store_read {
+    stele_store *s;
+    struct sti_store_slot *slot;
+    const struct sti_store_view *view; /* that of the slot */
+    uint64_t seq;
+    bool own; /* the writer's: sees what it writes */
+    bool cursor_busy;
+    bool cursor_current; /* the slot's cursor was renewed */
+    struct sti_store_name name;
 };
 
 /* One read at a time. A cache line of its own, since each is written by another thread. */
 struct sti_store_slot {
     _Alignas(64) _Atomic bool busy;
     struct sti_store_view *_Atomic view; /* what it keeps; NULL: nothing */
-    uint64_t seq;
-    uint64_t began_ns;
-    struct sti_store_generation *generation; /* that txn belongs to; may be retired, and is then
-                                              * let go of by the next begin, or by the committer */
-    struct sti_lmdb_txn *txn;                /* reset while the slot is free */
-    struct sti_lmdb_cursor *cursor;          /* renewed at the first use of a read */
+    _Atomic uint64_t began_ns;
+    _Atomic uint64_t reads;         /* that were begun here */
+    struct sti_lmdb_txn *txn;       /* reset while the slot is free */
+    struct sti_lmdb_cursor *cursor; /* over the data */
+    struct stele_store_read read;
+    void *memory; /* what was allocated */
 };
 
-/* How far the wal goes, or will go when what is pending is durable. */
-struct sti_store_logged {
-    uint64_t id;     /* of the last record */
-    uint64_t seq;    /* of the last batch in it */
-    uint64_t ticket; /* of its append */
+/* The one that is open, or that of before_commit. */
+struct stele_store_batch {
+    stele_store *s;
+    struct stele_store_read view;
+    struct sti_table_mark start; /* of the active table */
+    uint64_t seq;
+};
+
+/* Attempts to commit are counted; the last that ended says how. */
+struct sti_store_attempts {
+    uint64_t begun;
+    uint64_t ended;
+    stele_code code;
+    stele_error why;
+};
+
+/* Since open; each is added to by whoever it concerns, without an order. */
+struct sti_store_counts {
+    _Atomic uint64_t commits;
+    _Atomic uint64_t batches;
+    _Atomic uint64_t durable_batches;
+    _Atomic uint64_t puts;
+    _Atomic uint64_t deletes;
+    _Atomic uint64_t full;
+    _Atomic uint64_t commit_times[STELE_STORE_TIMES];
+    _Atomic uint64_t batch_waits[STELE_STORE_TIMES];
+    _Atomic uint64_t durable_waits[STELE_STORE_TIMES];
 };
 
 struct stele_store {
@@ -186,40 +236,194 @@ struct stele_store {
     struct sti_dir dir;
     struct sti_file lock;
     struct sti_file process_lock; /* .reader-PID */
+    char process_name[32];
     struct sti_generation current;
-    stele_wal *wal; /* NULL: read_only */
+    struct sti_lmdb *lmdb;
+    struct sti_dir parent;   /* of a temporary store, and */
+    char temporary_name[32]; /* its name there; else "" */
 
     /* Published; readers take no lock. */
     struct sti_store_view *_Atomic view;
     _Atomic uint64_t visible; /* seq of the last batch that ended */
     _Atomic int failed;       /* a stele_code: why the handle refuses to write */
     _Atomic bool no_room;
-
-    struct sti_mutex defrag;
-
-    struct sti_mutex commit;
-    struct sti_buckets *buckets; /* as they are in LMDB: numbers, counts, hashes */
+    _Atomic bool draining; /* the map grows: reads may not begin */
 
     struct sti_mutex write;
-    struct sti_cond writable; /* the right to write is free, or tables are fewer */
-    bool writing;             /* a batch is open */
-    uint64_t waiting_since;   /* monotonic ns of the oldest write that waits; 0: none */
-    struct sti_cond wake;     /* the committer */
+    struct sti_cond writable; /* the right to write is free, or lent */
+    struct sti_cond wake;     /* the committer has something to do */
     struct sti_cond done;     /* a commit has ended, well or not */
-    bool commit_wanted;
-    bool stop;
+    uint32_t writable_waiters;
+    bool writing;          /* a batch is open */
+    bool lent;             /* and waits for a commit */
+    bool freezing;         /* who commits waits for the right, before others */
+    bool committing;       /* somebody commits */
+    bool due;              /* a limit is reached */
+    bool stop;             /* the committer ends */
+    int64_t waiting_since; /* ns, of the oldest write in the active table; 0: none */
+    uint64_t committed;    /* seq */
+    uint64_t lost;         /* writes that a failure lost */
+    stele_error failure;   /* what it was */
+    struct sti_store_attempts attempts;
 
-    struct sti_mutex log;
-    struct sti_store_logged logged;
-    struct sti_store_logged durable;
+    /* Of who has the right to write. */
+    struct sti_store_table *active;
+    uint32_t next_bucket;
+    uint64_t wal_expected; /* the id that follows the last append; 0: none was made */
+    stele_wal_ticket wal_ticket;
+    struct stele_store_batch batch;
+    struct stele_store_batch hook_batch;
+    struct sti_store_name names[STI_STORE_NAMES];
+    uint8_t *record; /* memory to encode into */
+    size_t record_size;
+
+    /* Of who commits. */
+    struct sti_store_table *frozen;
+    struct sti_buckets *buckets; /* as they are in LMDB: numbers, counts, hashes */
+    bool garbage;                /* dropped buckets have entries left, perhaps */
+
+    stele_wal *_Atomic wal;         /* NULL: nothing was durable yet, or read_only */
+    _Atomic uint64_t wal_committed; /* id; the wal may be trimmed up to it */
+    _Atomic uint64_t logged_bytes;  /* since the last trim */
 
     struct sti_mutex reads;
-    struct sti_store_slot **slots; /* never freed before close */
-    _Atomic size_t slot_count;
+    struct sti_cond drained;               /* a read ended, or may begin again */
+    struct sti_store_slot *_Atomic *slots; /* readers_max of them; never freed before close */
+    _Atomic uint32_t slot_count;
     struct sti_store_view *retired;
 
+    bool has_committer;
     struct sti_thread committer;
-    stele_store_stats stats;
+    struct sti_store_counts counts;
 };
+
+/* ---- options.c ---- */
+
+stele_code sti_store_options_resolve(
+        stele_store_options *out, const stele_store_options *in, stele_error *err);
+
+/* Refuse bytes that cannot be: NULL with a length, names and keys over the limits. */
+stele_code sti_store_check_name(stele_bytes bucket, stele_error *err);
+stele_code sti_store_check_key(stele_bytes key, stele_error *err);
+stele_code sti_store_check_value(stele_bytes value, stele_error *err);
+
+/* Put "bucket X: " or "bucket X, key Y: " in front of a message, with what cannot be printed as
+ * \xNN, and cut. */
+stele_code sti_store_wrap(stele_error *err, stele_code code, stele_bytes bucket, stele_bytes key);
+stele_code sti_store_no_bucket(stele_error *err, stele_bytes bucket); /* STELE_ENOTFOUND */
+
+/* ---- view.c ---- */
+
+struct sti_store_table *sti_store_table_new(stele_error *err);
+
+/* Room for a view, to be filled in and published, or freed with sti_free(). */
+struct sti_store_view *sti_store_view_new(stele_error *err);
+
+/* Make it current: with these tables, NULL for none. Retires the one before. */
+void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_store_table *active,
+        struct sti_store_table *frozen, uint64_t txn_id) STI_EXCLUDES(s->reads);
+
+/* Free what no read needs any more. True if something is left. */
+bool sti_store_reclaim(stele_store *s) STI_EXCLUDES(s->reads);
+void sti_store_free_views(stele_store *s); /* all; no read is open */
+
+/* ---- slot.c ---- */
+
+/* Give a read a slot, and stand it on the current view. */
+stele_code sti_read_start(struct stele_store_read *read, stele_store *s, stele_error *err);
+
+/* The same, if it has none yet. */
+stele_code sti_read_ready(struct stele_store_read *read, stele_error *err);
+
+/* Give the slot back, if it has one. */
+void sti_read_stop(struct stele_store_read *read);
+
+uint64_t sti_store_reads_open(stele_store *s);
+
+/* Let no read begin, and wait until none is open; let them begin again. */
+void sti_store_drain(stele_store *s);
+void sti_store_undrain(stele_store *s);
+void sti_store_free_slots(stele_store *s);
+
+/* A cursor over the data in the read's snapshot, and giving it back. */
+stele_code sti_read_cursor(
+        struct stele_store_read *read, struct sti_lmdb_cursor **out, stele_error *err);
+void sti_read_cursor_done(struct stele_store_read *read, struct sti_lmdb_cursor *cursor);
+
+/* ---- read.c ---- */
+
+/* The number of a bucket as the read sees it; STELE_ENOTFOUND. The read is ready afterwards. */
+stele_code sti_read_bucket(
+        struct stele_store_read *read, stele_bytes name, uint32_t *number, stele_error *err);
+
+/* ---- batch.c ---- */
+
+/* Begin and end one by who has the right to write, which stays. */
+void sti_batch_init(struct stele_store_batch *batch, stele_store *s);
+void sti_batch_rollback(struct stele_store_batch *batch);
+
+/* Its writes are visible from now on; false if there are none. */
+bool sti_batch_show(struct stele_store_batch *batch);
+
+/* The code and message for a handle that refuses to write; STELE_OK if it does not. */
+stele_code sti_store_usable(stele_store *s, stele_error *err);
+
+/* Refuse to write from now on. */
+void sti_store_poison(stele_store *s, stele_code code, const stele_error *why);
+
+/* ---- commit.c ---- */
+
+/* Return when what has this seq or less is committed, or garbage was collected if there is no such
+ * thing; `lend`: the caller has the right to write. */
+stele_code sti_store_commit_upto(stele_store *s, uint64_t seq, bool lend, stele_error *err)
+        STI_EXCLUDES(s->write);
+
+/* One commit, by whoever set `committing`. */
+stele_code sti_store_commit_once(stele_store *s, stele_error *err) STI_EXCLUDES(s->write);
+
+/* ---- work.c ---- */
+
+stele_code sti_store_work_start(stele_store *s, stele_error *err);
+void sti_store_work_stop(stele_store *s);
+
+/* Nanoseconds for intervals. */
+int64_t sti_store_now(const stele_store *s);
+
+/* ---- log.c ---- */
+
+/* Log all that is not yet, the batch included; *ticket is for sti_store_log_wait(), 0: it is
+ * durable already. STELE_ETOOBIG: it is more than one record takes. */
+stele_code sti_store_log_append(
+        struct stele_store_batch *batch, stele_wal_ticket *ticket, stele_error *err);
+stele_code sti_store_log_wait(stele_store *s, stele_wal_ticket ticket, stele_error *err);
+
+/* The last id that is durable and contained in the frozen table and below. */
+uint64_t sti_store_log_mark(stele_store *s, const struct sti_store_table *frozen);
+void sti_store_log_trim(stele_store *s);
+
+/* ---- replay.c ---- */
+
+/* Open the wal if it has been used, and put what is not committed into the active table. */
+stele_code sti_store_replay(stele_store *s, stele_error *err);
+
+/* ---- stat.c ---- */
+
+/* Count a time of so many nanoseconds. */
+void sti_store_count_time(_Atomic uint64_t *times, uint64_t ns);
+
+/* Add to a counter that only one of many looks at. */
+static inline void sti_store_count(_Atomic uint64_t *counter, uint64_t n)
+{
+    /* Relaxed: for statistics alone. */
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* The same to one that one thread at a time adds to. */
+static inline void sti_store_count_own(_Atomic uint64_t *counter, uint64_t n)
+{
+    /* Relaxed, as above. */
+    atomic_store_explicit(
+            counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
 
 #endif /* STI_STORE_STATE_H */

@@ -144,3 +144,8 @@ stele_code sti_lock_take(struct sti_file *lock, struct sti_dir *d, const char *n
     *lock = f;
     return STELE_OK;
 }
+
+int64_t sti_process_number(void)
+{
+    return (int64_t)getpid();
+}

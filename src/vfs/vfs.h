@@ -90,4 +90,7 @@ stele_code sti_dir_replace(
 stele_code sti_lock_take(struct sti_file *lock, struct sti_dir *d, const char *name, bool exclusive,
         int64_t wait_ms, stele_error *err);
 
+/* The number of this process, for names of lock files. */
+int64_t sti_process_number(void);
+
 #endif /* STI_VFS_VFS_H */
