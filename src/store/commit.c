@@ -120,31 +120,42 @@ static stele_code grow(stele_store *s, stele_error *err)
     return code;
 }
 
+/* The map is full. A file that is too large for its file system has that code, too, but also an
+ * errno. */
+static bool is_map_full(stele_code code, const stele_error *why)
+{
+    return code == STELE_ETOOBIG && why->sys_errno == 0;
+}
+
+/* A failure before LMDB's own commit leaves nothing in doubt, but only lack of memory can pass. */
+static bool is_fatal(stele_code code, bool in_doubt)
+{
+    return code != STELE_OK && code != STELE_ENOSPC && (in_doubt || code != STELE_ENOMEM);
+}
+
 static stele_code apply_frozen(stele_store *s, stele_error *err)
 {
-    stele_code code;
-
-    do {
+    for (;;) {
+        stele_error why = {.code = STELE_OK, .position = -1};
         bool in_doubt = false;
+        stele_code code = sti_commit_apply(s, &in_doubt, &why);
 
-        code = sti_commit_apply(s, &in_doubt, err);
-        if (code == STELE_ETOOBIG) {
-            stele_code grown = grow(s, err);
-
-            if (grown != STELE_OK) {
-                return grown == STELE_ENOMEM
-                               ? grown
-                               : sti_fail(err, STELE_ENOMEM,
-                                         "there is no address space for a larger file");
+        if (is_map_full(code, &why)) {
+            code = grow(s, &why);
+            if (code == STELE_OK) {
+                continue;
             }
-        } else if (code != STELE_OK && code != STELE_ENOSPC && (in_doubt || code != STELE_ENOMEM)) {
-            stele_error why = {.code = code, .position = -1};
-
-            sti_store_poison(s, code, err == NULL ? &why : err);
+            in_doubt = false;
+        }
+        if (is_fatal(code, in_doubt)) {
+            sti_store_poison(s, code, &why);
             return sti_store_usable(s, err);
         }
-    } while (code == STELE_ETOOBIG);
-    return code;
+        if (code != STELE_OK && err != NULL) {
+            *err = why;
+        }
+        return code;
+    }
 }
 
 /* LMDB has the frozen table. */
