@@ -168,6 +168,8 @@ static void take_over(stele_store *s, struct sti_store_view *view)
     s->frozen = NULL;
     active = s->active;
     s->committed = s->buckets->commit.seq;
+    s->commits[s->next_commit++ % STI_STORE_COMMITS] =
+            (struct sti_store_commit){s->buckets->commit.txn_id, sti_env_monotonic_ns(&s->env)};
     atomic_store(&s->no_room, false);
     sti_mutex_unlock(&s->write);
     sti_store_publish(s, view, active, NULL, s->buckets->commit.txn_id);

@@ -195,6 +195,7 @@ static stele_code begin_state(stele_store *s, stele_error *err)
     stele_code code = STELE_OK;
 
     s->committed = s->buckets->commit.seq;
+    s->opened_txn_id = s->buckets->commit.txn_id;
     s->next_bucket = s->buckets->commit.next_bucket;
     atomic_store(&s->visible, s->committed);
     if (!s->options.read_only) {

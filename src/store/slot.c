@@ -220,6 +220,7 @@ stele_code sti_read_start(struct stele_store_read *read, stele_store *s, stele_e
     }
     /* Relaxed: for the list of readers alone. */
     atomic_store_explicit(&slot->began_ns, sti_env_monotonic_ns(&s->env), memory_order_relaxed);
+    atomic_store_explicit(&slot->txn_id, sti_lmdb_txn_id(slot->txn), memory_order_relaxed);
     read->s = s;
     read->slot = slot;
     read->view = atomic_load_explicit(&slot->view, memory_order_relaxed); /* our own */

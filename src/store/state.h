@@ -140,7 +140,8 @@
 
 enum {
     STI_STORE_TABLES = 2, /* active and frozen */
-    STI_STORE_NAMES = 64  /* of buckets, that the writer remembers */
+    STI_STORE_COMMITS = 256,
+    STI_STORE_NAMES = 64 /* of buckets, that the writer remembers */
 };
 
 /* Bucket of the names in a table. */
@@ -193,6 +194,7 @@ struct sti_store_slot {
     _Alignas(64) _Atomic bool busy;
     struct sti_store_view *_Atomic view; /* what it keeps; NULL: nothing */
     _Atomic uint64_t began_ns;
+    _Atomic uint64_t txn_id;        /* that it sees */
     _Atomic uint64_t reads;         /* that were begun here */
     struct sti_lmdb_txn *txn;       /* reset while the slot is free */
     struct sti_lmdb_cursor *cursor; /* over the data */
@@ -227,6 +229,12 @@ struct sti_store_counts {
     _Atomic uint64_t commit_times[STELE_STORE_TIMES];
     _Atomic uint64_t batch_waits[STELE_STORE_TIMES];
     _Atomic uint64_t durable_waits[STELE_STORE_TIMES];
+};
+
+/* When a commit was made. */
+struct sti_store_commit {
+    uint64_t txn_id; /* 0: none */
+    uint64_t at_ns;
 };
 
 struct stele_store {
@@ -265,6 +273,9 @@ struct stele_store {
     uint64_t lost;         /* writes that a failure lost */
     stele_error failure;   /* what it was */
     struct sti_store_attempts attempts;
+    struct sti_store_commit commits[STI_STORE_COMMITS]; /* the last ones */
+    size_t next_commit;
+    uint64_t opened_txn_id; /* of the commit that open found */
 
     /* Of who has the right to write. */
     struct sti_store_table *active;
