@@ -24,12 +24,11 @@
  *
  * Failures: a commit or a sync that failed makes the store refuse to write (STELE_EFAILED); what
  * was read before can be read on; waiting writes are lost, and the error says how many. No space
- * (STELE_ENOSPC) does not do that: waiting writes stay in memory and can be read, new ones are
- * refused while more than 4 tables wait, and all goes on when there is room again.
+ * (STELE_ENOSPC) does not do that: waiting writes stay in memory and can be read, new batches are
+ * refused once about 4 times batch_limit wait, and all goes on when there is room again.
  *
  * Damage: a checksum over bucket, key and value is compared whenever a value is read:
- * STELE_ECORRUPT comes instead of bytes that were not put. stele_store_check_dir() also finds what
- * vanished.
+ * STELE_ECORRUPT comes instead of bytes that were not put.
  */
 #ifndef STELE_STORE_H
 #define STELE_STORE_H
@@ -82,17 +81,12 @@ typedef struct stele_store_options {
 
     uint32_t readers_max; /* reads at a time, of all processes; 0: 4,096 */
 
-    /* Called in the thread that commits, before each commit that has writes, with a batch whose
-     * writes become part of it; must not end it, nor wait for another one. A failure is returned
-     * by the commit, and nothing is committed or lost. */
+    /* Called in the thread that commits (any that asks for it, or that of the store), before each
+     * commit that has writes, with a batch whose writes become part of it; must not end it, nor
+     * wait for another one or for a commit. A failure is returned by the commit, and nothing is
+     * committed or lost. */
     stele_code (*before_commit)(void *arg, stele_store_batch *batch, stele_error *err);
     void *before_commit_arg;
-
-    /* Told about each reader once, when its age passes the limit, without any lock held. Readers
-     * of dead processes are cleared before. */
-    int64_t reader_age_max_ms; /* 0: no limit */
-    void (*reader_old)(void *arg, const stele_store_reader *reader);
-    void *reader_old_arg;
 } stele_store_options;
 
 STELE_API void stele_store_options_init_sized(stele_store_options *opts, size_t struct_size);
@@ -306,8 +300,6 @@ STELE_API STELE_NODISCARD stele_code stele_store_read_hash(stele_store_read *rea
 
 typedef struct stele_store_snapshot_options {
     size_t struct_size;
-    bool zstd;              /* compressed */
-    int zstd_level;         /* 0: 3 */
     const stele_wait *wait; /* may be NULL; ends with STELE_ETIMEDOUT, STELE_ECANCELED */
 } stele_store_snapshot_options;
 
@@ -323,7 +315,7 @@ static inline void stele_store_snapshot_options_init(stele_store_snapshot_option
 STELE_API STELE_NODISCARD stele_code stele_store_snapshot_open(
         stele_store_snapshot **out, stele_store *s, stele_error *err);
 
-/* How many bytes it has, before compression. */
+/* How many bytes it has. */
 STELE_API uint64_t stele_store_snapshot_size(const stele_store_snapshot *snapshot);
 
 /* Give all of it to write(), verified, in pieces; may be done again. `written` and `opts` may be
@@ -346,16 +338,11 @@ typedef struct stele_store_contents {
     uint64_t bytes; /* of keys and values */
 } stele_store_contents;
 
-/* Verify a snapshot, compressed or not. `out` may be NULL. STELE_ECORRUPT · STELE_EVERSION. */
+/* Verify a snapshot. `out` may be NULL. STELE_ECORRUPT · STELE_EVERSION. */
 STELE_API STELE_NODISCARD stele_code stele_store_snapshot_verify(
         stele_read_fn read, void *arg, stele_store_contents *out, stele_error *err);
 
-/* Make a store in `dir` of a snapshot: whole and durable, or not at all. STELE_EEXIST: a store is
- * there. Of `opts` (may be NULL) it uses env, create_dirs and lock_wait_ms. */
-STELE_API STELE_NODISCARD stele_code stele_store_restore(const char *dir, stele_read_fn read,
-        void *arg, const stele_store_options *opts, stele_store_contents *out, stele_error *err);
-
-/* ---- Sizes, readers, defragmentation. ---- */
+/* ---- Sizes, readers. ---- */
 
 /* Bytes of the file; how many of those are in use; how many reads are open in this process. */
 STELE_API STELE_NODISCARD stele_code stele_store_size(
@@ -373,14 +360,6 @@ STELE_API STELE_NODISCARD stele_code stele_store_readers(stele_store *s,
 STELE_API STELE_NODISCARD stele_code stele_store_clear_stale(
         stele_store *s, uint64_t *cleared, stele_error *err);
 
-/* Copy what is used into a new file while reads and writes go on, and put it in the place of the
- * old one; durable when it returns. Reads that are open keep the old file until they end. `wait`
- * (may be NULL) ends it: STELE_ETIMEDOUT, STELE_ECANCELED. STELE_EBUSY: another defragmentation, or
- * writes come faster than they can be copied. The store is as before if it fails. `before` and
- * `after` (may be NULL) are sizes. */
-STELE_API STELE_NODISCARD stele_code stele_store_defrag(stele_store *s, const stele_wait *wait,
-        uint64_t *before, uint64_t *after, stele_error *err);
-
 /* ---- Statistics. ---- */
 
 #define STELE_STORE_TIMES 32
@@ -393,7 +372,7 @@ typedef struct stele_store_stats {
     uint64_t size;  /* of the file */
     uint64_t size_in_use;
     uint64_t map_size;
-    uint64_t generation; /* counts defragmentations, from 1 */
+    uint64_t generation; /* of the file, from 1 */
     uint64_t wal_size;   /* bytes of the log of durable batches */
 
     /* Of this process, now. */
@@ -409,7 +388,6 @@ typedef struct stele_store_stats {
     uint64_t puts;
     uint64_t deletes;
     uint64_t reads;
-    uint64_t defrags;
     uint64_t full; /* commits that found no room */
     /* How many took 2^i to 2^(i+1) us; the first counts all below 2, the last all above. */
     uint64_t commit_times[STELE_STORE_TIMES];
@@ -422,78 +400,6 @@ typedef struct stele_store_stats {
 
 STELE_API STELE_NODISCARD stele_code stele_store_stat(
         stele_store *s, stele_store_stats *out, stele_error *err);
-
-/* ---- Verification. ---- */
-
-/* A fault that was found. Pointers are valid during the callback only. */
-typedef struct stele_store_fault {
-    const char *file;   /* name within the directory */
-    int64_t position;   /* byte in the file, -1 if it is not known */
-    stele_bytes bucket; /* nil if it is not known */
-    stele_bytes key;    /* nil if it is not known */
-    stele_code code;    /* STELE_ECORRUPT, STELE_EVERSION … */
-    const char *text;
-} stele_store_fault;
-
-typedef struct stele_store_checked {
-    uint64_t buckets;
-    uint64_t keys; /* whole ones */
-    uint64_t pages;
-    uint64_t faults;
-} stele_store_checked;
-
-typedef void (*stele_store_fault_fn)(void *arg, const stele_store_fault *fault);
-
-/* Read every value of the store and compare its checksum, and the counts and hashes of the buckets,
- * while it is in use. STELE_ECORRUPT if there were faults; `each` (may be NULL) hears of every one,
- * `out` and `wait` may be NULL. */
-STELE_API STELE_NODISCARD stele_code stele_store_scrub(stele_store *s, const stele_wait *wait,
-        stele_store_fault_fn each, void *arg, stele_store_checked *out, stele_error *err);
-
-/* The functions below work on a directory, beside the process that writes. Of `opts` (may be NULL)
- * they use env. STELE_ENOTFOUND: no store. LMDB trusts its pages: check goes over each before LMDB
- * sees it. scrub_dir does not, and a damaged page may end the process: run it in one of its own. */
-
-/* stele_store_scrub() of what is committed. */
-STELE_API STELE_NODISCARD stele_code stele_store_scrub_dir(const char *dir,
-        const stele_store_options *opts, stele_store_fault_fn each, void *arg,
-        stele_store_checked *out, stele_error *err);
-
-/* That, and every page: each is used once, by the trees or the list of free ones; and the log of
- * durable batches. */
-STELE_API STELE_NODISCARD stele_code stele_store_check_dir(const char *dir,
-        const stele_store_options *opts, stele_store_fault_fn each, void *arg,
-        stele_store_checked *out, stele_error *err);
-
-/* ---- bbolt files. ---- */
-
-typedef struct stele_store_bbolt_options {
-    size_t struct_size;
-    bool atomic;            /* import: in one batch, all or nothing; takes memory for all of it */
-    uint32_t page_size;     /* export: 512 to 65,536, a power of two; 0: 4,096 */
-    bool sha256;            /* export: append the hash, as etcd's `snapshot save` does */
-    const stele_wait *wait; /* may be NULL */
-} stele_store_bbolt_options;
-
-STELE_API void stele_store_bbolt_options_init_sized(
-        stele_store_bbolt_options *opts, size_t struct_size);
-
-static inline void stele_store_bbolt_options_init(stele_store_bbolt_options *opts)
-{
-    stele_store_bbolt_options_init_sized(opts, sizeof *opts);
-}
-
-/* Put all that a bbolt file holds (etcd's member/snap/db, or what its `snapshot save` writes), and
- * return when that is durable. Buckets are made; other keys stay. The file is verified first, and
- * nothing is put if it is damaged. STELE_ENOTSUP: nested buckets · STELE_ECORRUPT · STELE_ETOOBIG ·
- * STELE_ENOTFOUND. */
-STELE_API STELE_NODISCARD stele_code stele_store_import_bbolt(stele_store *s, const char *path,
-        const stele_store_bbolt_options *opts, stele_store_contents *out, stele_error *err);
-
-/* Write what a read that begins now sees as a bbolt file, whole and durable or not at all.
- * STELE_EEXIST · STELE_EINVAL: a key that bbolt does not take (""). */
-STELE_API STELE_NODISCARD stele_code stele_store_export_bbolt(stele_store *s, const char *path,
-        const stele_store_bbolt_options *opts, stele_store_contents *out, stele_error *err);
 
 STELE_END_DECLS
 

@@ -69,7 +69,7 @@ stele_code stele_store_batch_create_bucket(
     stele_code code = check(batch, bucket, err);
     uint8_t value[NUMBER_SIZE];
     stele_store *s;
-    uint32_t number;
+    uint32_t number = 0;
 
     if (code != STELE_OK) {
         return code;
@@ -98,7 +98,7 @@ stele_code stele_store_batch_delete_bucket(
     stele_code code = check(batch, bucket, err);
     struct sti_table_mark mark;
     struct sti_table *table;
-    uint32_t number;
+    uint32_t number = 0;
 
     if (code == STELE_OK) {
         code = number_of(batch, bucket, &number, err);
@@ -126,7 +126,7 @@ stele_code stele_store_batch_put(stele_store_batch *batch, stele_bytes bucket, s
         stele_bytes value, stele_error *err)
 {
     stele_code code = check(batch, bucket, err);
-    uint32_t number;
+    uint32_t number = 0;
 
     code = code == STELE_OK ? sti_store_check_key(key, err) : code;
     code = code == STELE_OK ? sti_store_check_value(value, err) : code;
@@ -151,7 +151,7 @@ stele_code stele_store_batch_delete(
         stele_store_batch *batch, stele_bytes bucket, stele_bytes key, stele_error *err)
 {
     stele_code code = check(batch, bucket, err);
-    uint32_t number;
+    uint32_t number = 0;
 
     code = code == STELE_OK ? sti_store_check_key(key, err) : code;
     code = code == STELE_OK ? number_of(batch, bucket, &number, err) : code;

@@ -145,7 +145,7 @@ static bool has_drops(const struct sti_table *t)
 stele_code sti_commit_look_for_garbage(stele_store *s, stele_error *err)
 {
     struct sti_lmdb_txn *txn;
-    uint32_t number;
+    uint32_t number = 0;
     stele_code code = sti_lmdb_begin(&txn, s->lmdb, false, err);
 
     if (code != STELE_OK) {

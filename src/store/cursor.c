@@ -22,7 +22,7 @@ stele_code stele_store_cursor_open(
         stele_store_cursor **out, stele_store_read *read, stele_bytes bucket, stele_error *err)
 {
     stele_store_cursor *c;
-    uint32_t number;
+    uint32_t number = 0;
     stele_code code;
 
     if (out == NULL || read == NULL) {

@@ -40,9 +40,6 @@ stele_code sti_store_options_resolve(
         return sti_fail(err, STELE_EINVAL, "readers_max %lu is over %d",
                 (unsigned long)o.readers_max, READERS_MOST);
     }
-    if (o.reader_age_max_ms < 0) {
-        return sti_fail(err, STELE_EINVAL, "a negative age of readers");
-    }
     o.batch_interval_ms = o.batch_interval_ms == 0 ? INTERVAL_MS : o.batch_interval_ms;
     o.batch_limit = o.batch_limit == 0 ? LIMIT : o.batch_limit;
     o.readers_max = o.readers_max == 0 ? READERS_MAX : o.readers_max;

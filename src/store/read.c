@@ -97,7 +97,7 @@ stele_code stele_store_read_get(stele_store_read *read, stele_bytes bucket, stel
         stele_bytes *value, stele_error *err)
 {
     stele_bytes found = stele_nil();
-    uint32_t number;
+    uint32_t number = 0;
     stele_code code = begin(read, bucket, &number, err);
 
     code = code == STELE_OK ? sti_store_check_key(key, err) : code;
@@ -205,7 +205,7 @@ stele_code stele_store_read_range(stele_store_read *read, stele_bytes bucket,
         stele_error *err)
 {
     struct ranging g = {.range = range, .each = each, .arg = arg};
-    uint32_t number;
+    uint32_t number = 0;
     stele_code code = begin(read, bucket, &number, err);
 
     if (code == STELE_OK && (range == NULL || each == NULL)) {
@@ -298,7 +298,7 @@ stele_code stele_store_read_count(
 {
     struct sti_bucket stored;
     uint64_t count = 0;
-    uint32_t number;
+    uint32_t number = 0;
     stele_code code = begin(read, bucket, &number, err);
 
     if (code == STELE_OK && keys == NULL) {

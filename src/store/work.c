@@ -64,6 +64,7 @@ static void *run(void *arg)
     struct turn turn = {.code = STELE_OK, .idle = s->garbage};
 
     for (;;) {
+        uint64_t cleared;
         bool go_on;
 
         sti_mutex_lock(&s->write);
@@ -74,6 +75,7 @@ static void *run(void *arg)
             return NULL;
         }
         commit(s, &turn);
+        (void)sti_lmdb_clear_stale(s->lmdb, &cleared, NULL);
         turn.idle = sti_store_reclaim(s);
         sti_mutex_lock(&s->write);
         turn.idle = turn.idle || s->garbage;

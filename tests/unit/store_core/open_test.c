@@ -56,8 +56,6 @@ static void test_options(void **state)
     o.readers_max = UINT32_MAX;
     CHECK_CODE(stele_store_open(&s, k->tmp.path, &o, &err), STELE_EINVAL);
     stele_store_options_init(&o);
-    o.reader_age_max_ms = -1;
-    CHECK_CODE(stele_store_open(&s, k->tmp.path, &o, &err), STELE_EINVAL);
     o.struct_size = 0;
     CHECK_CODE(stele_store_open(&s, k->tmp.path, &o, &err), STELE_EINVAL);
     assert_null(s);

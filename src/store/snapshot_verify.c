@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * snapshot_verify.c: reading a snapshot to its end.
+ *
+ * Lengths are used after the crc behind them was compared; values go through a buffer.
+ */
+#include "base/alloc.h"
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "store/snapshot_format.h"
+
+#include <inttypes.h>
+
+enum {
+    BUFFER_SIZE = 64 << 10 /* larger than a key, twice */
+};
+
+struct input {
+    stele_read_fn read;
+    void *arg;
+    uint8_t *buffer;
+    uint8_t *key; /* the one before, or the name of the bucket before it */
+    size_t key_len;
+    bool has_key;
+    uint8_t name[STELE_STORE_BUCKET_MAX];
+    size_t name_len;
+    uint64_t at;
+    uint32_t crc;
+    uint32_t hash;
+    stele_store_contents total;
+    uint64_t keys_left; /* of the bucket, as it was announced */
+    uint64_t bytes_left;
+};
+
+static stele_code fail_at(const struct input *in, stele_error *err, const char *what)
+{
+    return sti_fail(err, STELE_ECORRUPT, "at byte %" PRIu64 ": %s", in->at, what);
+}
+
+/* Exactly so many bytes. */
+static stele_code get(struct input *in, void *out, size_t len, stele_error *err)
+{
+    uint8_t *to = out;
+    size_t have = 0;
+
+    while (have < len) {
+        size_t got = 0;
+        stele_code code = in->read(in->arg, to + have, len - have, &got, err);
+
+        if (code != STELE_OK) {
+            return code;
+        }
+        if (got == 0) {
+            return fail_at(in, err, "it ends too early");
+        }
+        have += got;
+        in->at += got;
+    }
+    in->crc = sti_crc32c(in->crc, out, len);
+    return STELE_OK;
+}
+
+static stele_code get_crc(struct input *in, stele_error *err)
+{
+    uint32_t expected = in->crc;
+    uint8_t bytes[4];
+    stele_code code = get(in, bytes, sizeof bytes, err);
+
+    if (code == STELE_OK && sti_get_le32(bytes) != expected) {
+        code = fail_at(in, err, "a checksum differs");
+    }
+    return code;
+}
+
+static stele_code get_head(struct input *in, stele_error *err)
+{
+    uint8_t head[STI_SNAPSHOT_HEAD];
+    stele_code code = get(in, head, sizeof head, err);
+
+    if (code == STELE_OK && memcmp(head, STI_SNAPSHOT_MAGIC, 8) != 0) {
+        code = fail_at(in, err, "this is no snapshot");
+    }
+    if (code == STELE_OK && sti_get_le32(head + 8) != STI_SNAPSHOT_VERSION) {
+        code = sti_fail(
+                err, STELE_EVERSION, "it has version %lu", (unsigned long)sti_get_le32(head + 8));
+    }
+    return code;
+}
+
+static bool is_complete(const struct input *in)
+{
+    return in->keys_left == 0 && in->bytes_left == 0;
+}
+
+static stele_code get_bucket(struct input *in, stele_error *err)
+{
+    uint8_t name[STELE_STORE_BUCKET_MAX];
+    uint8_t counts[16];
+    uint8_t len;
+    stele_code code = get(in, &len, 1, err);
+
+    code = code == STELE_OK ? get(in, name, len, err) : code;
+    code = code == STELE_OK ? get(in, counts, sizeof counts, err) : code;
+    code = code == STELE_OK ? get_crc(in, err) : code;
+    if (code != STELE_OK) {
+        return code;
+    }
+    if (len == 0 || stele_bytes_compare(stele_bytes_of(in->name, in->name_len),
+                            stele_bytes_of(name, len)) >= 0) {
+        return fail_at(in, err, "buckets do not ascend");
+    }
+    if (!is_complete(in)) {
+        return fail_at(in, err, "a bucket has less than was announced");
+    }
+    memcpy(in->name, name, len);
+    in->name_len = len;
+    in->has_key = false;
+    in->keys_left = sti_get_le64(counts);
+    in->bytes_left = sti_get_le64(counts + 8);
+    in->hash = sti_crc32c(in->hash, name, len);
+    in->total.buckets++;
+    return STELE_OK;
+}
+
+static stele_code get_key(struct input *in, size_t len, stele_error *err)
+{
+    stele_code code = get(in, in->buffer, len, err);
+
+    if (code != STELE_OK) {
+        return code;
+    }
+    if (in->has_key && stele_bytes_compare(stele_bytes_of(in->key, in->key_len),
+                               stele_bytes_of(in->buffer, len)) >= 0) {
+        return fail_at(in, err, "keys do not ascend");
+    }
+    memcpy(in->key, in->buffer, len);
+    in->key_len = len;
+    in->has_key = true;
+    in->hash = sti_crc32c(in->hash, in->key, len);
+    return STELE_OK;
+}
+
+static stele_code get_pair(struct input *in, stele_error *err)
+{
+    uint8_t lens[8];
+    uint64_t key_len;
+    uint64_t left;
+    stele_code code = get(in, lens, sizeof lens, err);
+
+    code = code == STELE_OK ? get_crc(in, err) : code;
+    if (code != STELE_OK) {
+        return code;
+    }
+    key_len = sti_get_le32(lens);
+    left = sti_get_le32(lens + 4);
+    if (key_len > STELE_STORE_KEY_MAX || left > STELE_STORE_VALUE_MAX) {
+        return fail_at(in, err, "a key or value is too long");
+    }
+    if (in->keys_left == 0 || in->bytes_left < key_len + left) {
+        return fail_at(in, err, "a bucket has more than was announced");
+    }
+    in->keys_left--;
+    in->bytes_left -= key_len + left;
+    in->total.keys++;
+    in->total.bytes += key_len + left;
+    code = get_key(in, (size_t)key_len, err);
+    while (code == STELE_OK && left > 0) {
+        size_t n = left < BUFFER_SIZE ? (size_t)left : BUFFER_SIZE;
+
+        code = get(in, in->buffer, n, err);
+        if (code == STELE_OK) {
+            in->hash = sti_crc32c(in->hash, in->buffer, n);
+            left -= n;
+        }
+    }
+    return code;
+}
+
+static stele_code get_end(struct input *in, stele_error *err)
+{
+    uint8_t end[STI_SNAPSHOT_END - 1 - 4];
+    size_t got = 0;
+    uint8_t more;
+    stele_code code = get(in, end, sizeof end, err);
+
+    code = code == STELE_OK ? get_crc(in, err) : code;
+    if (code != STELE_OK) {
+        return code;
+    }
+    if (!is_complete(in) || sti_get_le64(end) != in->total.buckets ||
+            sti_get_le64(end + 8) != in->total.keys || sti_get_le64(end + 16) != in->total.bytes ||
+            sti_get_le32(end + 24) != in->hash) {
+        return fail_at(in, err, "it does not have what its end says");
+    }
+    code = in->read(in->arg, &more, 1, &got, err);
+    return code == STELE_OK && got > 0 ? fail_at(in, err, "something follows its end") : code;
+}
+
+static stele_code get_all(struct input *in, stele_error *err)
+{
+    stele_code code = get_head(in, err);
+
+    while (code == STELE_OK) {
+        uint8_t kind;
+
+        code = get(in, &kind, 1, err);
+        if (code != STELE_OK) {
+            break;
+        }
+        if (kind == 'e') {
+            return get_end(in, err);
+        }
+        if (kind == 'b') {
+            code = get_bucket(in, err);
+        } else if (kind == 'p') {
+            code = get_pair(in, err);
+        } else {
+            code = fail_at(in, err, "a record has no known kind");
+        }
+    }
+    return code;
+}
+
+stele_code stele_store_snapshot_verify(
+        stele_read_fn read, void *arg, stele_store_contents *out, stele_error *err)
+{
+    struct input in = {.read = read, .arg = arg};
+    stele_code code;
+
+    if (read == NULL) {
+        return sti_fail(err, STELE_EINVAL, "nobody to read from");
+    }
+    in.buffer = sti_malloc(BUFFER_SIZE);
+    in.key = sti_malloc(STELE_STORE_KEY_MAX);
+    code = in.buffer == NULL || in.key == NULL ? sti_fail_memory(err, BUFFER_SIZE)
+                                               : get_all(&in, err);
+    sti_free(in.buffer);
+    sti_free(in.key);
+    if (code != STELE_OK) {
+        return sti_wrap(err, code, "verify a snapshot");
+    }
+    if (out != NULL) {
+        *out = in.total;
+    }
+    return STELE_OK;
+}
