@@ -6,7 +6,9 @@
  * shares with the test.
  */
 #include "kit.h"
+#include "lib/wrap.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -252,13 +254,31 @@ enum {
 /* Batch n has the key n, and the key "last" with the value n. */
 struct shared {
     _Atomic uint64_t acked; /* the last one that was acknowledged as durable */
+    _Atomic uint64_t full;  /* how many found no room */
 };
 
 struct writer {
     struct kit *k;
     struct shared *shared;
     unsigned kind; /* 0: durable; others now and then */
+    bool may_be_full;
 };
+
+/* A disk that has no room for one write in ten. What follows puts the log back, and succeeds. */
+struct full_disk {
+    struct wrap_vfs wrap;
+    _Atomic unsigned writes;
+};
+
+static int before(struct wrap_vfs *wrap, const struct wrap_call *call)
+{
+    struct full_disk *d = (struct full_disk *)(void *)wrap;
+
+    if (call->op != WRAP_WRITE) {
+        return 0;
+    }
+    return atomic_fetch_add(&d->writes, 1) % 10 == 9 ? -ENOSPC : 0;
+}
 
 static uint64_t read_last(stele_store_read *r)
 {
@@ -304,8 +324,15 @@ static void *run_writer(void *arg)
             b = kit_begin(w->k);
             kit_end(b);
         } else if (w->kind == 0 || n % 5 == w->kind) {
-            CHECK_OK(stele_store_batch_end_durable(b, &err), &err);
-            acknowledge(w->shared, n);
+            stele_code code = stele_store_batch_end_durable(b, &err);
+
+            if (code == STELE_OK) {
+                acknowledge(w->shared, n);
+            } else if (code != STELE_ENOSPC || !w->may_be_full) {
+                CHECK_OK(code, &err);
+            } else {
+                atomic_fetch_add(&w->shared->full, 1);
+            }
         } else if (n % 97 == 0) {
             CHECK_OK(stele_store_batch_commit_and_stop(b, &err), &err);
             acknowledge(w->shared, n);
@@ -316,17 +343,29 @@ static void *run_writer(void *arg)
     return NULL;
 }
 
-static void write_until_killed(struct kit *k, struct shared *shared)
+static void write_until_killed(struct kit *k, struct shared *shared, bool may_be_full)
 {
     struct writer writers[THREADS];
+    struct full_disk disk = {.writes = 0};
     pthread_t thread;
+    stele_env env;
 
     k->options.no_background = false;
     k->options.batch_interval_ms = 3;
     k->options.batch_limit = 50;
-    kit_open(k);
+    if (may_be_full) {
+        wrap_init(&disk.wrap, before);
+        stele_env_init(&env);
+        env.vfs = &disk.wrap.vfs;
+        k->options.env = &env;
+    }
+    /* Opening may be refused as well; the one after the next is not. */
+    while (stele_store_open(&k->s, k->tmp.path, &k->options, NULL) != STELE_OK) {
+        assert_true(may_be_full);
+    }
     for (unsigned i = 0; i < THREADS; i++) {
-        writers[i] = (struct writer){.k = k, .shared = shared, .kind = i / 2};
+        writers[i] = (struct writer){
+                .k = k, .shared = shared, .kind = i / 2, .may_be_full = may_be_full};
         assert_int_equal(pthread_create(&thread, NULL, run_writer, &writers[i]), 0);
     }
     (void)pthread_join(thread, NULL);
@@ -393,7 +432,7 @@ static void test_killed(void **state)
         }
         child = fork();
         if (child == 0) {
-            write_until_killed(k, shared);
+            write_until_killed(k, shared, i % 2 == 1);
             _exit(1);
         }
         random = random * 1103515245U + 12345U;
@@ -406,8 +445,10 @@ static void test_killed(void **state)
         atomic_store(&shared->acked, last);
     }
     total += last;
-    print_message("killed %u times in %llu batches\n", rounds, (unsigned long long)total);
+    print_message("killed %u times in %llu batches, %llu of which found no room\n", rounds,
+            (unsigned long long)total, (unsigned long long)atomic_load(&shared->full));
     assert_true(total > rounds);
+    assert_true(atomic_load(&shared->full) > 0);
     assert_int_equal(munmap(shared, sizeof *shared), 0);
     kit_open(k);
 }
