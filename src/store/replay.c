@@ -106,7 +106,7 @@ stele_code sti_store_replay(stele_store *s, stele_error *err)
 {
     uint64_t last = s->buckets->commit.seq;
     bool there = false;
-    stele_error why;
+    stele_error why = {.code = STELE_OK, .position = -1};
     stele_code code = sti_store_wal_has_dir(s, &there, err);
 
     if (code != STELE_OK) {

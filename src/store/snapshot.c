@@ -189,7 +189,7 @@ static stele_code put_pairs(
     code = sti_tree_next(&c, err);
     while (code == STELE_OK) {
         struct sti_value_mark mark;
-        stele_bytes value;
+        stele_bytes value = stele_nil();
 
         code = found->keys % CHECK_EVERY == 0 ? look_at_time(o, err) : STELE_OK;
         code = code == STELE_OK ? sti_tree_value(&c, &value, err) : code;

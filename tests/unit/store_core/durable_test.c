@@ -347,7 +347,7 @@ static void write_until_killed(struct kit *k, struct shared *shared, bool may_be
 {
     struct writer writers[THREADS];
     struct full_disk disk = {.writes = 0};
-    pthread_t thread;
+    pthread_t threads[THREADS];
     stele_env env;
 
     k->options.no_background = false;
@@ -366,9 +366,9 @@ static void write_until_killed(struct kit *k, struct shared *shared, bool may_be
     for (unsigned i = 0; i < THREADS; i++) {
         writers[i] = (struct writer){
                 .k = k, .shared = shared, .kind = i / 2, .may_be_full = may_be_full};
-        assert_int_equal(pthread_create(&thread, NULL, run_writer, &writers[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, run_writer, &writers[i]), 0);
     }
-    (void)pthread_join(thread, NULL);
+    (void)pthread_join(threads[0], NULL);
 }
 
 static stele_code on_numbered(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
