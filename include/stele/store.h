@@ -121,7 +121,8 @@ STELE_API stele_code stele_store_close(stele_store *s, stele_error *err);
 STELE_API const char *stele_store_dir(const stele_store *s);
 STELE_API bool stele_store_is_read_only(const stele_store *s);
 
-/* Commit every batch that has ended, and return when that is durable. */
+/* Commit every batch that has ended, and return when that is durable. Waits for the batch that is
+ * open: who has it calls stele_store_batch_commit() instead. */
 STELE_API STELE_NODISCARD stele_code stele_store_commit(stele_store *s, stele_error *err);
 
 /* ---- Writing. ----
@@ -311,7 +312,7 @@ static inline void stele_store_snapshot_options_init(stele_store_snapshot_option
     stele_store_snapshot_options_init_sized(opts, sizeof *opts);
 }
 
-/* Commit, and take a snapshot of that. */
+/* stele_store_commit(), and a snapshot of that. */
 STELE_API STELE_NODISCARD stele_code stele_store_snapshot_open(
         stele_store_snapshot **out, stele_store *s, stele_error *err);
 

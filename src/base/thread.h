@@ -40,9 +40,7 @@ enum sti_rank {
     STI_RANK_STREAM_LOAD = 50,   /* opening one segment's files */
     STI_RANK_STREAM_WAIT = 60,   /* consumers that wait */
     STI_RANK_STORE_DEFRAG = 61,  /* one defragmentation at a time */
-    STI_RANK_STORE_COMMIT = 62,  /* the right to do an LMDB write transaction */
-    STI_RANK_STORE_WRITE = 63,   /* who has the right to write; freezing a table */
-    STI_RANK_STORE_LOG = 64,     /* how far a store's wal goes */
+    STI_RANK_STORE_WRITE = 63,   /* who has the right to write, and who commits */
     STI_RANK_STORE_READS = 65,   /* slots of reads, retired views */
     STI_RANK_JOURNAL_STATE = 66, /* moves of a journal's state, one at a time */
     STI_RANK_JOURNAL_MERGE = 68, /* which files a journal has; one merge at a time */

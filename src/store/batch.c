@@ -68,7 +68,8 @@ static stele_code has_room(const stele_store *s, bool *room, stele_error *err)
         return sti_fail(err, STELE_ENOSPC, "%llu writes wait for room on the disk",
                 (unsigned long long)waiting_writes(s));
     }
-    *room = size.memory <= STALL_BYTES;
+    /* Without a thread nobody would make room but the batch itself. */
+    *room = size.memory <= STALL_BYTES || (s->options.no_background && !s->committing);
     return STELE_OK;
 }
 
@@ -125,6 +126,7 @@ static stele_code take_right(stele_store *s, const stele_wait *wait, stele_error
     }
     if (code == STELE_OK) {
         s->writing = true;
+        s->batch_open = true;
     }
     sti_mutex_unlock(&s->write);
     if (cancel != NULL) {
@@ -141,6 +143,7 @@ static bool give_right(stele_store *s, bool wrote)
 
     sti_mutex_lock(&s->write);
     s->writing = false;
+    s->batch_open = false;
     if (wrote && s->waiting_since == 0) {
         s->waiting_since = sti_store_now(s);
         sti_cond_signal(&s->wake);

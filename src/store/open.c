@@ -295,19 +295,29 @@ static stele_code close_wal(stele_store *s, stele_error *err)
     return code;
 }
 
+/* A commit that is under way may read, too: it is let through first. */
+static bool is_used(stele_store *s)
+{
+    bool used;
+
+    sti_mutex_lock(&s->write);
+    while (s->committing && !s->batch_open) {
+        sti_cond_wait(&s->done, &s->write);
+    }
+    used = s->batch_open;
+    sti_mutex_unlock(&s->write);
+    return used || sti_store_reads_open(s) > 0;
+}
+
 stele_code stele_store_close(stele_store *s, stele_error *err)
 {
-    stele_code code = STELE_OK;
+    stele_code code;
     stele_code wal_code;
-    bool open;
 
     if (s == NULL) {
         return STELE_OK;
     }
-    sti_mutex_lock(&s->write);
-    open = s->writing && !s->freezing;
-    sti_mutex_unlock(&s->write);
-    if (open || sti_store_reads_open(s) > 0) {
+    if (is_used(s)) {
         return sti_fail(err, STELE_ESTATE, "close store %s: a batch or a read is open", s->path);
     }
     sti_store_work_stop(s);

@@ -77,22 +77,6 @@
  * and frees the slot. A retired view is freed once no slot points at it, by the next commit or the
  * committer; tables are counted by the views that name them.
  *
- * Defragmentation (one at a time, in the caller's thread) never stops anybody:
- *   1. under `commit` it notes where commits are, and from then on committed tables are kept for it
- *      (STELE_EBUSY, and nothing is changed, if they take more than KEPT_MAX bytes);
- *   2. it copies the tree, in key order, from a read of its own into gen-(N+1).tmp: several LMDB
- *      transactions without sync, keys appended;
- *   3. it applies the kept tables in order; while it does, others are added, fewer each time;
- *   4. with one left at most it takes `commit`, which holds up the committer alone; applies it,
- *      syncs, renames gen-(N+1).tmp to gen-(N+1), syncs the directory, replaces `current` (that is
- *      the moment), and publishes a view of the new generation.
- * Reads that are open keep their view, and with it the old generation's environment; the last view
- * that names it closes it and removes gen-N. Readers of other processes look at `current` when they
- * begin (by its inode and size), reopen if it changed, and keep an environment whose files have
- * been removed as long as a read needs it.
- *   A crash before `current` was replaced leaves gen-(N+1) or .tmp, which the next open removes;
- * after it gen-N. The wal is trimmed only for commits of the generation that `current` names.
- *
  * Open: lock; leftovers removed; `current` read. None: a new generation is made, `current` and
  * then wal/ written last, so that a crash leaves a directory without them, which is made anew. (A
  * directory with wal/ but without `current` is not new: STELE_ECORRUPT.) The commit record must
@@ -105,15 +89,8 @@
  * count. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
  * its own process, since LMDB must not open a file twice in one process.
  *
- * Check, of a directory: sti_pages_newest() before LMDB sees the file (again, if a writer was just
- * writing); LMDB is opened with `later`, and a read transaction pins what it sees;
- * sti_pages_check() of its number (STELE_EBUSY: take another one); with no fault sti_lmdb_trees()
- * in that transaction, the buckets, and each entry with its checksum against counts and hashes. So
- * LMDB never follows a damaged page, and no process of its own is needed.
- *
  * Locks, in the order in which they are taken (the ranks are in base/thread.h):
  *
- *     defrag      one defragmentation at a time
  *     write       who has the right to write, who commits, and how that ended. Held for moments
  *     reads       making slots, retired views. Held for moments
  *
@@ -262,8 +239,9 @@ struct stele_store {
     struct sti_cond wake;     /* the committer has something to do */
     struct sti_cond done;     /* a commit has ended, well or not */
     uint32_t writable_waiters;
-    bool writing;          /* a batch is open */
-    bool lent;             /* and waits for a commit */
+    bool batch_open;
+    bool writing;          /* somebody has the right: a batch, or who commits */
+    bool lent;             /* the batch that has it waits for a commit */
     bool freezing;         /* who commits waits for the right, before others */
     bool committing;       /* somebody commits */
     bool due;              /* a limit is reached */

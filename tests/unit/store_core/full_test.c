@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * full_test.c: a disk that is full to the last byte, and later is not.
+ * full_test.c: a disk that is full to the last byte, and later is not; a map that is too small.
  *
  * In a child that has a file system of its own, where the machine allows that.
  */
 #include "kit.h"
 
+#include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +46,22 @@ static void put_large(struct kit *k, unsigned i)
                      b, stele_str("b"), stele_str(key), stele_bytes_of(value, sizeof value), &err),
             &err);
     kit_end(b);
+}
+
+static void check_one(struct kit *k, unsigned i)
+{
+    stele_store_read *r = kit_read(k);
+    stele_bytes found;
+    char key[16];
+    stele_error err;
+
+    (void)snprintf(key, sizeof key, "%06u", i);
+    CHECK_OK(stele_store_read_get(r, stele_str("b"), stele_str(key), &found, &err), &err);
+    assert_int_equal(found.len, VALUE);
+    for (size_t at = 0; at < VALUE; at += 1000) {
+        assert_int_equal(found.data[at], (uint8_t)i);
+    }
+    stele_store_read_end(r);
 }
 
 static void check_large(struct kit *k, unsigned count)
@@ -231,12 +251,105 @@ static void test_full_at_close(void **state)
     on_small_disk(*state, full_at_close);
 }
 
+/* ---- The map. ---- */
+
+/* Sanitizers want most of the address space for themselves. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
+#if !defined(SANITIZED)
+enum {
+    READERS = 2,
+    SPACE = 400 << 20,
+    MAPPED = 1500 /* values, which do not fit into the first map */
+};
+
+struct reader {
+    struct kit *k;
+    _Atomic unsigned *written;
+};
+
+static void *read_on(void *arg)
+{
+    struct reader *r = arg;
+    unsigned count;
+
+    do {
+        count = atomic_load(r->written);
+        check_one(r->k, count - 1);
+        check_one(r->k, count / 2);
+    } while (count < MAPPED);
+    return NULL;
+}
+
+static void grow_map(struct kit *k)
+{
+    const struct rlimit limit = {.rlim_cur = SPACE, .rlim_max = SPACE};
+    struct reader reader = {.k = k};
+    _Atomic unsigned written = 1;
+    pthread_t threads[READERS];
+    uint64_t before;
+
+    /* Each thread would reserve address space of its own. */
+    assert_int_equal(mallopt(M_ARENA_MAX, 1), 1);
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    kit_open(k);
+    before = stat_now(k).map_size;
+    put_large(k, 0);
+    reader.written = &written;
+    for (unsigned i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, read_on, &reader), 0);
+    }
+    for (unsigned i = 1; i < MAPPED; i++) {
+        put_large(k, i);
+        atomic_store(&written, i + 1);
+    }
+    for (unsigned i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_true(before < (uint64_t)MAPPED * VALUE);
+    assert_true(stat_now(k).map_size > before);
+    kit_close(k);
+    kit_open(k);
+    check_large(k, MAPPED);
+    kit_close(k);
+}
+
+static void test_map_grows(void **state)
+{
+    struct kit *k = *state;
+    int status = -1;
+    pid_t child;
+
+    kit_close(k);
+    child = fork();
+    if (child == 0) {
+        k->options.batch_limit = LIMIT;
+        grow_map(k);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    kit_open(k);
+    check_large(k, MAPPED);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-            cmocka_unit_test_setup_teardown(test_full_without_thread, kit_set_up, kit_tear_down),
-            cmocka_unit_test_setup_teardown(test_full_with_thread, kit_set_up, kit_tear_down),
-            cmocka_unit_test_setup_teardown(test_full_at_close, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_full_without_thread, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_full_with_thread, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_full_at_close, kit_set_up, kit_tear_down),
+#if !defined(SANITIZED)
+        cmocka_unit_test_setup_teardown(test_map_grows, kit_set_up, kit_tear_down),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,17 @@ static void test_close_while_open(void **state)
 
     CHECK_CODE(stele_store_close(k->s, &err), STELE_ESTATE);
     stele_store_batch_abort(b);
+    /* Also while the committer waits for the batch. */
+    kit_close(k);
+    k->options.no_background = false;
+    k->options.batch_interval_ms = 1;
+    kit_open(k);
+    kit_put_one(k, "b", "k", "v");
+    b = kit_begin(k);
+    kit_put(b, "b", "k", "w");
+    usleep(20000);
+    CHECK_CODE(stele_store_close(k->s, &err), STELE_ESTATE);
+    kit_end(b);
     r = kit_read(k);
     CHECK_CODE(stele_store_close(k->s, &err), STELE_ESTATE);
     stele_store_read_end(r);
