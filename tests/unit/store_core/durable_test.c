@@ -255,6 +255,7 @@ enum {
 struct shared {
     _Atomic uint64_t acked; /* the last one that was acknowledged as durable */
     _Atomic uint64_t full;  /* how many found no room */
+    _Atomic uint64_t ends;  /* how many durable ends came back, one way or the other */
 };
 
 struct writer {
@@ -264,7 +265,7 @@ struct writer {
     bool may_be_full;
 };
 
-/* A disk that has no room for one write in ten. What follows puts the log back, and succeeds. */
+/* A disk that has no room for one write in four. What follows puts the log back, and succeeds. */
 struct full_disk {
     struct wrap_vfs wrap;
     _Atomic unsigned writes;
@@ -277,7 +278,7 @@ static int before(struct wrap_vfs *wrap, const struct wrap_call *call)
     if (call->op != WRAP_WRITE) {
         return 0;
     }
-    return atomic_fetch_add(&d->writes, 1) % 10 == 9 ? -ENOSPC : 0;
+    return atomic_fetch_add(&d->writes, 1) % 4 == 3 ? -ENOSPC : 0;
 }
 
 static uint64_t read_last(stele_store_read *r)
@@ -333,6 +334,7 @@ static void *run_writer(void *arg)
             } else {
                 atomic_fetch_add(&w->shared->full, 1);
             }
+            atomic_fetch_add(&w->shared->ends, 1);
         } else if (n % 97 == 0) {
             CHECK_OK(stele_store_batch_commit_and_stop(b, &err), &err);
             acknowledge(w->shared, n);
@@ -408,6 +410,19 @@ static void verify(struct kit *k, uint64_t acked, uint64_t *last)
     kit_close(k);
 }
 
+/* Until so many durable ends came back, however long that takes. */
+static void wait_for_ends(struct shared *shared, pid_t child, uint64_t count)
+{
+    uint64_t until = atomic_load(&shared->ends) + count;
+
+    while (atomic_load(&shared->ends) < until) {
+        int status;
+
+        usleep(200);
+        assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+    }
+}
+
 static void test_killed(void **state)
 {
     struct kit *k = *state;
@@ -436,7 +451,8 @@ static void test_killed(void **state)
             _exit(1);
         }
         random = random * 1103515245U + 12345U;
-        usleep(2000 + random / 65536 % 28000);
+        wait_for_ends(shared, child, 10 + random / 65536 % 40);
+        usleep(random / 65536 % 1000);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status));
