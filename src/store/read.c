@@ -98,12 +98,13 @@ stele_code stele_store_read_get(stele_store_read *read, stele_bytes bucket, stel
 {
     stele_bytes found = stele_nil();
     uint32_t number = 0;
-    stele_code code = begin(read, bucket, &number, err);
+    stele_code code;
 
-    code = code == STELE_OK ? sti_store_check_key(key, err) : code;
-    if (code == STELE_OK && value == NULL) {
-        code = sti_fail(err, STELE_EINVAL, "no place for the value");
+    if (value == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no place for the value");
     }
+    code = begin(read, bucket, &number, err);
+    code = code == STELE_OK ? sti_store_check_key(key, err) : code;
     if (code != STELE_OK) {
         return code;
     }
@@ -206,11 +207,12 @@ stele_code stele_store_read_range(stele_store_read *read, stele_bytes bucket,
 {
     struct ranging g = {.range = range, .each = each, .arg = arg};
     uint32_t number = 0;
-    stele_code code = begin(read, bucket, &number, err);
+    stele_code code;
 
-    if (code == STELE_OK && (range == NULL || each == NULL)) {
-        code = sti_fail(err, STELE_EINVAL, "no range, or nobody to give it to");
+    if (range == NULL || each == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no range, or nobody to give it to");
     }
+    code = begin(read, bucket, &number, err);
     code = code == STELE_OK ? sti_store_check_key(range->start, err) : code;
     code = code == STELE_OK ? sti_store_check_key(range->end, err) : code;
     if (code != STELE_OK) {
@@ -299,11 +301,12 @@ stele_code stele_store_read_count(
     struct sti_bucket stored;
     uint64_t count = 0;
     uint32_t number = 0;
-    stele_code code = begin(read, bucket, &number, err);
+    stele_code code;
 
-    if (code == STELE_OK && keys == NULL) {
-        code = sti_fail(err, STELE_EINVAL, "no place for the count");
+    if (keys == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no place for the count");
     }
+    code = begin(read, bucket, &number, err);
     if (code != STELE_OK) {
         return code;
     }

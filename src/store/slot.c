@@ -81,41 +81,63 @@ static struct sti_store_slot *new_slot(stele_error *err)
     return slot;
 }
 
-/* Another slot, which is ours. Its transaction is begun here, so that beginning a read later need
- * not look for a place in LMDB's table of readers. */
-static stele_code make(struct sti_store_slot **out, stele_store *s, stele_error *err)
+static stele_code begin_txn(struct sti_store_slot *slot, stele_store *s, stele_error *err)
 {
-    struct sti_store_slot *slot = new_slot(err);
-    stele_code code = slot == NULL ? STELE_ENOMEM : STELE_OK;
-    uint32_t count;
+    stele_code code = sti_lmdb_begin(&slot->txn, s->lmdb, false, err);
 
-    if (code == STELE_OK) {
-        code = sti_lmdb_begin(&slot->txn, s->lmdb, false, err);
-    }
     if (code == STELE_OK) {
         code = sti_lmdb_cursor_open(&slot->cursor, slot->txn, STI_LMDB_DATA, err);
     }
-    if (code != STELE_OK) {
-        free_slot(slot);
-        return code == STELE_EBUSY ? sti_fail(err, code, "more reads are open than readers_max")
-                                   : code;
+    if (code == STELE_OK) {
+        sti_lmdb_reset(slot->txn);
     }
-    sti_lmdb_reset(slot->txn);
-    sti_mutex_lock(&s->reads);
-    count = atomic_load_explicit(&s->slot_count, memory_order_relaxed);
-    if (count < s->options.readers_max) {
+    return code;
+}
+
+/* Its transaction is begun here, so that beginning a read later need not look for a place in LMDB's
+ * table of readers; and under the lock, since the map may not be exchanged meanwhile. */
+static stele_code add_locked(struct sti_store_slot *slot, stele_store *s, stele_error *err)
+        STI_REQUIRES(s->reads)
+{
+    uint32_t count = atomic_load_explicit(&s->slot_count, memory_order_relaxed);
+    stele_code code;
+
+    while (atomic_load(&s->draining)) {
+        sti_cond_wait(&s->drained, &s->reads);
+        count = atomic_load_explicit(&s->slot_count, memory_order_relaxed);
+    }
+    if (count >= s->options.readers_max) {
+        return STELE_EBUSY;
+    }
+    code = begin_txn(slot, s, err);
+    if (code == STELE_OK) {
         atomic_store_explicit(&s->slots[count], slot, memory_order_relaxed);
         /* In the one order of all, as is_kept() wants it. */
         atomic_store(&s->slot_count, count + 1);
-        *out = slot;
-        slot = NULL;
     }
+    return code;
+}
+
+/* Another slot, which is ours. */
+static stele_code make(struct sti_store_slot **out, stele_store *s, stele_error *err)
+{
+    struct sti_store_slot *slot = new_slot(err);
+    stele_code code;
+
+    if (slot == NULL) {
+        return STELE_ENOMEM;
+    }
+    sti_mutex_lock(&s->reads);
+    code = add_locked(slot, s, err);
     sti_mutex_unlock(&s->reads);
-    if (slot != NULL) {
+    if (code != STELE_OK) {
         free_slot(slot);
-        return sti_fail(err, STELE_EBUSY, "more reads are open than readers_max, %lu",
-                (unsigned long)s->options.readers_max);
+        return code != STELE_EBUSY
+                       ? code
+                       : sti_fail(err, code, "more reads are open than readers_max, %lu",
+                                 (unsigned long)s->options.readers_max);
     }
+    *out = slot;
     return STELE_OK;
 }
 
@@ -198,20 +220,25 @@ static stele_code stand(
     }
 }
 
-stele_code sti_read_start(struct stele_store_read *read, stele_store *s, stele_error *err)
+/* A slot that is ours. */
+static stele_code find_or_make(struct sti_store_slot **out, stele_store *s, stele_error *err)
 {
-    struct sti_store_slot *slot = read->slot;
-    stele_code code = STELE_OK;
+    struct sti_store_slot *slot = find(s);
 
     if (slot == NULL) {
-        slot = find(s);
+        return make(out, s, err);
     }
-    if (slot == NULL) {
-        code = make(&slot, s, err);
-    }
-    if (code != STELE_OK) {
-        return code;
-    }
+    *out = slot;
+    return STELE_OK;
+}
+
+/* Begin with a slot; it is given back if that fails. */
+static stele_code start(struct stele_store_read *read, struct sti_store_slot *slot, stele_store *s,
+        stele_error *err)
+{
+    stele_code code;
+
+    sti_assert(slot != NULL);
     code = stand(slot, s, &read->seq, err);
     if (code != STELE_OK) {
         atomic_store(&slot->view, NULL);
@@ -233,13 +260,18 @@ stele_code sti_read_start(struct stele_store_read *read, stele_store *s, stele_e
 
 stele_code sti_read_ready(struct stele_store_read *read, stele_error *err)
 {
+    struct sti_store_slot *slot = NULL;
     uint64_t seq = read->seq;
     stele_code code;
 
     if (read->slot != NULL) {
         return STELE_OK;
     }
-    code = sti_read_start(read, read->s, err);
+    code = find_or_make(&slot, read->s, err);
+    if (code != STELE_OK) {
+        return code;
+    }
+    code = start(read, slot, read->s, err);
     read->seq = seq;
     read->own = true;
     return code;
@@ -265,21 +297,17 @@ void sti_read_stop(struct stele_store_read *read)
 
 stele_code stele_store_read_begin(stele_store_read **out, stele_store *s, stele_error *err)
 {
-    struct sti_store_slot *slot;
-    stele_code code = STELE_OK;
+    struct sti_store_slot *slot = NULL;
+    stele_code code;
 
     if (out == NULL || s == NULL) {
         return sti_fail(err, STELE_EINVAL, "no store, or no place for the read");
     }
-    slot = find(s);
-    if (slot == NULL) {
-        code = make(&slot, s, err);
+    code = find_or_make(&slot, s, err);
+    if (code == STELE_OK) {
+        sti_assert(slot != NULL);
+        code = start(&slot->read, slot, s, err);
     }
-    if (code != STELE_OK) {
-        return sti_wrap(err, code, "begin a read");
-    }
-    slot->read.slot = slot;
-    code = sti_read_start(&slot->read, s, err);
     if (code != STELE_OK) {
         return sti_wrap(err, code, "begin a read");
     }

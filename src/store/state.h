@@ -318,10 +318,7 @@ void sti_store_free_views(stele_store *s); /* all; no read is open */
 
 /* ---- slot.c ---- */
 
-/* Give a read a slot, and stand it on the current view. */
-stele_code sti_read_start(struct stele_store_read *read, stele_store *s, stele_error *err);
-
-/* The same, if it has none yet. */
+/* Give a batch's view a slot, and stand it on the current view, if it has none yet. */
 stele_code sti_read_ready(struct stele_store_read *read, stele_error *err);
 
 /* Give the slot back, if it has one. */
