@@ -24,7 +24,10 @@ static inline uint64_t draw(uint64_t *state)
     return *state * 0x2545F4914F6CDD1DULL;
 }
 
-/* Fails the allocation with this number, counted from 0, and no other. */
+/* Fails the allocation with this number, counted from 0, and no other. Those of a stream's thread
+ * are none of the scenario's. */
+static _Thread_local bool fail_nth_here;
+
 struct fail_nth {
     uint64_t nth;
     uint64_t count;
@@ -34,7 +37,7 @@ static inline bool fail_nth_hook(void *arg)
 {
     struct fail_nth *f = arg;
 
-    return f->count++ == f->nth;
+    return fail_nth_here && f->count++ == f->nth;
 }
 
 /* Run `scenario` with its first allocation failing, then its second, and so
@@ -49,9 +52,11 @@ static inline uint64_t fail_each_allocation(stele_code (*scenario)(void *arg), v
         stele_code rc;
 
         f.count = 0;
+        fail_nth_here = true;
         sti_alloc_set_hook(fail_nth_hook, &f);
         rc = scenario(arg);
         sti_alloc_set_hook(NULL, NULL);
+        fail_nth_here = false;
         if (f.count <= f.nth) {
             assert_int_equal(rc, STELE_OK);
             return f.nth;
