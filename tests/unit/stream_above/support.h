@@ -28,6 +28,11 @@ static inline uint64_t draw(uint64_t *state)
  * are none of the scenario's. */
 static _Thread_local bool fail_nth_here;
 
+__attribute__((constructor)) static void count_in_main_thread(void)
+{
+    fail_nth_here = true;
+}
+
 struct fail_nth {
     uint64_t nth;
     uint64_t count;
@@ -52,11 +57,9 @@ static inline uint64_t fail_each_allocation(stele_code (*scenario)(void *arg), v
         stele_code rc;
 
         f.count = 0;
-        fail_nth_here = true;
         sti_alloc_set_hook(fail_nth_hook, &f);
         rc = scenario(arg);
         sti_alloc_set_hook(NULL, NULL);
-        fail_nth_here = false;
         if (f.count <= f.nth) {
             assert_int_equal(rc, STELE_OK);
             return f.nth;
