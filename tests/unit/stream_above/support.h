@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "lib/check.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +27,11 @@ static inline uint64_t draw(uint64_t *state)
 
 /* Fails the allocation with this number, counted from 0, and no other. Those of a stream's thread
  * are none of the scenario's. */
-static _Thread_local bool fail_nth_here;
+static pthread_t main_thread;
 
-__attribute__((constructor)) static void count_in_main_thread(void)
+__attribute__((constructor)) static void note_main_thread(void)
 {
-    fail_nth_here = true;
+    main_thread = pthread_self();
 }
 
 struct fail_nth {
@@ -42,7 +43,7 @@ static inline bool fail_nth_hook(void *arg)
 {
     struct fail_nth *f = arg;
 
-    return fail_nth_here && f->count++ == f->nth;
+    return pthread_equal(pthread_self(), main_thread) != 0 && f->count++ == f->nth;
 }
 
 /* Run `scenario` with its first allocation failing, then its second, and so
