@@ -2,7 +2,7 @@
  *
  * bytes.c: comparing views, growing buffers.
  */
-#include <stele/bytes.h>
+#include "base/bytes.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -71,9 +71,8 @@ static stele_code reserve(stele_buf *buf, size_t need, stele_error *err)
 
 stele_code stele_buf_append(stele_buf *buf, stele_bytes bytes, stele_error *err)
 {
-    uintptr_t start = (uintptr_t)buf->data;
-    uintptr_t from = (uintptr_t)bytes.data;
-    bool own = buf->data != NULL && from >= start && from - start <= buf->len;
+    bool own = sti_buf_holds(buf, bytes);
+    size_t at = own ? (size_t)(bytes.data - buf->data) : 0;
     stele_code code;
 
     sti_assert(buf->len <= buf->limit);
@@ -90,7 +89,7 @@ stele_code stele_buf_append(stele_buf *buf, stele_bytes bytes, stele_error *err)
     }
     if (bytes.len > 0) {
         /* A view of the buffer itself has moved with it. */
-        const uint8_t *source = own ? buf->data + (from - start) : bytes.data;
+        const uint8_t *source = own ? buf->data + at : bytes.data;
 
         memcpy(buf->data + buf->len, source, bytes.len);
         buf->len += bytes.len;

@@ -212,6 +212,10 @@ static stele_code open_snap(struct sti_journal_chain *c, struct sti_dir *dir, ui
     rc = whole && !STI_MUTANT(JOURNAL_SNAP_UNVERIFIED)
                  ? sti_journal_snap_verify(&c->snap, &c->end, err)
                  : sti_journal_snap_end(&c->snap, &c->end, err);
+    if (rc == STELE_ECORRUPT && !whole) {
+        /* What is wrong, all of it tells: it may be of a later version. */
+        rc = sti_journal_snap_verify(&c->snap, &c->end, err);
+    }
     if (rc != STELE_OK) {
         sti_journal_file_close(&c->snap);
     }

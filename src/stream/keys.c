@@ -543,7 +543,7 @@ static void expect(const struct sti_keys *keys, uint64_t place)
     const uint8_t *at = keys->hashes + HASH_SIZE * place;
 
     __builtin_prefetch(keys->ordinals + ORDINAL_SIZE * place);
-    for (int line = -LINES; line <= LINES; line++) {
+    for (ptrdiff_t line = -LINES; line <= LINES; line++) {
         __builtin_prefetch(at + line * LINE_SIZE);
     }
 }

@@ -2,7 +2,7 @@
  *
  * bytes_test.c: nil apart from empty, order, and buffers at their limits.
  */
-#include <stele/bytes.h>
+#include "base/bytes.h"
 
 #include "base/alloc.h"
 #include "lib/check.h"
@@ -156,6 +156,23 @@ static bool always(void *arg)
     return true;
 }
 
+/* An allocator may put the next object right behind a buffer that is full. */
+static void test_buf_knows_its_own_bytes(void **state)
+{
+    uint8_t memory[16] = {0};
+    const stele_buf buf = {.data = memory + 4, .len = 8, .capacity = 8, .limit = SIZE_MAX};
+    const stele_buf nil = {.limit = SIZE_MAX};
+
+    (void)state;
+    assert_true(sti_buf_holds(&buf, stele_bytes_of(memory + 4, 8)));
+    assert_true(sti_buf_holds(&buf, stele_bytes_of(memory + 11, 1)));
+    assert_false(sti_buf_holds(&buf, stele_bytes_of(memory + 12, 4)));
+    assert_false(sti_buf_holds(&buf, stele_bytes_of(memory + 3, 1)));
+    assert_false(sti_buf_holds(&buf, stele_nil()));
+    assert_false(sti_buf_holds(&nil, stele_nil()));
+    assert_false(sti_buf_holds(&nil, stele_bytes_of(memory, 1)));
+}
+
 static void test_buf_without_memory(void **state)
 {
     stele_buf buf;
@@ -191,6 +208,7 @@ int main(void)
             cmocka_unit_test(test_buf_at_once),
             cmocka_unit_test(test_buf_refuses_a_length_without_data),
             cmocka_unit_test(test_buf_takes_its_own_bytes),
+            cmocka_unit_test(test_buf_knows_its_own_bytes),
 #ifdef STI_TESTING
             cmocka_unit_test(test_buf_without_memory),
 #endif

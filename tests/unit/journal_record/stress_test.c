@@ -15,11 +15,12 @@
  * STELE_FULL makes it 30 seconds a variant. The threads keep what they find in a place of their
  * own, since a test's assertions are for its own thread.
  */
+#include "lib/stress.h"
+
 #include "kit.h"
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,9 +34,7 @@ enum {
 
 struct stress {
     struct kit *k;
-    atomic_bool stop;
-    atomic_int wrong;
-    char why[1024];
+    struct stress_common common;
     _Atomic uint32_t sent[WRITERS];    /* puts, pending ones counted */
     _Atomic uint32_t durable[WRITERS]; /* that survive a power cut */
     _Atomic uint64_t plays;
@@ -47,34 +46,6 @@ struct member {
     uint64_t seed;
     pthread_t thread;
 };
-
-static uint64_t draw(struct member *m)
-{
-    m->seed ^= m->seed >> 12;
-    m->seed ^= m->seed << 25;
-    m->seed ^= m->seed >> 27;
-    return m->seed * 0x2545F4914F6CDD1DULL;
-}
-
-static void STELE_PRINTF(2, 3) complain(struct stress *st, const char *format, ...)
-{
-    va_list args;
-
-    if (atomic_fetch_add(&st->wrong, 1) == 0) {
-        va_start(args, format);
-        (void)vsnprintf(st->why, sizeof st->why, format, args);
-        va_end(args);
-    }
-    atomic_store(&st->stop, true);
-}
-
-static bool fine(struct stress *st, stele_code rc, const stele_error *err, const char *what)
-{
-    if (rc != STELE_OK) {
-        complain(st, "%s: %s: %s", what, stele_code_name(rc), err->message);
-    }
-    return rc == STELE_OK;
-}
 
 static void nap(void)
 {
@@ -100,11 +71,11 @@ static void *writer_run(void *arg)
     uint32_t n = 0;
     stele_error err;
 
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         char text[BATCH][64];
         stele_journal_op ops[BATCH];
-        uint32_t count = draw(m) % 4 == 0 ? BATCH : 1;
-        bool durable = each || (count == 1 && draw(m) % 256 == 0);
+        uint32_t count = stress_draw(&m->seed) % 4 == 0 ? BATCH : 1;
+        bool durable = each || (count == 1 && stress_draw(&m->seed) % 256 == 0);
         stele_code rc;
 
         for (uint32_t i = 0; i < count; i++) {
@@ -114,7 +85,7 @@ static void *writer_run(void *arg)
         rc = count > 1          ? stele_journal_dump_many(j, ops, count, &err)
              : durable && !each ? stele_journal_dump_durable(j, ops, &err)
                                 : stele_journal_dump(j, ops, &err);
-        if (!fine(st, rc, &err, "dump")) {
+        if (!stress_fine(&st->common, rc, &err, "dump")) {
             break;
         }
         n += count;
@@ -159,7 +130,7 @@ static void check_view(struct stress *st, const struct view *v)
             uint32_t want = v->last[w] > back ? v->last[w] - back : 0;
 
             if (v->values[w][key] != want) {
-                complain(st,
+                stress_complain(&st->common,
                         "writer %" PRIu32 " has put %" PRIu32 ", and key %" PRIu32 " has %" PRIu32
                         " instead of %" PRIu32,
                         w, v->last[w], key, v->values[w][key], want);
@@ -178,12 +149,12 @@ static void play_once(struct stress *st, stele_journal *j, struct view *v, uint6
         least[w] = atomic_load(&st->durable[w]);
     }
     memset(v, 0, sizeof *v);
-    if (!fine(st, stele_journal_play(j, look, v, &played, &err), &err, "play")) {
+    if (!stress_fine(&st->common, stele_journal_play(j, look, v, &played, &err), &err, "play")) {
         return;
     }
     for (int w = 0; w < WRITERS; w++) {
         if (v->last[w] < least[w] || v->last[w] > atomic_load(&st->sent[w])) {
-            complain(st,
+            stress_complain(&st->common,
                     "writer %d has put %" PRIu32 ", of which %" PRIu32 " are durable, and %" PRIu32
                     " are played",
                     w, atomic_load(&st->sent[w]), least[w], v->last[w]);
@@ -191,7 +162,8 @@ static void play_once(struct stress *st, stele_journal *j, struct view *v, uint6
     }
     check_view(st, v);
     if (played.count < *count) {
-        complain(st, "a play ends with %" PRIu64 " after %" PRIu64, played.count, *count);
+        stress_complain(
+                &st->common, "a play ends with %" PRIu64 " after %" PRIu64, played.count, *count);
     }
     *count = played.count;
     (void)atomic_fetch_add(&st->plays, 1);
@@ -206,11 +178,12 @@ static void *player_run(void *arg)
     uint64_t count = 0;
     stele_error err;
 
-    if (v == NULL || !fine(st, stele_journal_open(&j, st->k->dir.path, NULL, &err), &err, "open")) {
+    if (v == NULL || !stress_fine(&st->common, stele_journal_open(&j, st->k->dir.path, NULL, &err),
+                             &err, "open")) {
         free(v);
         return NULL;
     }
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         play_once(st, j, v, &count);
     }
     (void)stele_journal_close(j, NULL);
@@ -225,8 +198,9 @@ static void *syncer_run(void *arg)
     struct member *m = arg;
     stele_error err;
 
-    while (!atomic_load(&m->st->stop)) {
-        (void)fine(m->st, stele_journal_sync(m->st->k->journal, &err), &err, "sync");
+    while (!atomic_load(&m->st->common.stop)) {
+        (void)stress_fine(
+                &m->st->common, stele_journal_sync(m->st->k->journal, &err), &err, "sync");
         nap();
     }
     return NULL;
@@ -238,12 +212,14 @@ static void *merger_run(void *arg)
     struct stress *st = m->st;
     stele_error err;
 
-    while (!atomic_load(&st->stop)) {
-        uint64_t limit = 1000 + draw(m) % 200000;
+    while (!atomic_load(&st->common.stop)) {
+        uint64_t limit = 1000 + stress_draw(&m->seed) % 200000;
 
-        (void)fine(st, stele_journal_limit(st->k->journal, limit, &err), &err, "limit");
-        if (draw(m) % 4 == 0) {
-            (void)fine(st, stele_journal_snapshot(st->k->journal, &err), &err, "snapshot");
+        (void)stress_fine(
+                &st->common, stele_journal_limit(st->k->journal, limit, &err), &err, "limit");
+        if (stress_draw(&m->seed) % 4 == 0) {
+            (void)stress_fine(
+                    &st->common, stele_journal_snapshot(st->k->journal, &err), &err, "snapshot");
         }
         nap();
     }
@@ -257,15 +233,15 @@ static void *looker_run(void *arg)
     uint64_t count = 0;
     stele_error err;
 
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         stele_journal_stats s;
 
-        if (!fine(st, stele_journal_stat(st->k->journal, &s, &err), &err, "stat")) {
+        if (!stress_fine(&st->common, stele_journal_stat(st->k->journal, &s, &err), &err, "stat")) {
             break;
         }
         if (s.count < count || s.failed || s.merge_failures > 0 || s.count != s.dumps ||
                 s.snapshot_count + s.log_ops != s.count) {
-            complain(st,
+            stress_complain(&st->common,
                     "the figures are wrong: %" PRIu64 " after %" PRIu64 ", %" PRIu64 " failures",
                     s.count, count, s.merge_failures);
         }
@@ -294,7 +270,7 @@ static void check_end(struct stress *st)
             sent += v->last[w];
         }
         check_view(st, v);
-        assert_int_equal(atomic_load(&st->wrong), 0);
+        assert_int_equal(atomic_load(&st->common.wrong), 0);
         assert_int_equal(played.count, sent);
         kit_close(k);
         kit_open(k);
@@ -321,18 +297,18 @@ static void run_all(struct stress *st)
     }
     (void)nanosleep(&length, NULL);
     /* On a busy machine, as long as it takes for everything to have happened. */
-    while (!atomic_load(&st->stop) &&
+    while (!atomic_load(&st->common.stop) &&
             (kit_stats(st->k).merges == 0 || atomic_load(&st->plays) == 0)) {
         nap();
     }
-    atomic_store(&st->stop, true);
+    atomic_store(&st->common.stop, true);
     for (int i = 0; i < WRITERS + OTHERS; i++) {
         assert_int_equal(pthread_join(members[i].thread, NULL), 0);
     }
-    if (atomic_load(&st->wrong) > 0) {
-        print_error("%s\n", st->why);
+    if (atomic_load(&st->common.wrong) > 0) {
+        print_error("%s\n", st->common.why);
     }
-    assert_int_equal(atomic_load(&st->wrong), 0);
+    assert_int_equal(atomic_load(&st->common.wrong), 0);
 }
 
 static void all_at_once(void **state)

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "lib/check.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,15 @@ static inline uint64_t draw(uint64_t *state)
     return *state * 0x2545F4914F6CDD1DULL;
 }
 
-/* Fails the allocation with this number, counted from 0, and no other. */
+/* Fails the allocation with this number, counted from 0, and no other. Those of a stream's thread
+ * are none of the scenario's. */
+static pthread_t main_thread;
+
+__attribute__((constructor)) static void note_main_thread(void)
+{
+    main_thread = pthread_self();
+}
+
 struct fail_nth {
     uint64_t nth;
     uint64_t count;
@@ -34,7 +43,7 @@ static inline bool fail_nth_hook(void *arg)
 {
     struct fail_nth *f = arg;
 
-    return f->count++ == f->nth;
+    return pthread_equal(pthread_self(), main_thread) != 0 && f->count++ == f->nth;
 }
 
 /* Run `scenario` with its first allocation failing, then its second, and so

@@ -17,10 +17,11 @@
  * STELE_FULL makes it 30 seconds a variant. The threads keep what they find in
  * a place of their own, since a test's assertions are for its own thread.
  */
+#include "lib/stress.h"
+
 #include "core.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -36,9 +37,7 @@ enum {
 struct stress {
     struct core c;
     stele_stream *s;
-    atomic_bool stop;
-    atomic_int wrong;
-    char why[1024];
+    struct stress_common common;
     _Atomic int64_t floor;   /* offsets below this may have been trimmed */
     _Atomic int64_t blocked; /* messages that the blocking reader saw */
     _Atomic int64_t read;
@@ -53,34 +52,6 @@ struct member {
     uint64_t seed;
     pthread_t thread;
 };
-
-static uint64_t draw(struct member *m)
-{
-    m->seed ^= m->seed >> 12;
-    m->seed ^= m->seed << 25;
-    m->seed ^= m->seed >> 27;
-    return m->seed * 0x2545F4914F6CDD1DULL;
-}
-
-static void STELE_PRINTF(2, 3) complain(struct stress *st, const char *format, ...)
-{
-    va_list args;
-
-    if (atomic_fetch_add(&st->wrong, 1) == 0) {
-        va_start(args, format);
-        (void)vsnprintf(st->why, sizeof st->why, format, args);
-        va_end(args);
-    }
-    atomic_store(&st->stop, true);
-}
-
-static bool fine(struct stress *st, stele_code rc, const stele_error *err, const char *what)
-{
-    if (rc != STELE_OK) {
-        complain(st, "%s: %s: %s", what, stele_code_name(rc), err->message);
-    }
-    return rc == STELE_OK;
-}
 
 /* ---- Messages. ---- */
 
@@ -114,7 +85,8 @@ static bool judge(struct stress *st, const stele_message *m, unsigned *writer, u
     char head[16];
 
     if (m->value.len < 11) {
-        complain(st, "offset %" PRId64 ": a value of %zu bytes", m->offset, m->value.len);
+        stress_complain(
+                &st->common, "offset %" PRId64 ": a value of %zu bytes", m->offset, m->value.len);
         return false;
     }
     memcpy(head, m->value.data, 11);
@@ -124,7 +96,8 @@ static bool judge(struct stress *st, const stele_message *m, unsigned *writer, u
     make(&t, &right, *writer % WRITERS, *number);
     if (*writer >= WRITERS || !stele_bytes_equal(right.key, m->key) ||
             !stele_bytes_equal(right.value, m->value) || right.time != m->time) {
-        complain(st, "offset %" PRId64 ": not as it was made: \"%s\"", m->offset, head);
+        stress_complain(
+                &st->common, "offset %" PRId64 ": not as it was made: \"%s\"", m->offset, head);
         return false;
     }
     return true;
@@ -136,13 +109,13 @@ static bool judge(struct stress *st, const stele_message *m, unsigned *writer, u
 static void read_own(struct member *w, stele_messages *ms, int64_t from[KEYS], uint32_t last[KEYS])
 {
     struct stress *st = w->st;
-    uint32_t k = (uint32_t)(draw(w) % KEYS);
+    uint32_t k = (uint32_t)(stress_draw(&w->seed) % KEYS);
     struct text t;
     stele_message m;
     stele_error err;
 
     make(&t, &m, w->id, k);
-    if (!fine(st,
+    if (!stress_fine(&st->common,
                 stele_stream_consume_by_key(
                         st->s, stele_str(t.key), from[k], 50, ms, &from[k], &err),
                 &err, "consume by key")) {
@@ -156,8 +129,8 @@ static void read_own(struct member *w, stele_messages *ms, int64_t from[KEYS], u
             return;
         }
         if (writer != w->id || number % KEYS != k || (last[k] != UINT32_MAX && number <= last[k])) {
-            complain(st, "by key %s: %" PRIu32 " of %u after %" PRIu32, t.key, number, writer,
-                    last[k]);
+            stress_complain(&st->common, "by key %s: %" PRIu32 " of %u after %" PRIu32, t.key,
+                    number, writer, last[k]);
         }
         last[k] = number;
     }
@@ -175,35 +148,37 @@ static void *run_writer(void *arg)
     stele_error err;
 
     memset(last, 0xff, sizeof last);
-    if (!fine(st, stele_messages_new(&ms, &err), &err, "container")) {
+    if (!stress_fine(&st->common, stele_messages_new(&ms, &err), &err, "container")) {
         return NULL;
     }
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         struct text t[BATCH];
         stele_message m[BATCH];
-        size_t count = 1 + draw(w) % BATCH;
+        size_t count = 1 + stress_draw(&w->seed) % BATCH;
         int64_t next = -1;
 
         for (size_t i = 0; i < count; i++) {
             make(&t[i], &m[i], w->id, number + (uint32_t)i);
         }
-        if (!fine(st, stele_stream_publish(st->s, m, count, &next, &err), &err, "publish")) {
+        if (!stress_fine(&st->common, stele_stream_publish(st->s, m, count, &next, &err), &err,
+                    "publish")) {
             break;
         }
         number += (uint32_t)count;
         if (next < before + (int64_t)count) {
-            complain(st, "next offset %" PRId64 " after %" PRId64, next, before);
+            stress_complain(&st->common, "next offset %" PRId64 " after %" PRId64, next, before);
         }
         before = next;
         /* What was published is seen by whoever published it, at once. */
-        if (draw(w) % 4 == 0) {
+        if (stress_draw(&w->seed) % 4 == 0) {
             stele_code rc = stele_stream_get(st->s, next - 1, ms, &err);
 
             if (rc != STELE_OK && (rc != STELE_ENOTFOUND || w->id == 0)) {
-                complain(st, "get what was published: %s: %s", stele_code_name(rc), err.message);
+                stress_complain(&st->common, "get what was published: %s: %s", stele_code_name(rc),
+                        err.message);
             }
         }
-        if (w->id > 0 && draw(w) % 8 == 0) {
+        if (w->id > 0 && stress_draw(&w->seed) % 8 == 0) {
             read_own(w, ms, from, last);
         }
     }
@@ -243,10 +218,10 @@ static void follow_on(struct stress *st, struct follow *f, const stele_message *
         f->next[0] = -1; /* until the first writer's next one */
     }
     if (m->offset <= f->offset) {
-        complain(st, "offset %" PRId64 " after %" PRId64, m->offset, f->offset);
+        stress_complain(&st->common, "offset %" PRId64 " after %" PRId64, m->offset, f->offset);
     }
     if (number < f->next[writer] || (writer == 0 && f->next[0] >= 0 && number != f->next[0])) {
-        complain(st,
+        stress_complain(&st->common,
                 "%s: offset %" PRId64 ": %" PRIu32 " of writer %u where %" PRId64
                 " was expected, after offset %" PRId64 "; trimmed up to %" PRId64,
                 f->who, m->offset, number, writer, f->next[writer], f->offset,
@@ -284,7 +259,7 @@ static stele_messages *held_turn(struct stress *st, struct held *h)
     h->sum[h->at] = sum_of(h->ms[h->at]);
     h->at = (h->at + 1) % HELD;
     if (sum_of(h->ms[h->at]) != h->sum[h->at]) {
-        complain(st, "messages that were held on to have changed");
+        stress_complain(&st->common, "messages that were held on to have changed");
     }
     return h->ms[h->at];
 }
@@ -295,7 +270,7 @@ static bool held_begin(struct stress *st, struct held *h)
 
     memset(h, 0, sizeof *h);
     for (int i = 0; i < HELD; i++) {
-        if (!fine(st, stele_messages_new(&h->ms[i], &err), &err, "container")) {
+        if (!stress_fine(&st->common, stele_messages_new(&h->ms[i], &err), &err, "container")) {
             return false;
         }
         h->sum[i] = sum_of(h->ms[i]);
@@ -321,18 +296,18 @@ static void *run_reader(void *arg)
     if (!held_begin(st, &held)) {
         return NULL;
     }
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         int64_t at = STELE_OFFSET_OLDEST;
         struct follow f;
 
         follow_begin(&f, "reader");
-        for (int calls = 0; calls < 10000 && !atomic_load(&st->stop); calls++) {
+        for (int calls = 0; calls < 10000 && !atomic_load(&st->common.stop); calls++) {
             stele_messages *ms = held_turn(st, &held);
             int64_t from = at;
 
-            if (!fine(st,
-                        stele_stream_consume(
-                                st->s, at, 1 + (int64_t)(draw(r) % 300), ms, &at, &err),
+            if (!stress_fine(&st->common,
+                        stele_stream_consume(st->s, at, 1 + (int64_t)(stress_draw(&r->seed) % 300),
+                                ms, &at, &err),
                         &err, "consume") ||
                     stele_messages_count(ms) == 0) {
                 break;
@@ -352,8 +327,8 @@ static void *run_reader(void *arg)
 static void get_by_key(struct member *r, stele_messages *ms)
 {
     struct stress *st = r->st;
-    unsigned writer = 1 + (unsigned)(draw(r) % (WRITERS - 1));
-    uint32_t k = (uint32_t)(draw(r) % KEYS);
+    unsigned writer = 1 + (unsigned)(stress_draw(&r->seed) % (WRITERS - 1));
+    uint32_t k = (uint32_t)(stress_draw(&r->seed) % KEYS);
     struct text t;
     stele_message m;
     unsigned got_writer;
@@ -366,12 +341,13 @@ static void get_by_key(struct member *r, stele_messages *ms)
     if (rc == STELE_ENOTFOUND) {
         return;
     }
-    if (!fine(st, rc, &err, "get by key") ||
+    if (!stress_fine(&st->common, rc, &err, "get by key") ||
             !judge(st, stele_messages_at(ms, 0), &got_writer, &number)) {
         return;
     }
     if (got_writer != writer || number % KEYS != k) {
-        complain(st, "get by key %s: %" PRIu32 " of writer %u", t.key, number, got_writer);
+        stress_complain(
+                &st->common, "get by key %s: %" PRIu32 " of writer %u", t.key, number, got_writer);
     }
 }
 
@@ -382,11 +358,11 @@ static void *run_finder(void *arg)
     stele_messages *ms = NULL;
     stele_error err;
 
-    if (!fine(st, stele_messages_new(&ms, &err), &err, "container")) {
+    if (!stress_fine(&st->common, stele_messages_new(&ms, &err), &err, "container")) {
         return NULL;
     }
-    while (!atomic_load(&st->stop)) {
-        stele_time time = 1000 + (stele_time)(draw(r) % 100000);
+    while (!atomic_load(&st->common.stop)) {
+        stele_time time = 1000 + (stele_time)(stress_draw(&r->seed) % 100000);
         unsigned writer;
         uint32_t number;
         stele_code rc;
@@ -396,13 +372,13 @@ static void *run_finder(void *arg)
         if (rc == STELE_OK) {
             (void)judge(st, stele_messages_at(ms, 0), &writer, &number);
         } else if (rc != STELE_ENOTFOUND) {
-            (void)fine(st, rc, &err, "get by time");
+            (void)stress_fine(&st->common, rc, &err, "get by time");
         }
         rc = stele_stream_get(st->s, STELE_OFFSET_NEWEST, ms, &err);
         if (rc == STELE_OK) {
             (void)judge(st, stele_messages_at(ms, 0), &writer, &number);
         } else if (rc != STELE_EOFFSET) {
-            (void)fine(st, rc, &err, "get the newest");
+            (void)stress_fine(&st->common, rc, &err, "get the newest");
         }
     }
     stele_messages_free(ms);
@@ -420,10 +396,10 @@ static void *run_waiter(void *arg)
     stele_error err;
 
     follow_begin(&f, "waiter");
-    if (!fine(st, stele_messages_new(&ms, &err), &err, "container")) {
+    if (!stress_fine(&st->common, stele_messages_new(&ms, &err), &err, "container")) {
         return NULL;
     }
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         const stele_wait wait = {.timeout_ms = 50};
         int64_t from = at;
         stele_code rc = stele_stream_consume_wait(st->s, at, 1000, &wait, ms, &at, &err);
@@ -431,11 +407,11 @@ static void *run_waiter(void *arg)
         if (rc == STELE_ETIMEDOUT) {
             continue;
         }
-        if (!fine(st, rc, &err, "consume and wait")) {
+        if (!stress_fine(&st->common, rc, &err, "consume and wait")) {
             break;
         }
         if (stele_messages_count(ms) == 0) {
-            complain(st, "a blocking consume gave nothing");
+            stress_complain(&st->common, "a blocking consume gave nothing");
         }
         for (size_t i = 0; i < stele_messages_count(ms); i++) {
             follow_on(st, &f, stele_messages_at(ms, i), i > 0 || atomic_load(&st->floor) <= from);
@@ -459,26 +435,29 @@ static void delete_some(struct member *r, stele_messages *ms)
     stele_error err;
     stele_code rc;
 
-    if (!fine(st, stele_stream_next_offset(st->s, &next, &err), &err, "next offset") || next == 0) {
+    if (!stress_fine(
+                &st->common, stele_stream_next_offset(st->s, &next, &err), &err, "next offset") ||
+            next == 0) {
         return;
     }
     /* Often close to the end, where the newest segment is. */
-    at = next - 1 - (int64_t)(draw(r) % (draw(r) % 2 == 0 ? 40 : WINDOW));
-    if (!fine(st, stele_stream_consume(st->s, at < 0 ? 0 : at, 20, ms, NULL, &err), &err,
-                "consume") ||
-            !fine(st, stele_offsets_new(&set, &err), &err, "offsets")) {
+    at = next - 1 -
+         (int64_t)(stress_draw(&r->seed) % (stress_draw(&r->seed) % 2 == 0 ? 40 : WINDOW));
+    if (!stress_fine(&st->common, stele_stream_consume(st->s, at < 0 ? 0 : at, 20, ms, NULL, &err),
+                &err, "consume") ||
+            !stress_fine(&st->common, stele_offsets_new(&set, &err), &err, "offsets")) {
         return;
     }
     for (size_t i = 0; i < stele_messages_count(ms); i++) {
         const stele_message *m = stele_messages_at(ms, i);
 
-        if (m->value.data[0] != '0' && draw(r) % 2 == 0) {
-            (void)fine(st, stele_offsets_add(set, m->offset, &err), &err, "add");
+        if (m->value.data[0] != '0' && stress_draw(&r->seed) % 2 == 0) {
+            (void)stress_fine(&st->common, stele_offsets_add(set, m->offset, &err), &err, "add");
         }
     }
     rc = stele_stream_delete(st->s, set, &deleted, &err);
     if (rc != STELE_ENOTFOUND) { /* another one trimmed the segment */
-        (void)fine(st, rc, &err, "delete");
+        (void)stress_fine(&st->common, rc, &err, "delete");
     }
     (void)atomic_fetch_add(&st->deleted, deleted.count);
     stele_offsets_free(set);
@@ -491,17 +470,18 @@ static void trim(struct member *r)
     int64_t next = 0;
     stele_error err;
 
-    if (!fine(st, stele_stream_next_offset(st->s, &next, &err), &err, "next offset") ||
+    if (!stress_fine(
+                &st->common, stele_stream_next_offset(st->s, &next, &err), &err, "next offset") ||
             next - WINDOW <= atomic_load(&st->floor)) {
         return;
     }
     atomic_store(&st->floor, next - WINDOW);
-    if (draw(r) % 2 == 0) {
+    if (stress_draw(&r->seed) % 2 == 0) {
         stele_code rc = stele_stream_trim_by_offset(st->s, next - WINDOW, NULL, &deleted, &err);
 
-        (void)fine(st, rc, &err, "trim");
+        (void)stress_fine(&st->common, rc, &err, "trim");
     } else {
-        (void)fine(st,
+        (void)stress_fine(&st->common,
                 stele_stream_trim_by_offset_multi(st->s, next - WINDOW, NULL, NULL, &deleted, &err),
                 &err, "trim all");
     }
@@ -515,10 +495,10 @@ static void *run_deleter(void *arg)
     stele_messages *ms = NULL;
     stele_error err;
 
-    if (!fine(st, stele_messages_new(&ms, &err), &err, "container")) {
+    if (!stress_fine(&st->common, stele_messages_new(&ms, &err), &err, "container")) {
         return NULL;
     }
-    for (unsigned round = 0; !atomic_load(&st->stop); round++) {
+    for (unsigned round = 0; !atomic_load(&st->common.stop); round++) {
         delete_some(r, ms);
         if (round % 8 == 0) {
             trim(r);
@@ -530,7 +510,7 @@ static void *run_deleter(void *arg)
                     stele_stream_compact_updates_multi(st->s, 100000, &wait, NULL, &deleted, &err);
 
             if (rc != STELE_ETIMEDOUT) {
-                (void)fine(st, rc, &err, "compact");
+                (void)stress_fine(&st->common, rc, &err, "compact");
             }
             (void)atomic_fetch_add(&st->deleted, deleted.count);
         }
@@ -545,20 +525,24 @@ static void *run_keeper(void *arg)
     struct stress *st = r->st;
     stele_error err;
 
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         stele_stream_stats stats;
         int64_t durable = -1;
         int64_t next = -1;
 
-        (void)fine(st, stele_stream_gc(st->s, (int64_t)(draw(r) % 3), &err), &err, "gc");
-        if (fine(st, stele_stream_stat(st->s, &stats, &err), &err, "stat") &&
+        (void)stress_fine(&st->common,
+                stele_stream_gc(st->s, (int64_t)(stress_draw(&r->seed) % 3), &err), &err, "gc");
+        if (stress_fine(&st->common, stele_stream_stat(st->s, &stats, &err), &err, "stat") &&
                 (stats.segments < 1 || stats.messages < 0 || stats.oldest > stats.next_offset)) {
-            complain(st, "stat: %" PRId64 " segments, oldest %" PRId64 " of %" PRId64,
-                    stats.segments, stats.oldest, stats.next_offset);
+            stress_complain(&st->common,
+                    "stat: %" PRId64 " segments, oldest %" PRId64 " of %" PRId64, stats.segments,
+                    stats.oldest, stats.next_offset);
         }
-        (void)fine(st, stele_stream_next_offset(st->s, &next, &err), &err, "next offset");
-        if (fine(st, stele_stream_sync(st->s, &durable, &err), &err, "sync") && durable < next) {
-            complain(st, "durable up to %" PRId64 " of %" PRId64, durable, next);
+        (void)stress_fine(
+                &st->common, stele_stream_next_offset(st->s, &next, &err), &err, "next offset");
+        if (stress_fine(&st->common, stele_stream_sync(st->s, &durable, &err), &err, "sync") &&
+                durable < next) {
+            stress_complain(&st->common, "durable up to %" PRId64 " of %" PRId64, durable, next);
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
@@ -577,15 +561,18 @@ static void check_copy(struct stress *st, const char *path)
 
     follow_begin(&f, "copy");
     opts.read_only = true;
-    if (!fine(st, stele_stream_check_dir(path, &opts, false, NULL, NULL, NULL, &err), &err,
+    if (!stress_fine(&st->common,
+                stele_stream_check_dir(path, &opts, false, NULL, NULL, NULL, &err), &err,
                 "check the copy") ||
-            !fine(st, stele_stream_open(&copy, path, &opts, &err), &err, "open the copy") ||
-            !fine(st, stele_messages_new(&ms, &err), &err, "container")) {
+            !stress_fine(&st->common, stele_stream_open(&copy, path, &opts, &err), &err,
+                    "open the copy") ||
+            !stress_fine(&st->common, stele_messages_new(&ms, &err), &err, "container")) {
         (void)stele_stream_close(copy, NULL);
         return;
     }
     do {
-        if (!fine(st, stele_stream_consume(copy, at, 1000, ms, &at, &err), &err, "read the copy")) {
+        if (!stress_fine(&st->common, stele_stream_consume(copy, at, 1000, ms, &at, &err), &err,
+                    "read the copy")) {
             break;
         }
         for (size_t i = 0; i < stele_messages_count(ms); i++) {
@@ -602,13 +589,13 @@ static void *run_backup(void *arg)
     struct stress *st = r->st;
     stele_error err;
 
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         struct tmpdir target;
         char path[TMPDIR_PATH_SIZE];
 
         tmpdir_make(&target);
         tmpdir_path(&target, "copy", path);
-        for (int i = 0; i < 2 && !atomic_load(&st->stop); i++) {
+        for (int i = 0; i < 2 && !atomic_load(&st->common.stop); i++) {
             stele_code rc = stele_stream_backup(st->s, path, NULL, &err);
 
             /* The second time it is brought up to date, unless all that it has was trimmed since.
@@ -616,7 +603,7 @@ static void *run_backup(void *arg)
             if (i > 0 && rc == STELE_EEXIST) {
                 break;
             }
-            if (fine(st, rc, &err, "back up")) {
+            if (stress_fine(&st->common, rc, &err, "back up")) {
                 (void)atomic_fetch_add(&st->backups, 1);
                 check_copy(st, path);
             }
@@ -653,8 +640,8 @@ static uint64_t final_look(struct stress *st, struct core *c)
         sum = sum * 31 + sum_of(c->ms);
     } while (stele_messages_count(c->ms) > 0);
     if (f.next[0] != st->published[0]) {
-        complain(st, "the first writer's last is %" PRId64 ", not %" PRIu32, f.next[0],
-                st->published[0]);
+        stress_complain(&st->common, "the first writer's last is %" PRId64 ", not %" PRIu32,
+                f.next[0], st->published[0]);
     }
     return sum;
 }
@@ -680,24 +667,24 @@ static void stress(const stele_stream_options *opts, const char *name)
         m[i] = (struct member){.st = st, .id = i, .seed = 0x9e3779b97f4a7c15ULL * (i + 1)};
         assert_int_equal(pthread_create(&m[i].thread, NULL, members[i], &m[i]), 0);
     }
-    for (int i = 0; i < seconds * 100 && !atomic_load(&st->stop); i++) {
+    for (int i = 0; i < seconds * 100 && !atomic_load(&st->common.stop); i++) {
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
-    atomic_store(&st->stop, true);
+    atomic_store(&st->common.stop, true);
     for (unsigned i = 0; i < MEMBERS; i++) {
         assert_int_equal(pthread_join(m[i].thread, NULL), 0);
     }
-    sum = atomic_load(&st->wrong) == 0 ? final_look(st, &st->c) : 0;
+    sum = atomic_load(&st->common.wrong) == 0 ? final_look(st, &st->c) : 0;
     core_reopen(&st->c);
-    if (atomic_load(&st->wrong) == 0 && final_look(st, &st->c) != sum) {
-        complain(st, "after a reopen the messages are others");
+    if (atomic_load(&st->common.wrong) == 0 && final_look(st, &st->c) != sum) {
+        stress_complain(&st->common, "after a reopen the messages are others");
     }
     print_message("%s: %" PRId64 " published, %" PRId64 " read, %" PRId64 " by waiting, %" PRId64
                   " deleted, %" PRId64 " backups, %" PRId64 " segments\n",
             name, core_next(&st->c), atomic_load(&st->read), atomic_load(&st->blocked),
             atomic_load(&st->deleted), atomic_load(&st->backups), core_stats(&st->c).segments);
-    if (atomic_load(&st->wrong) != 0) {
-        fail_msg("%s: %s (and %d more)", name, st->why, atomic_load(&st->wrong) - 1);
+    if (atomic_load(&st->common.wrong) != 0) {
+        fail_msg("%s: %s (and %d more)", name, st->common.why, atomic_load(&st->common.wrong) - 1);
     }
     core_end(&st->c);
     free(st);

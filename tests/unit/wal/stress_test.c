@@ -14,11 +14,12 @@
  * STELE_FULL makes it 30 seconds a variant. The threads keep what they find in a place of their
  * own, since a test's assertions are for its own thread.
  */
+#include "lib/stress.h"
+
 #include "kit.h"
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +35,7 @@ enum {
 
 struct stress {
     stele_wal *wal;
-    atomic_bool stop;
-    atomic_int wrong;
-    char why[1024];
+    struct stress_common common;
     pthread_rwlock_t truncating; /* held for writing by the one who truncates */
     _Atomic uint64_t floor;      /* ids up to this may have been trimmed */
     _Atomic uint64_t read;
@@ -50,34 +49,6 @@ struct member {
     uint64_t seed;
     pthread_t thread;
 };
-
-static uint64_t draw(struct member *m)
-{
-    m->seed ^= m->seed >> 12;
-    m->seed ^= m->seed << 25;
-    m->seed ^= m->seed >> 27;
-    return m->seed * 0x2545F4914F6CDD1DULL;
-}
-
-static void STELE_PRINTF(2, 3) complain(struct stress *st, const char *format, ...)
-{
-    va_list args;
-
-    if (atomic_fetch_add(&st->wrong, 1) == 0) {
-        va_start(args, format);
-        (void)vsnprintf(st->why, sizeof st->why, format, args);
-        va_end(args);
-    }
-    atomic_store(&st->stop, true);
-}
-
-static bool fine(struct stress *st, stele_code rc, const stele_error *err, const char *what)
-{
-    if (rc != STELE_OK) {
-        complain(st, "%s: %s: %s", what, stele_code_name(rc), err->message);
-    }
-    return rc == STELE_OK;
-}
 
 /* Writer and number, and as many bytes as the number tells. */
 static stele_bytes make_data(uint32_t writer, uint32_t number, uint8_t *buffer)
@@ -98,14 +69,14 @@ static bool check_data(struct stress *st, uint64_t id, stele_bytes data)
     stele_bytes expected;
 
     if (data.len < 8) {
-        complain(st, "record %" PRIu64 " has %zu bytes", id, data.len);
+        stress_complain(&st->common, "record %" PRIu64 " has %zu bytes", id, data.len);
         return false;
     }
     memcpy(&writer, data.data, 4);
     memcpy(&number, data.data + 4, 4);
     expected = make_data(writer, number, buffer);
     if (data.len != expected.len || memcmp(data.data, expected.data, data.len) != 0) {
-        complain(st, "record %" PRIu64 " is not what its writer made", id);
+        stress_complain(&st->common, "record %" PRIu64 " is not what its writer made", id);
         return false;
     }
     return true;
@@ -120,11 +91,12 @@ static bool read_back(struct stress *st, uint64_t id, stele_buf *buf)
     rc = stele_wal_read(st->wal, id, buf, &err);
     if (rc == STELE_ENOTFOUND) {
         if (id > atomic_load(&st->floor)) {
-            complain(st, "record %" PRIu64 " was acknowledged, and is not there", id);
+            stress_complain(
+                    &st->common, "record %" PRIu64 " was acknowledged, and is not there", id);
         }
         return false;
     }
-    return fine(st, rc, &err, "read") && check_data(st, id, stele_buf_view(buf));
+    return stress_fine(&st->common, rc, &err, "read") && check_data(st, id, stele_buf_view(buf));
 }
 
 static void *writer_run(void *arg)
@@ -137,15 +109,16 @@ static void *writer_run(void *arg)
     stele_error err;
 
     stele_buf_init(&buf, 1000);
-    while (!atomic_load(&st->stop)) {
-        size_t count = 1 + draw(m) % BATCH;
+    while (!atomic_load(&st->common.stop)) {
+        size_t count = 1 + stress_draw(&m->seed) % BATCH;
         uint64_t first = 0;
 
         for (size_t i = 0; i < count; i++) {
             data[i] = make_data(m->id, m->count + (uint32_t)i, buffers[i]);
         }
         (void)pthread_rwlock_rdlock(&st->truncating);
-        if (fine(st, stele_wal_append_next(st->wal, data, count, &first, &err), &err, "append")) {
+        if (stress_fine(&st->common, stele_wal_append_next(st->wal, data, count, &first, &err),
+                    &err, "append")) {
             m->count += (uint32_t)count;
             (void)read_back(st, first + count - 1, &buf);
         }
@@ -165,15 +138,16 @@ static void *iterator_run(void *arg)
     stele_wal_record record;
     stele_error err;
 
-    if (!fine(st, stele_wal_iter_open(&it, st->wal, 0, &err), &err, "iterate")) {
+    if (!stress_fine(&st->common, stele_wal_iter_open(&it, st->wal, 0, &err), &err, "iterate")) {
         return NULL;
     }
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         stele_code rc = stele_wal_iter_next(it, &record, &err);
 
         if (rc == STELE_OK) {
             if (last != 0 && record.id != last + 1) {
-                complain(st, "record %" PRIu64 " comes behind %" PRIu64, record.id, last);
+                stress_complain(
+                        &st->common, "record %" PRIu64 " comes behind %" PRIu64, record.id, last);
             }
             (void)check_data(st, record.id, record.data);
             last = record.id;
@@ -185,10 +159,12 @@ static void *iterator_run(void *arg)
             (void)stele_wal_iter_close(it, NULL);
             it = NULL;
             last = 0;
-            if (draw(m) % 2 == 0) {
-                (void)fine(st, stele_wal_last_id(st->wal, &start, &empty, &err), &err, "last");
+            if (stress_draw(&m->seed) % 2 == 0) {
+                (void)stress_fine(&st->common, stele_wal_last_id(st->wal, &start, &empty, &err),
+                        &err, "last");
             }
-            if (!fine(st, stele_wal_iter_open(&it, st->wal, start, &err), &err, "iterate")) {
+            if (!stress_fine(&st->common, stele_wal_iter_open(&it, st->wal, start, &err), &err,
+                        "iterate")) {
                 return NULL;
             }
         } else if (rc == STELE_END) {
@@ -196,7 +172,7 @@ static void *iterator_run(void *arg)
 
             (void)nanosleep(&little, NULL);
         } else {
-            (void)fine(st, rc, &err, "next");
+            (void)stress_fine(&st->common, rc, &err, "next");
         }
     }
     (void)stele_wal_iter_close(it, NULL);
@@ -211,16 +187,19 @@ static void *reader_run(void *arg)
     stele_error err;
 
     stele_buf_init(&buf, 1000);
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         uint64_t first = 0;
         uint64_t last = 0;
         bool empty = true;
 
         (void)pthread_rwlock_rdlock(&st->truncating);
-        if (fine(st, stele_wal_first_id(st->wal, &first, &empty, &err), &err, "first") && !empty &&
-                fine(st, stele_wal_last_id(st->wal, &last, &empty, &err), &err, "last") && !empty &&
-                last >= first) {
-            (void)read_back(st, first + draw(m) % (last - first + 1), &buf);
+        if (stress_fine(&st->common, stele_wal_first_id(st->wal, &first, &empty, &err), &err,
+                    "first") &&
+                !empty &&
+                stress_fine(&st->common, stele_wal_last_id(st->wal, &last, &empty, &err), &err,
+                        "last") &&
+                !empty && last >= first) {
+            (void)read_back(st, first + stress_draw(&m->seed) % (last - first + 1), &buf);
         }
         (void)pthread_rwlock_unlock(&st->truncating);
     }
@@ -234,18 +213,19 @@ static void *trimmer_run(void *arg)
     struct stress *st = m->st;
     stele_error err;
 
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         const struct timespec little = {.tv_nsec = 2000000};
         uint64_t last = 0;
         bool empty = true;
 
         (void)nanosleep(&little, NULL);
-        if (!fine(st, stele_wal_last_id(st->wal, &last, &empty, &err), &err, "last") || empty ||
-                last < WINDOW) {
+        if (!stress_fine(
+                    &st->common, stele_wal_last_id(st->wal, &last, &empty, &err), &err, "last") ||
+                empty || last < WINDOW) {
             continue;
         }
         atomic_store(&st->floor, last - WINDOW);
-        (void)fine(st, stele_wal_trim(st->wal, last - WINDOW, &err), &err, "trim");
+        (void)stress_fine(&st->common, stele_wal_trim(st->wal, last - WINDOW, &err), &err, "trim");
     }
     return NULL;
 }
@@ -257,15 +237,17 @@ static void *truncater_run(void *arg)
     struct stress *st = m->st;
     stele_error err;
 
-    while (!atomic_load(&st->stop)) {
+    while (!atomic_load(&st->common.stop)) {
         const struct timespec little = {.tv_nsec = 30000000};
         uint64_t next = 0;
         bool any = false;
 
         (void)nanosleep(&little, NULL);
         (void)pthread_rwlock_wrlock(&st->truncating);
-        if (fine(st, stele_wal_next_id(st->wal, &next, &any, &err), &err, "next id") && !any) {
-            uint64_t count = 1 + draw(m) % 60;
+        if (stress_fine(
+                    &st->common, stele_wal_next_id(st->wal, &next, &any, &err), &err, "next id") &&
+                !any) {
+            uint64_t count = 1 + stress_draw(&m->seed) % 60;
 
             for (uint64_t i = 0; i < count; i++) {
                 uint8_t buffer[160];
@@ -273,10 +255,12 @@ static void *truncater_run(void *arg)
                 stele_wal_record r = {
                         .id = next + i, .data = make_data(m->id, (uint32_t)i, buffer)};
 
-                (void)fine(st, stele_wal_append_async(st->wal, &r, 1, &ticket, &err), &err,
+                (void)stress_fine(&st->common,
+                        stele_wal_append_async(st->wal, &r, 1, &ticket, &err), &err,
                         "append without waiting");
             }
-            (void)fine(st, stele_wal_truncate(st->wal, next - 1, &err), &err, "truncate");
+            (void)stress_fine(
+                    &st->common, stele_wal_truncate(st->wal, next - 1, &err), &err, "truncate");
             (void)atomic_fetch_add(&st->cuts, 1);
         }
         (void)pthread_rwlock_unlock(&st->truncating);
@@ -360,12 +344,12 @@ static void run_stress(stele_wal_format format, bool background, bool map)
     start(&st, &members[n++], 300, trimmer_run);
     start(&st, &members[n++], 301, truncater_run);
     (void)nanosleep(&span, NULL);
-    atomic_store(&st.stop, true);
+    atomic_store(&st.common.stop, true);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(pthread_join(members[i].thread, NULL), 0);
     }
-    if (atomic_load(&st.wrong) > 0) {
-        fail_msg("%s", st.why);
+    if (atomic_load(&st.common.wrong) > 0) {
+        fail_msg("%s", st.common.why);
     }
     print_message("%s: %" PRIu64 " records, %" PRIu64 " syncs, %" PRIu64 " rollovers, %" PRIu64
                   " recycled, %" PRIu64 " iterated, %" PRIu64 " truncations\n",
