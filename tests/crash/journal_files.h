@@ -21,9 +21,9 @@ struct jfiles_counts {
 };
 
 /* There are no names but those that a journal has while it records or is stopped: a snapshot at
- * most, and logs with larger numbers. *counts may be NULL. */
+ * most, and logs with larger numbers. *counted may be NULL. */
 int jfiles_check_names(
-        struct sim_world *w, struct jfiles_counts *counts, const struct jmodel_why *why);
+        struct sim_world *w, struct jfiles_counts *counted, const struct jmodel_why *why);
 
 /* The name of the newest log that has more than a header, "" if there is none. */
 void jfiles_newest_log(const struct sim_image *image, char name[STELE_JOURNAL_NAME_SIZE]);
