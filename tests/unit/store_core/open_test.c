@@ -4,6 +4,7 @@
  */
 #include "kit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,7 +221,7 @@ static void test_temporary(void **state)
     CHECK_OK(stele_store_open_temporary(&temporary.s, k->tmp.path, 0, 0, &err), &err);
     assert_memory_equal(stele_store_dir(temporary.s), k->tmp.path, strlen(k->tmp.path));
     assert_true(strlen(stele_store_dir(temporary.s)) < sizeof path);
-    strcpy(path, stele_store_dir(temporary.s));
+    (void)snprintf(path, sizeof path, "%s", stele_store_dir(temporary.s));
     assert_int_equal(access(path, F_OK), 0);
     kit_put_one(&temporary, "b", "k", "v");
     {
