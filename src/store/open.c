@@ -28,19 +28,17 @@ static stele_code init_locks(stele_store *s, stele_error *err)
     return code == STELE_OK ? sti_cond_init(&s->drained, err) : code;
 }
 
-static stele_code new_handle(
-        stele_store **out, const char *path, const stele_store_options *opts, stele_error *err)
+static stele_store *new_handle(const char *path, const stele_store_options *opts, stele_error *err)
 {
     stele_store *s = sti_calloc(1, sizeof *s);
-    stele_code code;
 
     if (s == NULL) {
-        return sti_fail_memory(err, sizeof *s);
+        (void)sti_fail_memory(err, sizeof *s);
+        return NULL;
     }
-    code = init_locks(s, err);
-    if (code != STELE_OK) {
+    if (init_locks(s, err) != STELE_OK) {
         sti_free(s);
-        return code;
+        return NULL;
     }
     s->options = *opts;
     sti_env_copy(&s->env, opts->env);
@@ -50,10 +48,10 @@ static stele_code new_handle(
     s->attempts.code = STELE_OK;
     if (s->path == NULL || s->slots == NULL) {
         sti_store_free(s);
-        return sti_fail_memory(err, strlen(path));
+        (void)sti_fail_memory(err, strlen(path));
+        return NULL;
     }
-    *out = s;
-    return STELE_OK;
+    return s;
 }
 
 void sti_store_free(stele_store *s)
@@ -244,9 +242,9 @@ stele_code stele_store_open(
     if (code != STELE_OK) {
         return code;
     }
-    code = new_handle(&s, dir, &options, err);
-    if (code != STELE_OK) {
-        return code;
+    s = new_handle(dir, &options, err);
+    if (s == NULL) {
+        return STELE_ENOMEM; /* of memory, or of what a lock takes */
     }
     code = open_all(s, err);
     if (code != STELE_OK) {

@@ -370,7 +370,7 @@ static stele_code check_manifest(struct checking *c, stele_code found, const ste
 {
     stele_code rc = STELE_OK;
 
-    for (int i = 0; i < LOOKS && rc == STELE_OK && c->found.manifest_differs; i++) {
+    for (int i = 0; i < LOOKS && rc == STELE_OK && c->found.slots == STI_WAL_SLOTS_DAMAGED; i++) {
         rc = sti_wal_find_again(&c->found, false, NULL);
     }
     if (found == STELE_ECORRUPT || found == STELE_EVERSION) {
@@ -378,10 +378,12 @@ static stele_code check_manifest(struct checking *c, stele_code found, const ste
                 .file = STI_WAL_MANIFEST_NAME, .position = -1, .code = found, .text = why->message};
 
         tell(c, &fault);
-    } else if (c->found.manifest_differs && c->found.has_manifest) {
+    } else if (c->found.slots == STI_WAL_SLOTS_DAMAGED && c->found.has_manifest) {
         tell_text(c, STI_WAL_MANIFEST_NAME, 0,
-                "the slots differ: a crash interrupted an update, or one is damaged");
+                "one of the two slots is damaged, or a crash interrupted its update");
     }
+    /* Two valid slots that differ are no fault: the newer one says what counts, and a writer has
+     * them so for as long as a sync takes. */
     return rc;
 }
 

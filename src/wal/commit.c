@@ -9,6 +9,11 @@
  *
  * Whoever wants the file for itself comes before those who only wait: it writes what is pending
  * in their stead.
+ *
+ * Threads that append again and again fall into two halves, of which one adds while the other's
+ * batch is written. So a leader gathers: it waits for as many as waited when the last batch ended,
+ * those whom that has woken included, but not longer than twice what its write took. Where they do
+ * not come back, gathering is left out for more and more batches.
  */
 #include "wal/commit.h"
 
@@ -22,7 +27,10 @@
 enum {
     CAPACITY_MIN = 64 << 10,
     CAPACITY_KEPT = 8 << 20, /* a buffer that has become larger is given back after its write */
-    FAILURES_MAX = 16
+    FAILURES_MAX = 16,
+    GATHER_NS_MIN = 20000, /* a write that takes less is not worth waiting for others */
+    GATHER_NS_MAX = 2000000,
+    GATHER_PASSES_MAX = 63
 };
 
 struct batch {
@@ -46,6 +54,7 @@ struct sti_commit {
     struct sti_cond turn[2];  /* waiters for tickets, by the parity of their batch */
     struct sti_cond unled;    /* those who want to lead for themselves */
     struct sti_cond unlocked; /* those who want to add */
+    struct sti_cond gathered; /* the leader, until those whom it expects wait */
 
     struct batch pending;
     struct batch spare;
@@ -56,7 +65,12 @@ struct sti_commit {
     bool leading;                          /* somebody writes, or has the file for itself */
     bool closed;                           /* nobody may add: somebody has the file for itself */
     size_t entering;                       /* how many want that */
-    bool shared;                           /* the last batch was of several appends */
+    size_t waiting;                        /* threads, for a ticket of the pending batch */
+    size_t expected;                       /* so many may wait for it: see gather() */
+    int64_t ended_ns;                      /* the last write */
+    int64_t write_ns;                      /* how long it took */
+    unsigned gather_passes;                /* so many batches more are not gathered */
+    unsigned gather_misses;                /* how many passes the last miss cost */
     struct failure failures[FAILURES_MAX]; /* in order */
     size_t failure_count;
 };
@@ -67,7 +81,7 @@ stele_code sti_commit_new(
         struct sti_commit **out, const struct sti_commit_ops *ops, void *arg, stele_error *err)
 {
     struct sti_commit *c = sti_calloc(1, sizeof *c);
-    struct sti_cond *conds[4];
+    struct sti_cond *conds[5];
     size_t made = 0;
     stele_code rc;
 
@@ -85,7 +99,8 @@ stele_code sti_commit_new(
     conds[1] = &c->turn[1];
     conds[2] = &c->unled;
     conds[3] = &c->unlocked;
-    while (made < 4 && rc == STELE_OK) {
+    conds[4] = &c->gathered;
+    while (made < 5 && rc == STELE_OK) {
         rc = sti_cond_init(conds[made], err);
         made += rc == STELE_OK ? 1 : 0;
     }
@@ -111,6 +126,7 @@ void sti_commit_free(struct sti_commit *c)
     sti_cond_destroy(&c->turn[1]);
     sti_cond_destroy(&c->unled);
     sti_cond_destroy(&c->unlocked);
+    sti_cond_destroy(&c->gathered);
     sti_mutex_destroy(&c->mutex);
     sti_free(c->pending.data);
     sti_free(c->spare.data);
@@ -236,43 +252,66 @@ static stele_code result(const struct sti_commit *c, uint64_t ticket, stele_erro
 
 /* ---- Leading. ---- */
 
+/* Without the mutex; notes how long it took, and how many may soon wait at once. */
+static stele_code write_batch(struct sti_commit *c, const struct batch *b, size_t waiting,
+        stele_error *why) STI_REQUIRES(c->mutex)
+{
+    int64_t begin;
+    stele_code rc;
+
+    if (b->len == 0) {
+        return STELE_OK;
+    }
+    sti_mutex_unlock(&c->mutex);
+    begin = sti_monotonic_now_ns();
+    rc = c->ops->write(c->arg, b->data, b->len, why);
+    sti_mutex_lock(&c->mutex);
+    c->ended_ns = sti_monotonic_now_ns();
+    c->write_ns = c->ended_ns - begin;
+    c->expected = waiting + c->waiting;
+    return rc;
+}
+
+/* All that is pending fails with the batch that did. */
+static void fail_pending(struct sti_commit *c, const stele_error *why) STI_REQUIRES(c->mutex)
+{
+    add_failure(c, why);
+    c->pending.len = 0;
+    c->pending.appends = 0;
+    c->taken = c->given;
+    c->done = c->given;
+    c->waiting = 0;
+    if (c->ops->failed != NULL) {
+        c->ops->failed(c->arg, why->code);
+    }
+    sti_cond_broadcast(&c->turn[c->parity]);
+}
+
 /* As the leader: write the pending batch, and wake those who wait for it. */
 static void write_pending(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
     struct batch mine = c->pending;
-    unsigned parity = c->parity;
+    size_t waiting = c->waiting;
     stele_error why;
-    stele_code rc = STELE_OK;
+    stele_code rc;
 
     c->pending = c->spare;
     c->pending.len = 0;
     c->pending.appends = 0;
     c->spare = (struct batch){0};
-    c->parity = 1 - parity;
+    c->parity = 1 - c->parity;
     c->taken = c->given;
-    c->shared = mine.appends > 1;
-    if (mine.len > 0) {
-        sti_mutex_unlock(&c->mutex);
-        rc = c->ops->write(c->arg, mine.data, mine.len, &why);
-        sti_mutex_lock(&c->mutex);
-    }
+    c->waiting = 0;
+    rc = write_batch(c, &mine, waiting, &why);
     if (rc == STELE_OK) {
         if (c->ops->done != NULL && mine.len > 0) {
             c->ops->done(c->arg, mine.len, mine.appends);
         }
         c->done = STI_MUTANT(WAL_ACKS_NEXT_BATCH) ? c->given : c->taken;
     } else {
-        add_failure(c, &why);
-        c->pending.len = 0;
-        c->pending.appends = 0;
-        c->taken = c->given;
-        c->done = c->given;
-        if (c->ops->failed != NULL) {
-            c->ops->failed(c->arg, rc);
-        }
-        sti_cond_broadcast(&c->turn[1 - parity]);
+        fail_pending(c, &why);
     }
-    sti_cond_broadcast(&c->turn[parity]);
+    sti_cond_broadcast(&c->turn[1 - c->parity]);
     if (mine.capacity <= CAPACITY_KEPT) {
         c->spare = mine;
     } else {
@@ -290,16 +329,40 @@ static void step_down(struct sti_commit *c) STI_REQUIRES(c->mutex)
     }
 }
 
-static void lead(struct sti_commit *c) STI_REQUIRES(c->mutex)
+/* As the leader: wait for those who are about to add. One that is alone would but lose time. */
+static void gather(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
-    c->leading = true;
-    if (c->shared) {
-        /* Those whom the last batch has woken are about to add: let them. One that is alone would
-         * but lose its turn. */
+    int64_t most = 2 * c->write_ns < GATHER_NS_MAX ? 2 * c->write_ns : GATHER_NS_MAX;
+    bool late = false;
+
+    if (c->waiting >= c->expected) {
+        return;
+    }
+    if (c->gather_passes > 0 || most < GATHER_NS_MIN) {
+        c->gather_passes -= c->gather_passes > 0 ? 1 : 0;
         sti_mutex_unlock(&c->mutex);
         sti_thread_yield();
         sti_mutex_lock(&c->mutex);
+        return;
     }
+    if (sti_monotonic_now_ns() >= c->ended_ns + most) {
+        return; /* whoever meant to go on at once has done so */
+    }
+    while (!late && c->waiting < c->expected) {
+        late = !sti_cond_wait_until(&c->gathered, &c->mutex, c->ended_ns + most);
+    }
+    if (c->waiting >= c->expected) {
+        c->gather_misses = 0;
+    } else if (c->gather_misses < GATHER_PASSES_MAX) {
+        c->gather_misses = 2 * c->gather_misses + 1;
+    }
+    c->gather_passes = c->gather_misses;
+}
+
+static void lead(struct sti_commit *c) STI_REQUIRES(c->mutex)
+{
+    c->leading = true;
+    gather(c);
     write_pending(c);
     step_down(c);
 }
@@ -338,12 +401,19 @@ static stele_code wait_done(struct sti_commit *c, uint64_t ticket, int64_t deadl
     struct sti_cond *turn = ticket <= c->taken ? &c->turn[1 - c->parity] : &c->turn[c->parity];
     bool late = deadline != INT64_MAX && sti_monotonic_now_ns() >= deadline;
 
-    while (c->done < ticket) {
-        if (sti_cancel_triggered(cancel)) {
-            return sti_fail(err, STELE_ECANCELED, "waiting was canceled");
+    if (c->done < ticket && ticket > c->taken) {
+        c->waiting++;
+        if (c->waiting == c->expected) {
+            sti_cond_signal(&c->gathered);
         }
-        if (late) {
-            return sti_fail(err, STELE_ETIMEDOUT, "not durable in time");
+    }
+    while (c->done < ticket) {
+        bool canceled = sti_cancel_triggered(cancel);
+
+        if (canceled || late) {
+            c->waiting -= ticket > c->taken ? 1 : 0;
+            return canceled ? sti_fail(err, STELE_ECANCELED, "waiting was canceled")
+                            : sti_fail(err, STELE_ETIMEDOUT, "not durable in time");
         }
         if (!c->leading && c->entering == 0) {
             lead(c);

@@ -34,9 +34,10 @@ stele_code sti_wal_find_again(struct sti_wal_found *found, bool writable, stele_
     sti_wal_manifest_close(&found->manifest_file);
     sti_wal_manifest_free(&found->manifest);
     found->has_manifest = false;
+    found->slots = STI_WAL_SLOTS_ALIKE;
     found->is_new = false;
     /* The manifest first: what it lists was there before. */
-    rc = sti_wal_manifest_read(&found->dir, &found->manifest, &found->manifest_differs,
+    rc = sti_wal_manifest_read(&found->dir, &found->manifest, &found->slots,
             writable ? &found->manifest_file : NULL, &why);
     if (rc != STELE_OK && rc != STELE_ENOTFOUND && rc != STELE_ECORRUPT) {
         if (err != NULL) {

@@ -94,6 +94,13 @@ void sti_wal_manifest_encode(uint8_t *out, const struct sti_wal_manifest *m);
 /* STELE_ECORRUPT, STELE_EVERSION, STELE_ENOMEM; on failure *m is empty. */
 stele_code sti_wal_manifest_decode(stele_bytes slot, struct sti_wal_manifest *m, stele_error *err);
 
+/* What the two slots of a file are to each other. */
+enum sti_wal_slots {
+    STI_WAL_SLOTS_ALIKE,
+    STI_WAL_SLOTS_APART,  /* both valid: an update is under way, or a crash interrupted it */
+    STI_WAL_SLOTS_DAMAGED /* one is not valid */
+};
+
 /* The open manifest file of a writer. Zero-initialised is closed. */
 struct sti_wal_manifest_file {
     struct sti_file file;
@@ -101,11 +108,10 @@ struct sti_wal_manifest_file {
     unsigned slot; /* where the newest surely is; the other one is written first */
 };
 
-/* Read it. STELE_ENOTFOUND: no such file · STELE_ECORRUPT: no valid slot · STELE_EVERSION.
- * *damaged (may be NULL): the slots are not the same, as damage to one or a crash leaves them. With
- * `out_file` (may be NULL) it stays open for sti_wal_manifest_write(). */
-stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m, bool *damaged,
-        struct sti_wal_manifest_file *out_file, stele_error *err);
+/* Read it. STELE_ENOTFOUND: no such file · STELE_ECORRUPT: no valid slot · STELE_EVERSION. `slots`
+ * may be NULL. With `out_file` (may be NULL) it stays open for sti_wal_manifest_write(). */
+stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m,
+        enum sti_wal_slots *slots, struct sti_wal_manifest_file *out_file, stele_error *err);
 
 /* Make m durable, with the next generation, which is set in m. A file that is closed is created,
  * replacing one that is there. On failure the file is as before, or (STELE_EIO) in doubt: the

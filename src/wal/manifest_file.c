@@ -21,9 +21,9 @@ void sti_wal_manifest_close(struct sti_wal_manifest_file *file)
     file->slot = 0;
 }
 
-/* Of both slots, the newer one. *same: they say the same. */
+/* Of both slots, the newer one. */
 static stele_code choose(const uint8_t *data, size_t slot_size, struct sti_wal_manifest *m,
-        unsigned *slot, bool *same, stele_error *err)
+        unsigned *slot, enum sti_wal_slots *slots, stele_error *err)
 {
     struct sti_wal_manifest both[2];
     stele_error errors[2];
@@ -44,13 +44,15 @@ static stele_code choose(const uint8_t *data, size_t slot_size, struct sti_wal_m
         return sti_fail_memory(err, slot_size);
     }
     best = rc[0] == STELE_OK ? 0 : 1;
+    *slots = STI_WAL_SLOTS_DAMAGED;
     if (rc[0] == STELE_OK && rc[1] == STELE_OK) {
+        *slots = both[0].generation == both[1].generation ? STI_WAL_SLOTS_ALIKE
+                                                          : STI_WAL_SLOTS_APART;
         best = both[1].generation > both[0].generation ? 1 : 0;
         if (STI_MUTANT(WAL_MANIFEST_OLDER_SLOT)) {
             best = 1 - best;
         }
     }
-    *same = rc[0] == STELE_OK && rc[1] == STELE_OK && both[0].generation == both[1].generation;
     *slot = best;
     if (rc[best] != STELE_OK) {
         /* A version that is not known tells more than damage does. */
@@ -63,14 +65,14 @@ static stele_code choose(const uint8_t *data, size_t slot_size, struct sti_wal_m
     return STELE_OK;
 }
 
-stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m, bool *damaged,
-        struct sti_wal_manifest_file *out_file, stele_error *err)
+stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m,
+        enum sti_wal_slots *slots, struct sti_wal_manifest_file *out_file, stele_error *err)
 {
     struct sti_file f = {0};
     uint8_t *data = NULL;
     size_t len = 0;
     unsigned slot = 0;
-    bool same = false;
+    enum sti_wal_slots found = STI_WAL_SLOTS_DAMAGED;
     stele_code rc = sti_file_open(&f, dir, STI_WAL_MANIFEST_NAME,
             out_file != NULL ? STELE_OPEN_WRITE : STELE_OPEN_READ, err);
 
@@ -79,7 +81,7 @@ stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m
         rc = sti_fail_at(err, STELE_ECORRUPT, STI_WAL_MANIFEST_NAME, -1,
                 "is no manifest: its size is wrong");
     }
-    rc = rc != STELE_OK ? rc : choose(data, len / 2, m, &slot, &same, err);
+    rc = rc != STELE_OK ? rc : choose(data, len / 2, m, &slot, &found, err);
     sti_free(data);
     if (rc != STELE_OK || out_file == NULL) {
         sti_file_close(&f);
@@ -89,8 +91,8 @@ stele_code sti_wal_manifest_read(struct sti_dir *dir, struct sti_wal_manifest *m
         out_file->slot_size = len / 2;
         out_file->slot = slot;
     }
-    if (rc == STELE_OK && damaged != NULL) {
-        *damaged = !same;
+    if (rc == STELE_OK && slots != NULL) {
+        *slots = found;
     }
     return rc;
 }

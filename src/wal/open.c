@@ -46,7 +46,7 @@ static stele_code make_handle(struct sti_log **out, struct sti_wal_found *found,
     log->lock = found->lock;
     log->manifest = found->manifest;
     log->manifest_file = found->manifest_file;
-    log->manifest_differs = found->manifest_differs;
+    log->manifest_differs = found->slots != STI_WAL_SLOTS_ALIKE;
     memset(&found->dir, 0, sizeof found->dir);
     memset(&found->lock, 0, sizeof found->lock);
     memset(&found->manifest, 0, sizeof found->manifest);
@@ -82,7 +82,7 @@ static stele_code open_found(
                      ? sti_log_open_blb(log, &found->listing, found->has_manifest, err)
                      : sti_log_open_stele(log, &found->listing, err);
     }
-    if (rc == STELE_OK && found->manifest_differs) {
+    if (rc == STELE_OK && found->slots != STI_WAL_SLOTS_ALIKE) {
         rc = mend_manifest(log, err);
     }
     return rc != STELE_OK ? rc : sti_log_work_start(log, err);

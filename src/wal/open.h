@@ -16,8 +16,8 @@ struct sti_wal_found {
     struct sti_wal_manifest_file manifest_file; /* open, for a writer */
     struct sti_wal_listing listing;
     bool has_manifest;
-    bool manifest_differs; /* its slots do */
-    bool is_new;           /* there is no log */
+    enum sti_wal_slots slots; /* of the manifest */
+    bool is_new;              /* there is no log */
     stele_wal_format format;
 };
 

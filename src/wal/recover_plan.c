@@ -246,7 +246,7 @@ stele_code sti_wal_plan_stele(
     bool fit = true;
     stele_code rc = open_ones_fit(found, &fit, err);
 
-    plan->needed = !found->has_manifest || found->manifest_differs || !fit;
+    plan->needed = !found->has_manifest || found->slots != STI_WAL_SLOTS_ALIKE || !fit;
     rc = rc != STELE_OK ? rc : add_all(plan, found, err);
     if (rc == STELE_OK && !found->has_manifest) {
         rc = apply_truncations(plan, &found->dir, err);
@@ -344,7 +344,7 @@ stele_code sti_wal_plan_blb(
         plan->needed = true;
         sti_wal_plan_lose(plan, blb_lost(plan, &all));
     }
-    plan->needed = plan->needed || (found->has_manifest && found->manifest_differs);
+    plan->needed = plan->needed || (found->has_manifest && found->slots != STI_WAL_SLOTS_ALIKE);
     sti_blb_files_free(&all);
     return rc;
 }

@@ -141,13 +141,13 @@ static void close_dir(struct fixture *f)
     sim_world_free(f->w);
 }
 
-static uint64_t generation_at(struct fixture *f, bool *differ)
+static uint64_t generation_at(struct fixture *f, enum sti_wal_slots *slots)
 {
     struct sti_wal_manifest m;
     uint64_t generation;
     stele_error err;
 
-    CHECK_OK(sti_wal_manifest_read(&f->dir, &m, differ, NULL, &err), &err);
+    CHECK_OK(sti_wal_manifest_read(&f->dir, &m, slots, NULL, &err), &err);
     generation = m.generation;
     sti_wal_manifest_free(&m);
     return generation;
@@ -158,7 +158,7 @@ static void test_updates(void **state)
     struct fixture f;
     struct sti_wal_manifest m;
     stele_error err;
-    bool differ;
+    enum sti_wal_slots slots;
 
     (void)state;
     open_dir(&f, NULL);
@@ -167,8 +167,8 @@ static void test_updates(void **state)
     for (uint64_t i = 1; i <= 3; i++) {
         CHECK_OK(sti_wal_manifest_write(&f.dir, &f.file, &m, &err), &err);
         assert_true(m.generation == 5 + i);
-        assert_true(generation_at(&f, &differ) == 5 + i);
-        assert_false(differ);
+        assert_true(generation_at(&f, &slots) == 5 + i);
+        assert_int_equal(slots, STI_WAL_SLOTS_ALIKE);
     }
     /* Larger slots, when there are many entries. */
     m.entries[3].number = 1000;
@@ -179,12 +179,42 @@ static void test_updates(void **state)
     }
     CHECK_OK(sti_wal_manifest_write(&f.dir, &f.file, &m, &err), &err);
     assert_int_equal(f.file.slot_size, 8192);
-    assert_true(generation_at(&f, &differ) == 9);
+    assert_true(generation_at(&f, &slots) == 9);
     sti_wal_manifest_close(&f.file);
     sti_wal_manifest_free(&m);
     CHECK_OK(sti_wal_manifest_read(&f.dir, &m, NULL, &f.file, &err), &err);
     CHECK_OK(sti_wal_manifest_write(&f.dir, &f.file, &m, &err), &err);
-    assert_true(generation_at(&f, &differ) == 10);
+    assert_true(generation_at(&f, &slots) == 10);
+    sti_wal_manifest_free(&m);
+    close_dir(&f);
+}
+
+/* An update that came to the first of its two slots. */
+static void test_half_an_update(void **state)
+{
+    struct fixture f;
+    struct sti_wal_manifest m;
+    struct sti_file file = {0};
+    enum sti_wal_slots slots;
+    uint8_t older[4096];
+    unsigned first;
+
+    (void)state;
+    open_dir(&f, NULL);
+    make(&m);
+    assert_int_equal(sti_wal_manifest_write(&f.dir, &f.file, &m, NULL), STELE_OK);
+    assert_int_equal(
+            sti_file_open(&file, &f.dir, "wal.manifest", STELE_OPEN_WRITE, NULL), STELE_OK);
+    assert_int_equal(sti_file_read(&file, 0, older, sizeof older, NULL), STELE_OK);
+    assert_int_equal(sti_wal_manifest_write(&f.dir, &f.file, &m, NULL), STELE_OK);
+    for (first = 0; first < 2; first++) {
+        assert_int_equal(
+                sti_file_write(&file, (1 - first) * sizeof older, older, sizeof older, NULL),
+                STELE_OK);
+        assert_true(generation_at(&f, &slots) == (first == 0 ? 7 : 6));
+        assert_int_equal(slots, first == 0 ? STI_WAL_SLOTS_APART : STI_WAL_SLOTS_ALIKE);
+    }
+    sti_file_close(&file);
     sti_wal_manifest_free(&m);
     close_dir(&f);
 }
@@ -197,7 +227,7 @@ static void test_damaged_slot(void **state)
         struct fixture f;
         struct sti_wal_manifest m;
         struct sti_file file = {0};
-        bool differ;
+        enum sti_wal_slots slots;
 
         open_dir(&f, NULL);
         make(&m);
@@ -206,8 +236,8 @@ static void test_damaged_slot(void **state)
         assert_int_equal(
                 sti_file_open(&file, &f.dir, "wal.manifest", STELE_OPEN_WRITE, NULL), STELE_OK);
         assert_int_equal(sti_file_write(&file, slot * 4096 + 30, "x", 1, NULL), STELE_OK);
-        assert_true(generation_at(&f, &differ) == 7);
-        assert_true(differ);
+        assert_true(generation_at(&f, &slots) == 7);
+        assert_int_equal(slots, STI_WAL_SLOTS_DAMAGED);
         assert_int_equal(sti_file_write(&file, (1 - slot) * 4096 + 30, "x", 1, NULL), STELE_OK);
         sti_wal_manifest_free(&m);
         CHECK_CODE(sti_wal_manifest_read(&f.dir, &m, NULL, NULL, NULL), STELE_ECORRUPT);
@@ -246,7 +276,7 @@ static void test_crashes(void **state)
             struct sim_image *image;
             uint8_t keep[10];
             uint64_t generation;
-            bool differ;
+            enum sti_wal_slots slots;
 
             for (size_t i = 0; i < n; i++) {
                 keep[i] = subset >> i & 1;
@@ -255,7 +285,7 @@ static void test_crashes(void **state)
             image = sim_cursor_image(cursor);
             open_dir(&g, image);
             sim_image_unref(image);
-            generation = generation_at(&g, &differ);
+            generation = generation_at(&g, &slots);
             assert_true(generation == done || generation == done + 1);
             close_dir(&g);
         }
@@ -278,7 +308,7 @@ static void test_failures(void **state)
     (void)state;
     for (size_t i = 0; i < 4; i++) {
         struct fixture f;
-        bool differ;
+        enum sti_wal_slots slots;
 
         open_dir(&f, NULL);
         make(&m);
@@ -289,10 +319,10 @@ static void test_failures(void **state)
         assert_true(m.generation == 6);
         sim_disk_set_fault(f.w->disk, NULL);
         if (i < 2) {
-            assert_true(generation_at(&f, &differ) == 6);
+            assert_true(generation_at(&f, &slots) == 6);
             assert_int_equal(sti_wal_manifest_write(&f.dir, &f.file, &m, NULL), STELE_OK);
-            assert_true(generation_at(&f, &differ) == 7);
-            assert_false(differ);
+            assert_true(generation_at(&f, &slots) == 7);
+            assert_int_equal(slots, STI_WAL_SLOTS_ALIKE);
         }
         sti_wal_manifest_free(&m);
         close_dir(&f);
@@ -305,6 +335,7 @@ int main(void)
             cmocka_unit_test(test_round_trip),
             cmocka_unit_test(test_sense),
             cmocka_unit_test(test_updates),
+            cmocka_unit_test(test_half_an_update),
             cmocka_unit_test(test_damaged_slot),
             cmocka_unit_test(test_crashes),
             cmocka_unit_test(test_failures),
