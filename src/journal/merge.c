@@ -20,7 +20,8 @@ enum {
     /* How many operations behind the newest one each step is done. */
     FETCH_KEY = 6,
     FETCH_SUBKEY = 12,
-    APPLY = 18
+    APPLY = 18,
+    GIVE_AHEAD = 16 /* slots are fetched so long before they are given, operations half of it */
 };
 
 /* An operation that waits. */
@@ -401,6 +402,10 @@ static stele_code give_table(struct giving *g, const struct sti_journal_table *t
         return sti_fail_memory(err, t->count * sizeof g->order.items[0]);
     }
     for (size_t i = 0; i < g->order.count && rc == STELE_OK; i++) {
+        if (i + GIVE_AHEAD < g->order.count) {
+            __builtin_prefetch(g->order.items[i + GIVE_AHEAD / 2].slot->item.encoded);
+            __builtin_prefetch(g->order.items[i + GIVE_AHEAD].slot);
+        }
         rc = give_slot(g, g->order.items[i].slot, err);
     }
     return rc;

@@ -16,7 +16,7 @@
 
 enum {
     BUFFER = 256 << 10,
-    SYNC_EACH = 8 << 20
+    SYNC_EACH = 1 << 20
 };
 
 /* ---- A file that grows. ---- */

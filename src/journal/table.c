@@ -8,7 +8,9 @@
 
 enum {
     SLOTS_MIN = 8,
-    SPARSE = 8 /* shrinks with fewer than one key in so many slots */
+    SPARSE = 8,      /* shrinks with fewer than one key in so many slots */
+    RADIX_MIN = 512, /* fewer are sorted by comparing */
+    AHEAD = 8        /* keys are all over the memory: fetched so many slots before they are read */
 };
 
 static bool is_free(const struct sti_journal_slot *slot)
@@ -138,6 +140,13 @@ void sti_journal_table_remove(struct sti_journal_table *t, struct sti_journal_sl
 
 /* ---- In order. ---- */
 
+static void fetch_ahead(const struct sti_journal_table *t, size_t i)
+{
+    if (i + AHEAD < t->slot_count) {
+        __builtin_prefetch(t->slots[i + AHEAD].key);
+    }
+}
+
 /* How many bytes all keys begin with, those excepted that have none. */
 static size_t common_prefix(const struct sti_journal_table *t)
 {
@@ -148,6 +157,7 @@ static size_t common_prefix(const struct sti_journal_table *t)
         const struct sti_journal_slot *slot = &t->slots[i];
         size_t same = 0;
 
+        fetch_ahead(t, i);
         if (is_free(slot) || slot->key_len == 0) {
             continue;
         }
@@ -189,28 +199,105 @@ static int compare(const void *a, const void *b)
     return stele_bytes_compare(sti_journal_slot_key(x->slot), sti_journal_slot_key(y->slot));
 }
 
+static void sort_by_comparing(struct sti_journal_ranked *items, size_t count)
+{
+    if (count > 1) {
+        qsort(items, count, sizeof items[0], compare);
+    }
+}
+
+/* By one byte of the prefix, those that are equal in it staying in order. False: it is the same for
+ * all, and nothing is done. */
+static bool sort_by_byte(const struct sti_journal_ranked *from, struct sti_journal_ranked *to,
+        size_t count, unsigned shift)
+{
+    size_t at[256] = {0};
+    size_t next = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        at[(from[i].prefix >> shift) & 0xff]++;
+    }
+    if (at[(from[0].prefix >> shift) & 0xff] == count) {
+        return false;
+    }
+    for (size_t i = 0; i < 256; i++) {
+        size_t here = at[i];
+
+        at[i] = next;
+        next += here;
+    }
+    for (size_t i = 0; i < count; i++) {
+        to[at[(from[i].prefix >> shift) & 0xff]++] = from[i];
+    }
+    return true;
+}
+
+/* By the prefixes, from their last byte to the first; and those that have the same by comparing. */
+static void sort_by_radix(struct sti_journal_order *o)
+{
+    struct sti_journal_ranked *from = o->items;
+    struct sti_journal_ranked *to = o->items + o->count;
+    size_t run = 0;
+
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        if (sort_by_byte(from, to, o->count, shift)) {
+            struct sti_journal_ranked *other = from;
+
+            from = to;
+            to = other;
+        }
+    }
+    if (from != o->items) {
+        memcpy(o->items, from, o->count * sizeof *from);
+    }
+    for (size_t i = 1; i <= o->count; i++) {
+        if (i == o->count || o->items[i].prefix != o->items[run].prefix) {
+            sort_by_comparing(o->items + run, i - run);
+            run = i;
+        }
+    }
+}
+
+/* Room for all, twice where that is how they are sorted. */
+static bool make_room(struct sti_journal_order *o, size_t count)
+{
+    size_t wanted = count < RADIX_MIN ? count : 2 * count;
+    struct sti_journal_ranked *grown;
+
+    if (wanted <= o->capacity) {
+        return true;
+    }
+    grown = sti_realloc(o->items, wanted, sizeof *grown);
+    if (grown == NULL) {
+        return false;
+    }
+    o->items = grown;
+    o->capacity = wanted;
+    return true;
+}
+
 bool sti_journal_table_sort(const struct sti_journal_table *t, struct sti_journal_order *out)
 {
     size_t skip = common_prefix(t);
 
     out->count = 0;
-    if (t->count > out->capacity) {
-        struct sti_journal_ranked *grown = sti_realloc(out->items, t->count, sizeof *grown);
-
-        if (grown == NULL) {
-            return false;
-        }
-        out->items = grown;
-        out->capacity = t->count;
+    if (!make_room(out, t->count)) {
+        return false;
     }
     for (size_t i = 0; i < t->slot_count; i++) {
+        fetch_ahead(t, i);
         if (!is_free(&t->slots[i])) {
             out->items[out->count].prefix = prefix_of(&t->slots[i], skip);
             out->items[out->count++].slot = &t->slots[i];
         }
     }
-    if (out->count > 1 && !STI_MUTANT(JOURNAL_SNAP_UNSORTED)) {
-        qsort(out->items, out->count, sizeof out->items[0], compare);
+    if (STI_MUTANT(JOURNAL_SNAP_UNSORTED)) {
+        return true;
+    }
+    if (out->count < RADIX_MIN) {
+        sort_by_comparing(out->items, out->count);
+    } else {
+        sort_by_radix(out);
     }
     return true;
 }

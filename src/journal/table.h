@@ -64,7 +64,7 @@ struct sti_journal_order {
     } * items;
 
     size_t count;
-    size_t capacity; /* kept for the next table */
+    size_t capacity; /* kept for the next table; more than count: to sort them */
 };
 
 /* False: no memory. */
