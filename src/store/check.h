@@ -38,7 +38,4 @@ stele_code sti_check_data(struct sti_check *c, stele_error *err);
 
 stele_code sti_check_wal(struct sti_check *c, stele_error *err);
 
-/* Whether there is the directory of a wal. */
-stele_code sti_check_has_wal(struct sti_check *c, bool *there, stele_error *err);
-
 #endif /* STI_STORE_CHECK_H */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "store/check.h"
 #include "store/state.h"
+#include "store/wal_open.h"
 
 /* ---- Names. ---- */
 
@@ -52,7 +53,7 @@ static stele_code find_current(struct sti_check *c, bool *found, stele_error *er
     if (code != STELE_ENOTFOUND) {
         return sti_faults_take(&c->faults, &place, code, &why, err);
     }
-    code = sti_check_has_wal(c, &has_wal, err);
+    code = sti_wal_dir_is_there(&c->env, c->path, &has_wal, err);
     if (code != STELE_OK) {
         return code;
     }

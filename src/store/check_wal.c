@@ -21,29 +21,6 @@ static char *wal_path(const struct sti_check *c)
     return path;
 }
 
-stele_code sti_check_has_wal(struct sti_check *c, bool *there, stele_error *err)
-{
-    struct sti_dir dir = {.raw = NULL};
-    char *path = wal_path(c);
-    stele_error why;
-    stele_code code;
-
-    if (path == NULL) {
-        return sti_fail_memory(err, strlen(c->path));
-    }
-    code = sti_dir_open(&dir, &c->env, path, STELE_OPEN_READ, &why);
-    sti_dir_close(&dir);
-    sti_free(path);
-    if (code != STELE_OK && code != STELE_ENOTFOUND) {
-        if (err != NULL) {
-            *err = why;
-        }
-        return code;
-    }
-    *there = code == STELE_OK;
-    return STELE_OK;
-}
-
 /* ---- As a wal. ---- */
 
 static void on_fault(void *arg, const stele_wal_fault *fault)
