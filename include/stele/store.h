@@ -28,7 +28,8 @@
  * refused once about 4 times batch_limit wait, and all goes on when there is room again.
  *
  * Damage: a checksum over bucket, key and value is compared whenever a value is read:
- * STELE_ECORRUPT comes instead of bytes that were not put.
+ * STELE_ECORRUPT comes instead of bytes that were not put. stele_store_check_dir() also finds what
+ * vanished.
  */
 #ifndef STELE_STORE_H
 #define STELE_STORE_H
@@ -302,6 +303,8 @@ STELE_API STELE_NODISCARD stele_code stele_store_read_hash(stele_store_read *rea
 typedef struct stele_store_snapshot_options {
     size_t struct_size;
     const stele_wait *wait; /* may be NULL; ends with STELE_ETIMEDOUT, STELE_ECANCELED */
+    bool zstd;              /* as one frame of zstd, which its own tools unpack as well */
+    int zstd_level;         /* 1 to 19; 0: 3 */
 } stele_store_snapshot_options;
 
 STELE_API void stele_store_snapshot_options_init_sized(
@@ -316,7 +319,7 @@ static inline void stele_store_snapshot_options_init(stele_store_snapshot_option
 STELE_API STELE_NODISCARD stele_code stele_store_snapshot_open(
         stele_store_snapshot **out, stele_store *s, stele_error *err);
 
-/* How many bytes it has. */
+/* How many bytes it has, before compression. */
 STELE_API uint64_t stele_store_snapshot_size(const stele_store_snapshot *snapshot);
 
 /* Give all of it to write(), verified, in pieces; may be done again. `written` and `opts` may be
@@ -339,9 +342,16 @@ typedef struct stele_store_contents {
     uint64_t bytes; /* of keys and values */
 } stele_store_contents;
 
-/* Verify a snapshot. `out` may be NULL. STELE_ECORRUPT · STELE_EVERSION. */
+/* Verify a snapshot, compressed or not: read to its end, which nothing may follow. `out` may be
+ * NULL. STELE_ECORRUPT · STELE_EVERSION. */
 STELE_API STELE_NODISCARD stele_code stele_store_snapshot_verify(
         stele_read_fn read, void *arg, stele_store_contents *out, stele_error *err);
+
+/* Make a store in `dir` of a snapshot: whole and durable, or none. Of `opts` (may be NULL) it uses
+ * env, create_dirs and lock_wait_ms; `out` may be NULL. STELE_EEXIST: a store is there ·
+ * STELE_ECORRUPT · STELE_EVERSION · STELE_EBUSY · STELE_ENOSPC. */
+STELE_API STELE_NODISCARD stele_code stele_store_restore(const char *dir, stele_read_fn read,
+        void *arg, const stele_store_options *opts, stele_store_contents *out, stele_error *err);
 
 /* ---- Sizes, readers. ---- */
 
@@ -401,6 +411,84 @@ typedef struct stele_store_stats {
 
 STELE_API STELE_NODISCARD stele_code stele_store_stat(
         stele_store *s, stele_store_stats *out, stele_error *err);
+
+/* ---- Verification. ---- */
+
+/* A fault that was found. Pointers are valid during the callback only. */
+typedef struct stele_store_fault {
+    const char *file;   /* name within the directory */
+    int64_t position;   /* byte in the file, -1 if it is not known */
+    stele_bytes bucket; /* nil if it is not known */
+    stele_bytes key;    /* nil if it is not known; what is damaged may be the key itself */
+    stele_code code;    /* STELE_ECORRUPT, STELE_EVERSION … or STELE_OK: a note, and no fault */
+    const char *text;
+} stele_store_fault;
+
+typedef struct stele_store_checked {
+    uint64_t buckets;
+    uint64_t keys;  /* whole ones */
+    uint64_t pages; /* of the file, that were looked at */
+    uint64_t faults;
+} stele_store_checked;
+
+typedef void (*stele_store_fault_fn)(void *arg, const stele_store_fault *fault);
+
+/* Read every value of what is committed and compare its checksum, and the counts and hashes of the
+ * buckets, while the store is in use. Returns the code of the first fault, STELE_ECORRUPT or
+ * STELE_EVERSION; `each` (may be NULL) hears of every one, `out` and `wait` may be NULL. */
+STELE_API STELE_NODISCARD stele_code stele_store_scrub(stele_store *s, const stele_wait *wait,
+        stele_store_fault_fn each, void *arg, stele_store_checked *out, stele_error *err);
+
+/* The functions below work on a directory, beside the process that writes, unless that is this one
+ * (STELE_EBUSY). Of `opts` (may be NULL) they use env. STELE_ENOTFOUND: no store. LMDB trusts its
+ * pages: check goes over each before LMDB sees it. scrub_dir does not, and a damaged page may end
+ * the process: run it in one of its own. */
+
+/* stele_store_scrub() of what is committed. */
+STELE_API STELE_NODISCARD stele_code stele_store_scrub_dir(const char *dir,
+        const stele_store_options *opts, stele_store_fault_fn each, void *arg,
+        stele_store_checked *out, stele_error *err);
+
+/* That, and every page: each is used once, by the trees or the list of free ones; and the log of
+ * durable batches, where an unfinished record at the end, as a crash leaves it, is a fault. Where
+ * pages are damaged the contents are not looked at. Foreign and left-over files are no faults:
+ * `each` hears of them with the code STELE_OK. */
+STELE_API STELE_NODISCARD stele_code stele_store_check_dir(const char *dir,
+        const stele_store_options *opts, stele_store_fault_fn each, void *arg,
+        stele_store_checked *out, stele_error *err);
+
+/* ---- bbolt files. ---- */
+
+typedef struct stele_store_bbolt_options {
+    size_t struct_size;
+    const stele_wait *wait; /* may be NULL; ends with STELE_ETIMEDOUT, STELE_ECANCELED */
+    bool atomic;            /* import: in one batch, all or nothing; takes memory for all of it */
+    uint32_t page_size;     /* export: 512 to 65,536, a power of two; 0: 4,096 */
+    bool sha256;            /* export: append the hash, as etcd's `snapshot save` does */
+} stele_store_bbolt_options;
+
+STELE_API void stele_store_bbolt_options_init_sized(
+        stele_store_bbolt_options *opts, size_t struct_size);
+
+static inline void stele_store_bbolt_options_init(stele_store_bbolt_options *opts)
+{
+    stele_store_bbolt_options_init_sized(opts, sizeof *opts);
+}
+
+/* Put all that a bbolt file holds (etcd's member/snap/db, or what its `snapshot save` writes), and
+ * return when that is durable. Buckets are made; other keys stay. The file is verified first, and
+ * nothing is put if it is damaged. After another failure a part may have been put, unless `atomic`.
+ * `opts` and `out` may be NULL. STELE_ENOTSUP: nested buckets · STELE_ECORRUPT · STELE_EVERSION ·
+ * STELE_ETOOBIG: a name or value over the limits · STELE_ENOTFOUND · STELE_EBUSY: the file is
+ * locked. */
+STELE_API STELE_NODISCARD stele_code stele_store_import_bbolt(stele_store *s, const char *path,
+        const stele_store_bbolt_options *opts, stele_store_contents *out, stele_error *err);
+
+/* Write what a read that begins now sees as a bbolt file, which is read back and verified, and is
+ * there whole and durable or not at all. `opts` and `out` may be NULL. STELE_EEXIST ·
+ * STELE_ENOTSUP: a key that bbolt cannot have (""). */
+STELE_API STELE_NODISCARD stele_code stele_store_export_bbolt(stele_store *s, const char *path,
+        const stele_store_bbolt_options *opts, stele_store_contents *out, stele_error *err);
 
 STELE_END_DECLS
 

@@ -28,8 +28,7 @@ void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bo
             out, STI_GENERATION_NAME_SIZE, "gen-%" PRIu64 "%s", number, temporary ? ".tmp" : "");
 }
 
-/* Whether a name is one of the above. */
-static bool parse_name(const char *name, uint64_t *number, bool *temporary)
+bool sti_generation_parse_name(const char *name, uint64_t *number, bool *temporary)
 {
     char again[STI_GENERATION_NAME_SIZE];
     size_t len = strlen(name);
@@ -291,7 +290,7 @@ static stele_code on_name(void *arg, const char *name)
     uint64_t number;
     bool temporary;
 
-    if (!parse_name(name, &number, &temporary)) {
+    if (!sti_generation_parse_name(name, &number, &temporary)) {
         return STELE_OK;
     }
     l->found = l->found || !temporary;

@@ -33,6 +33,9 @@ struct sti_generation {
 /* "gen-N", or "gen-N.tmp". */
 void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bool temporary);
 
+/* Whether a name is one of these. */
+bool sti_generation_parse_name(const char *name, uint64_t *number, bool *temporary);
+
 /* STELE_ENOTFOUND: there is no `current` · STELE_ECORRUPT · STELE_EVERSION. */
 stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err);
 

@@ -123,6 +123,7 @@ static stele_code descend(
         return fail_structure(err, "there are too many");
     }
     memcpy(c->path + c->level * STI_KEY_CHUNK, chunk.data, STI_KEY_CHUNK);
+    c->links++;
     c->level++;
     c->layer[c->level] = layer;
     return STELE_OK;
