@@ -353,7 +353,7 @@ STELE_API STELE_NODISCARD stele_code stele_store_snapshot_verify(
 STELE_API STELE_NODISCARD stele_code stele_store_restore(const char *dir, stele_read_fn read,
         void *arg, const stele_store_options *opts, stele_store_contents *out, stele_error *err);
 
-/* ---- Sizes, readers. ---- */
+/* ---- Sizes, readers, defragmentation. ---- */
 
 /* Bytes of the file; how many of those are in use; how many reads are open in this process. */
 STELE_API STELE_NODISCARD stele_code stele_store_size(
@@ -371,6 +371,19 @@ STELE_API STELE_NODISCARD stele_code stele_store_readers(stele_store *s,
 STELE_API STELE_NODISCARD stele_code stele_store_clear_stale(
         stele_store *s, uint64_t *cleared, stele_error *err);
 
+/* Commit, then copy what is used into a new file while reads and writes go on, and put it in the
+ * place of the old one; durable when it returns. Reads that are open keep the old file until they
+ * end. Every checksum is verified on the way. Waits for commits, and like them for the batch that
+ * is open: not to be called by who has it. `wait` (may be NULL) ends it: STELE_ETIMEDOUT,
+ * STELE_ECANCELED.
+ *
+ * STELE_EBUSY: another defragmentation, or writes come faster than they can be copied · STELE_ENOSPC
+ * · STELE_ECORRUPT · STELE_EREADONLY. Whatever fails, the store is as before; only if nobody knows
+ * which of the two files a power cut would leave it refuses to write (STELE_EFAILED). `before` and
+ * `after` (may be NULL) are sizes. */
+STELE_API STELE_NODISCARD stele_code stele_store_defrag(stele_store *s, const stele_wait *wait,
+        uint64_t *before, uint64_t *after, stele_error *err);
+
 /* ---- Statistics. ---- */
 
 #define STELE_STORE_TIMES 32
@@ -383,7 +396,7 @@ typedef struct stele_store_stats {
     uint64_t size;  /* of the file */
     uint64_t size_in_use;
     uint64_t map_size;
-    uint64_t generation; /* of the file, from 1 */
+    uint64_t generation; /* of the file, from 1: counts defragmentations */
     uint64_t wal_size;   /* bytes of the log of durable batches */
 
     /* Of this process, now. */
@@ -400,6 +413,7 @@ typedef struct stele_store_stats {
     uint64_t deletes;
     uint64_t reads;
     uint64_t full; /* commits that found no room */
+    uint64_t defrags;
     /* How many took 2^i to 2^(i+1) us; the first counts all below 2, the last all above. */
     uint64_t commit_times[STELE_STORE_TIMES];
     uint64_t batch_waits[STELE_STORE_TIMES];   /* of a batch for another one */

@@ -108,13 +108,13 @@ static stele_code grow(stele_store *s, stele_error *err)
     stele_code code;
 
     sti_store_drain(s);
-    code = sti_lmdb_begin(&txn, s->lmdb, false, err);
+    code = sti_lmdb_begin(&txn, s->data->lmdb, false, err);
     if (code == STELE_OK) {
         code = sti_lmdb_stat(txn, &stat, err);
         sti_lmdb_abort(txn);
     }
     if (code == STELE_OK) {
-        code = sti_lmdb_resize(s->lmdb, stat.map_size * 2, err);
+        code = sti_lmdb_resize(s->data->lmdb, stat.map_size * 2, err);
     }
     sti_store_undrain(s);
     return code;
@@ -165,6 +165,9 @@ static void take_over(stele_store *s, struct sti_store_view *view)
 
     /* First of all, since it is gone with the last view that names it. */
     sti_mutex_lock(&s->write);
+    if (s->frozen != NULL) {
+        sti_store_keep_locked(s, s->frozen);
+    }
     s->frozen = NULL;
     active = s->active;
     s->committed = s->buckets->commit.seq;

@@ -183,23 +183,33 @@ static stele_code write_first(
     return sti_lmdb_commit(txn, err);
 }
 
+stele_code sti_generation_make_dir(
+        struct sti_dir *dir, const stele_env *env, uint64_t number, stele_error *err)
+{
+    struct sti_dir inner = {.raw = NULL};
+    stele_code code = sti_generation_remove(dir, env, number, true, err);
+
+    if (code == STELE_OK) {
+        code = open_dir(
+                &inner, dir, env, number, true, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
+    }
+    sti_dir_close(&inner);
+    return code;
+}
+
 stele_code sti_generation_make(struct sti_dir *dir, const stele_env *env,
         const struct sti_generation *generation, stele_error *err)
 {
     struct sti_lmdb_options options = {.env = env, .create = true};
-    struct sti_dir inner = {.raw = NULL};
     struct sti_lmdb *lmdb = NULL;
     char *path = NULL;
-    stele_code code = sti_generation_remove(dir, env, generation->number, true, err);
+    stele_code code = sti_generation_make_dir(dir, env, generation->number, err);
 
     if (code == STELE_OK) {
         code = make_path(&path, dir, generation->number, true, err);
     }
-    if (code == STELE_OK) {
-        code = sti_dir_open(&inner, env, path, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
-    }
     if (code != STELE_OK) {
-        goto out;
+        return code;
     }
     options.path = path;
     code = sti_lmdb_open(&lmdb, &options, err);
@@ -207,8 +217,6 @@ stele_code sti_generation_make(struct sti_dir *dir, const stele_env *env,
         code = write_first(lmdb, generation, err);
     }
     sti_lmdb_close(lmdb);
-out:
-    sti_dir_close(&inner);
     sti_free(path);
     return code;
 }
@@ -274,6 +282,19 @@ stele_code sti_generation_remove(struct sti_dir *dir, const stele_env *env, uint
         return sti_wrap(err, code, "cannot empty %s", name);
     }
     return sti_dir_remove_dir(dir, name, err);
+}
+
+stele_code sti_generation_retire(
+        struct sti_dir *dir, const stele_env *env, uint64_t number, stele_error *err)
+{
+    char temporary[STI_GENERATION_NAME_SIZE];
+    char name[STI_GENERATION_NAME_SIZE];
+    stele_code code = sti_generation_remove(dir, env, number, true, err);
+
+    sti_generation_name(temporary, number, true);
+    sti_generation_name(name, number, false);
+    code = code == STELE_OK ? sti_dir_rename(dir, name, temporary, err) : code;
+    return code == STELE_OK ? sti_generation_remove(dir, env, number, true, err) : code;
 }
 
 struct listing {

@@ -61,7 +61,7 @@ void sti_store_free(stele_store *s)
     sti_store_free_views(s);
     sti_store_free_slots(s);
     sti_buckets_free(s->buckets);
-    sti_lmdb_close(s->lmdb);
+    sti_store_data_close_all(s);
     if (s->process_lock.raw != NULL) {
         (void)sti_dir_unlink(&s->dir, s->process_name, NULL, NULL);
         sti_file_close(&s->process_lock);
@@ -162,21 +162,13 @@ static stele_code check_record(const stele_store *s, stele_error *err)
 
 static stele_code open_data(stele_store *s, stele_error *err)
 {
-    const struct sti_lmdb_options options = {
-            .env = &s->env,
-            .read_only = s->options.read_only,
-            .no_sync = s->options.no_sync,
-            .map_hint = s->options.map_size,
-            .readers_max = s->options.readers_max,
-    };
     struct sti_lmdb_txn *txn;
-    stele_code code =
-            sti_generation_open(&s->lmdb, &s->dir, s->current.number, false, &options, err);
+    stele_code code = sti_store_data_open(&s->data, s, s->current.number, false, err);
 
     if (code != STELE_OK) {
         return code;
     }
-    code = sti_lmdb_begin(&txn, s->lmdb, false, err);
+    code = sti_lmdb_begin(&txn, s->data->lmdb, false, err);
     if (code != STELE_OK) {
         return code;
     }
@@ -304,7 +296,7 @@ static bool is_used(stele_store *s)
     while (s->committing && !s->batch_open) {
         sti_cond_wait(&s->done, &s->write);
     }
-    used = s->batch_open;
+    used = s->batch_open || s->defragging;
     sti_mutex_unlock(&s->write);
     return used || sti_store_reads_open(s) > 0;
 }
@@ -318,7 +310,7 @@ stele_code stele_store_close(stele_store *s, stele_error *err)
         return STELE_OK;
     }
     if (is_used(s)) {
-        return sti_fail(err, STELE_ESTATE, "close store %s: a batch or a read is open", s->path);
+        return sti_fail(err, STELE_ESTATE, "close store %s: a batch or a read is open, or it is defragmented", s->path);
     }
     sti_store_work_stop(s);
     code = commit_last(s, err);

@@ -199,8 +199,10 @@ stele_code stele_store_readers(stele_store *s,
         return sti_fail(err, STELE_EINVAL, "no store, or nobody to give it to");
     }
     code = add_own(&l, err);
-    code = code == STELE_OK ? sti_lmdb_readers(s->lmdb, on_reader, &l, err) : code;
     code = code == STELE_OK ? stele_store_read_begin(&read, s, err) : code;
+    if (code == STELE_OK) {
+        code = sti_lmdb_readers(read->view->data->lmdb, on_reader, &l, err);
+    }
     if (code == STELE_OK) {
         l.txn = read->slot->txn;
         code = sti_lmdb_stat(l.txn, &stat, err);
@@ -220,13 +222,19 @@ stele_code stele_store_readers(stele_store *s,
 
 stele_code stele_store_clear_stale(stele_store *s, uint64_t *cleared, stele_error *err)
 {
+    struct sti_store_data *data;
     uint64_t count = 0;
     stele_code code;
 
     if (s == NULL) {
         return sti_fail(err, STELE_EINVAL, "no store");
     }
-    code = sti_lmdb_clear_stale(s->lmdb, &count, err);
+    data = sti_store_data_use(s);
+    code = sti_lmdb_clear_stale(data->lmdb, &count, err);
+    sti_store_data_leave(s, data);
+    if (atomic_load(&s->has_old)) {
+        sti_store_tell_old(s);
+    }
     if (code == STELE_OK && cleared != NULL) {
         *cleared = count;
     }

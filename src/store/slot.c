@@ -56,11 +56,19 @@ static struct sti_store_slot *find(stele_store *s)
     return NULL;
 }
 
+/* End its transaction, which no read has. */
+static void end_txn(struct sti_store_slot *slot)
+{
+    sti_lmdb_cursor_close(slot->cursor);
+    sti_lmdb_abort(slot->txn);
+    slot->cursor = NULL;
+    slot->txn = NULL;
+}
+
 static void free_slot(struct sti_store_slot *slot)
 {
     if (slot != NULL) {
-        sti_lmdb_cursor_close(slot->cursor);
-        sti_lmdb_abort(slot->txn);
+        end_txn(slot);
         sti_free(slot->memory);
     }
 }
@@ -81,18 +89,83 @@ static struct sti_store_slot *new_slot(stele_error *err)
     return slot;
 }
 
-static stele_code begin_txn(struct sti_store_slot *slot, stele_store *s, stele_error *err)
+/* A transaction to be renewed. */
+static stele_code begin_txn(
+        struct sti_store_slot *slot, struct sti_store_data *data, stele_error *err)
 {
-    stele_code code = sti_lmdb_begin(&slot->txn, s->lmdb, false, err);
+    stele_code code = sti_lmdb_begin(&slot->txn, data->lmdb, false, err);
 
     if (code == STELE_OK) {
         code = sti_lmdb_cursor_open(&slot->cursor, slot->txn, STI_LMDB_DATA, err);
     }
+    if (code != STELE_OK) {
+        end_txn(slot);
+        return code;
+    }
+    sti_lmdb_reset(slot->txn);
+    slot->data = data;
+    return STELE_OK;
+}
+
+/* ---- Between generations. ---- */
+
+static void leave(struct sti_store_slot *slot, stele_store *s)
+{
+    struct sti_store_data *data = slot->data;
+
+    end_txn(slot);
+    slot->data = NULL;
+    if (data != NULL) {
+        sti_store_data_leave(s, data);
+    }
+}
+
+/* To the data of a view that the slot keeps. */
+static stele_code move_to(struct sti_store_slot *slot, stele_store *s, struct sti_store_data *data,
+        stele_error *err)
+{
+    stele_code code;
+
+    leave(slot, s);
+    code = begin_txn(slot, data, err);
     if (code == STELE_OK) {
-        sti_lmdb_reset(slot->txn);
+        sti_mutex_lock(&s->reads);
+        data->users++;
+        sti_mutex_unlock(&s->reads);
     }
     return code;
 }
+
+static bool is_old(const struct sti_store_slot *slot, stele_store *s)
+{
+    const struct sti_store_view *current;
+    bool old;
+
+    sti_mutex_lock(&s->reads);
+    current = atomic_load(&s->view);
+    old = slot->data != NULL && (current == NULL || slot->data != current->data);
+    sti_mutex_unlock(&s->reads);
+    return old;
+}
+
+void sti_store_leave_old(stele_store *s)
+{
+    uint32_t count = atomic_load(&s->slot_count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct sti_store_slot *slot = atomic_load(&s->slots[i]);
+
+        /* Who has it now sees to that when the read ends. */
+        if (take(slot)) {
+            if (is_old(slot, s)) {
+                leave(slot, s);
+            }
+            put_back(slot);
+        }
+    }
+}
+
+/* ---- Making. ---- */
 
 /* Its transaction is begun here, so that beginning a read later need not look for a place in LMDB's
  * table of readers; and under the lock, since the map may not be exchanged meanwhile. */
@@ -109,8 +182,9 @@ static stele_code add_locked(struct sti_store_slot *slot, stele_store *s, stele_
     if (count >= s->options.readers_max) {
         return STELE_EBUSY;
     }
-    code = begin_txn(slot, s, err);
+    code = begin_txn(slot, atomic_load(&s->view)->data, err);
     if (code == STELE_OK) {
+        slot->data->users++;
         atomic_store_explicit(&s->slots[count], slot, memory_order_relaxed);
         /* In the one order of all, as is_kept() wants it. */
         atomic_store(&s->slot_count, count + 1);
@@ -206,6 +280,12 @@ static stele_code stand(
         if (atomic_load(&s->view) != v) {
             continue;
         }
+        if (slot->data != v->data) {
+            code = move_to(slot, s, v->data, err);
+            if (code != STELE_OK) {
+                return code;
+            }
+        }
         /* Pairs with the store in sti_batch_show(). */
         *seq = atomic_load_explicit(&s->visible, memory_order_acquire);
         code = sti_lmdb_renew(slot->txn, err);
@@ -281,6 +361,7 @@ void sti_read_stop(struct stele_store_read *read)
 {
     struct sti_store_slot *slot = read->slot;
     stele_store *s = read->s;
+    bool left;
 
     if (slot == NULL) {
         return;
@@ -289,7 +370,14 @@ void sti_read_stop(struct stele_store_read *read)
     read->view = NULL;
     sti_lmdb_reset(slot->txn);
     atomic_store(&slot->view, NULL);
+    left = atomic_load(&s->has_old) && is_old(slot, s);
+    if (left) {
+        leave(slot, s);
+    }
     put_back(slot);
+    if (left) {
+        sti_store_tell_old(s);
+    }
     if (atomic_load(&s->draining)) {
         tell_drainer(s);
     }
@@ -342,7 +430,10 @@ void sti_store_free_slots(stele_store *s)
     uint32_t count = atomic_load(&s->slot_count);
 
     for (uint32_t i = 0; i < count; i++) {
-        free_slot(atomic_load(&s->slots[i]));
+        struct sti_store_slot *slot = atomic_load(&s->slots[i]);
+
+        leave(slot, s);
+        free_slot(slot);
     }
     sti_free((void *)(uintptr_t)s->slots);
     s->slots = NULL;

@@ -77,6 +77,27 @@
  * and frees the slot. A retired view is freed once no slot points at it, by the next commit or the
  * committer; tables are counted by the views that name them.
  *
+ * Generations. A view names the data (a generation that is open) which its tables lie above, and a
+ * slot's transaction belongs to one: where the two differ, beginning a read moves the slot. Data
+ * that is no longer current is closed, and its files are removed, when no view and no slot uses it
+ * any more.
+ *
+ * Defragmentation, one at a time, in the caller's thread, stops nobody:
+ *   1. with the right to commit, for a moment, it begins a read of what is committed. From then on
+ *      every table that is committed is kept for it, with its mark (STELE_EBUSY if they take too
+ *      much memory);
+ *   2. it copies what the read sees, in order, into gen-(N+1).tmp, and ends the read. The map that
+ *      has to grow meanwhile waits for no read as long as this one: it gives up (STELE_EBUSY);
+ *   3. it applies the kept tables, the oldest first; others come meanwhile, fewer each time;
+ *   4. with little left it takes the right to commit again, and keeps it: applies the rest, compares
+ *      counts and hashes of both generations, syncs, renames gen-(N+1).tmp to gen-(N+1), replaces
+ *      `current` (that is the moment), and publishes a view of the new data, with the same tables.
+ *      Writers and readers go on all the time: only commits wait.
+ * A crash before `current` was replaced leaves gen-(N+1) or .tmp, which the next open removes; after
+ * it gen-N. Both have every commit up to then with the same seq and wal id, so that the wal fits
+ * either. If replacing `current` fails with the new one in its place, a power cut would leave
+ * either: the store is poisoned, and both stay.
+ *
  * Open: lock; leftovers removed; `current` read. None: a new generation is made, `current` and
  * then wal/ written last, so that a crash leaves a directory without them, which is made anew. (A
  * directory with wal/ but without `current` is not new: STELE_ECORRUPT.) The commit record must
@@ -104,6 +125,7 @@
 #include <stele/wal.h>
 
 #include "base/thread.h"
+#include "store/apply.h"
 #include "store/buckets.h"
 #include "store/generation.h"
 #include "store/lmdb.h"
@@ -124,9 +146,17 @@ enum {
 /* Bucket of the names in a table. */
 #define STI_STORE_NAMES_BUCKET ((uint32_t)0)
 
+/* A generation that is open. */
+struct sti_store_data {
+    struct sti_lmdb *lmdb;
+    uint64_t number;
+    uint32_t users;              /* views, slots and others; under `reads` */
+    struct sti_store_data *next; /* in the list of old ones */
+};
+
 struct sti_store_table {
     struct sti_table table;
-    uint32_t views; /* that name it; under `reads` */
+    uint32_t views; /* that name it, and a defragmentation; under `reads` */
 
     /* The writer's. */
     struct sti_table_mark logged; /* the wal goes up to here */
@@ -136,10 +166,14 @@ struct sti_store_table {
     uint32_t next_bucket;
     uint64_t wal_id; /* of the last record then, and its ticket; 0: none */
     stele_wal_ticket ticket;
+
+    struct sti_apply_mark mark;   /* of its commit */
+    struct sti_store_table *next; /* that was committed, and is kept for a defragmentation */
 };
 
 /* What a read that begins now stands on. Does not change once it is published. */
 struct sti_store_view {
+    struct sti_store_data *data;
     uint64_t txn_id; /* of LMDB, at least */
     uint32_t count;  /* of tables, newest first; [0] takes writes. 0: read_only */
     struct sti_store_table *tables[STI_STORE_TABLES];
@@ -173,6 +207,7 @@ struct sti_store_slot {
     _Atomic uint64_t began_ns;
     _Atomic uint64_t txn_id;        /* that it sees */
     _Atomic uint64_t reads;         /* that were begun here */
+    struct sti_store_data *data;    /* that the next two belong to; NULL: there are none */
     struct sti_lmdb_txn *txn;       /* reset while the slot is free */
     struct sti_lmdb_cursor *cursor; /* over the data */
     struct stele_store_read read;
@@ -203,9 +238,19 @@ struct sti_store_counts {
     _Atomic uint64_t puts;
     _Atomic uint64_t deletes;
     _Atomic uint64_t full;
+    _Atomic uint64_t defrags;
     _Atomic uint64_t commit_times[STELE_STORE_TIMES];
     _Atomic uint64_t batch_waits[STELE_STORE_TIMES];
     _Atomic uint64_t durable_waits[STELE_STORE_TIMES];
+};
+
+/* Committed tables that a defragmentation has to apply as well, the oldest first. */
+struct sti_store_kept {
+    bool on;
+    bool too_much; /* they took too much memory, and are kept no longer */
+    struct sti_store_table *first;
+    struct sti_store_table *last;
+    uint64_t memory;
 };
 
 /* When a commit was made. */
@@ -223,7 +268,6 @@ struct stele_store {
     struct sti_file process_lock; /* .reader-PID */
     char process_name[32];
     struct sti_generation current;
-    struct sti_lmdb *lmdb;
     struct sti_dir parent;   /* of a temporary store, and */
     char temporary_name[32]; /* its name there; else "" */
 
@@ -246,6 +290,9 @@ struct stele_store {
     bool committing;       /* somebody commits */
     bool due;              /* a limit is reached */
     bool stop;             /* the committer ends */
+    bool sweep;            /* the committer is to close what is old */
+    bool defragging;       /* somebody defragments */
+    struct sti_store_kept kept;
     int64_t waiting_since; /* ns, of the oldest write in the active table; 0: none */
     uint64_t committed;    /* seq */
     uint64_t lost;         /* writes that a failure lost */
@@ -267,6 +314,7 @@ struct stele_store {
     size_t record_size;
 
     /* Of who commits. */
+    struct sti_store_data *data; /* the current one; that of the view */
     struct sti_store_table *frozen;
     struct sti_buckets *buckets; /* as they are in LMDB: numbers, counts, hashes */
     bool garbage;                /* dropped buckets have entries left, perhaps */
@@ -280,6 +328,8 @@ struct stele_store {
     struct sti_store_slot *_Atomic *slots; /* readers_max of them; never freed before close */
     _Atomic uint32_t slot_count;
     struct sti_store_view *retired;
+    struct sti_store_data *old; /* that are not current, and still used */
+    _Atomic bool has_old;       /* there is such a one */
 
     bool has_committer;
     struct sti_thread committer;
@@ -316,7 +366,28 @@ void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_s
 bool sti_store_reclaim(stele_store *s) STI_EXCLUDES(s->reads);
 void sti_store_free_views(stele_store *s); /* all; no read is open */
 
+/* ---- data.c ---- */
+
+/* Open a generation, which has no user yet; `temporary`: gen-N.tmp, without trees and syncs. */
+stele_code sti_store_data_open(struct sti_store_data **out, stele_store *s, uint64_t number,
+        bool temporary, stele_error *err);
+void sti_store_data_close(struct sti_store_data *d); /* accepts NULL */
+
+/* Use the current one for a while, so that it stays open. */
+struct sti_store_data *sti_store_data_use(stele_store *s) STI_EXCLUDES(s->reads);
+void sti_store_data_leave(stele_store *s, struct sti_store_data *d) STI_EXCLUDES(s->reads);
+
+/* It is no longer current: close it, and remove its files, when nobody uses it. */
+void sti_store_data_retire(stele_store *s, struct sti_store_data *d) STI_EXCLUDES(s->reads);
+
+/* Close those that nobody uses any more. True if something is left. */
+bool sti_store_data_reclaim(stele_store *s) STI_EXCLUDES(s->reads);
+void sti_store_data_close_all(stele_store *s); /* no read is open, and there is no view */
+
 /* ---- slot.c ---- */
+
+/* Let slots that no read has go from old generations. */
+void sti_store_leave_old(stele_store *s);
 
 /* Give a batch's view a slot, and stand it on the current view, if it has none yet. */
 stele_code sti_read_ready(struct stele_store_read *read, stele_error *err);
@@ -367,10 +438,19 @@ stele_code sti_store_commit_upto(stele_store *s, uint64_t seq, bool lend, stele_
 /* One commit, by whoever set `committing`. */
 stele_code sti_store_commit_once(stele_store *s, stele_error *err) STI_EXCLUDES(s->write);
 
+/* ---- defrag_kept.c ---- */
+
+/* A table that was just committed. */
+void sti_store_keep_locked(stele_store *s, struct sti_store_table *t) STI_REQUIRES(s->write)
+        STI_EXCLUDES(s->reads);
+
 /* ---- work.c ---- */
 
 stele_code sti_store_work_start(stele_store *s, stele_error *err);
 void sti_store_work_stop(stele_store *s);
+
+/* The last read of an old generation has ended, perhaps. */
+void sti_store_tell_old(stele_store *s) STI_EXCLUDES(s->write);
 
 /* Nanoseconds for intervals. */
 int64_t sti_store_now(const stele_store *s);

@@ -38,7 +38,7 @@ static bool wait_locked(stele_store *s, const struct turn *last) STI_REQUIRES(s-
 {
     int64_t interval_at = sti_store_now(s) + (int64_t)s->options.batch_interval_ms * 1000000;
 
-    while (!s->stop && (!s->due || last->code != STELE_OK)) {
+    while (!s->stop && !s->sweep && (!s->due || last->code != STELE_OK)) {
         if (!sti_cond_wait_until(&s->wake, &s->write, next_locked(s, last, interval_at))) {
             break;
         }
@@ -64,23 +64,39 @@ static void *run(void *arg)
     struct turn turn = {.code = STELE_OK, .idle = s->garbage};
 
     for (;;) {
+        struct sti_store_data *data;
         uint64_t cleared;
         bool go_on;
 
         sti_mutex_lock(&s->write);
         go_on = wait_locked(s, &turn);
         s->due = false;
+        s->sweep = false;
         sti_mutex_unlock(&s->write);
         if (!go_on) {
             return NULL;
         }
         commit(s, &turn);
-        (void)sti_lmdb_clear_stale(s->lmdb, &cleared, NULL);
+        data = sti_store_data_use(s);
+        (void)sti_lmdb_clear_stale(data->lmdb, &cleared, NULL);
+        sti_store_data_leave(s, data);
         turn.idle = sti_store_reclaim(s);
         sti_mutex_lock(&s->write);
         turn.idle = turn.idle || s->garbage;
         sti_mutex_unlock(&s->write);
     }
+}
+
+void sti_store_tell_old(stele_store *s)
+{
+    if (!s->has_committer) {
+        (void)sti_store_reclaim(s);
+        return;
+    }
+    sti_mutex_lock(&s->write);
+    s->sweep = true;
+    sti_cond_signal(&s->wake);
+    sti_mutex_unlock(&s->write);
 }
 
 stele_code sti_store_work_start(stele_store *s, stele_error *err)
