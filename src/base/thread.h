@@ -116,4 +116,8 @@ stele_code sti_sleep_ms(int64_t ms, stele_cancel *cancel, stele_error *err);
 /* CLOCK_MONOTONIC in nanoseconds: for deadlines alone, results never depend on it. */
 int64_t sti_monotonic_now_ns(void);
 
+/* The same clock some milliseconds ago at most: as it was at its last tick, for a fraction of the
+ * cost. Never ahead of the other. */
+int64_t sti_monotonic_tick_ns(void);
+
 #endif /* STI_BASE_THREAD_H */

@@ -104,6 +104,7 @@ static stele_code begin_txn(
     }
     sti_lmdb_reset(slot->txn);
     slot->data = data;
+    slot->name.number = 0; /* transactions of another generation have numbers of their own */
     return STELE_OK;
 }
 
@@ -326,7 +327,8 @@ static stele_code start(struct stele_store_read *read, struct sti_store_slot *sl
         return code;
     }
     /* Relaxed: for the list of readers alone. */
-    atomic_store_explicit(&slot->began_ns, sti_env_monotonic_ns(&s->env), memory_order_relaxed);
+    atomic_store_explicit(
+            &slot->began_ns, sti_env_monotonic_tick_ns(&s->env), memory_order_relaxed);
     atomic_store_explicit(&slot->txn_id, sti_lmdb_txn_id(slot->txn), memory_order_relaxed);
     read->s = s;
     read->slot = slot;

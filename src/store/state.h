@@ -210,6 +210,8 @@ struct sti_store_slot {
     struct sti_store_data *data;    /* that the next two belong to; NULL: there are none */
     struct sti_lmdb_txn *txn;       /* reset while the slot is free */
     struct sti_lmdb_cursor *cursor; /* over the data */
+    struct sti_store_name name;     /* the last one that was found on disk, ... */
+    uint64_t name_txn_id;           /* ... in this transaction of `data` */
     struct stele_store_read read;
     void *memory; /* what was allocated */
 };

@@ -30,6 +30,7 @@ struct sti_tree_cursor {
     enum sti_tree_where where;
     stele_bytes key;    /* where is AT; borrowed until the cursor moves, and not verified */
     stele_bytes stored; /* the value in its envelope */
+    uintptr_t page;     /* that is on its way to the cache */
     uint64_t links;     /* that it went down through: on the way from first to last, all of them */
 
     size_t level;    /* how many layers the key is below the top one */
