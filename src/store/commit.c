@@ -8,6 +8,10 @@
 #include "base/error.h"
 #include "store/commit_apply.h"
 
+enum {
+    PACE_KIB_MIN = 256
+};
+
 /* ---- Freezing. ---- */
 
 /* Take the right to write, before others who wait for it. True: it is that of a batch which waits
@@ -64,7 +68,7 @@ static void freeze(stele_store *s, struct sti_store_table *fresh, struct sti_sto
     t->next_bucket = s->next_bucket;
     t->wal_id = s->wal_expected == 0 ? 0 : s->wal_expected - 1;
     t->ticket = s->wal_ticket;
-    sti_store_publish(s, view, fresh, t, s->buckets->commit.txn_id);
+    sti_store_replace_view(s, view, fresh, t, s->buckets->commit.txn_id);
     sti_mutex_lock(&s->write);
     s->active = fresh;
     s->frozen = t;
@@ -93,6 +97,7 @@ static stele_code freeze_active(stele_store *s, stele_error *err)
         }
     }
     give_right(s, lent);
+    (void)sti_store_reclaim(s);
     sti_free(view);
     sti_free(fresh);
     return code;
@@ -180,6 +185,23 @@ static void take_over(stele_store *s, struct sti_store_view *view)
     sti_store_log_trim(s);
 }
 
+/* Remember how fast it was, for those who write faster. Of a small table the syncs say nothing. */
+static void note_pace(stele_store *s, uint64_t ns)
+{
+    struct sti_table_size size = {0};
+    uint64_t kib;
+
+    if (s->frozen != NULL) {
+        size = sti_table_size(&s->frozen->table);
+    }
+    kib = (size.bytes + size.writes * sizeof(struct sti_version)) >> 10;
+    if (kib >= PACE_KIB_MIN) {
+        sti_mutex_lock(&s->write);
+        s->commit_pace = s->commit_pace == 0 ? ns / kib : (s->commit_pace * 3 + ns / kib) / 4;
+        sti_mutex_unlock(&s->write);
+    }
+}
+
 static stele_code commit_frozen(stele_store *s, stele_error *err)
 {
     uint64_t begun = sti_env_monotonic_ns(&s->env);
@@ -187,7 +209,10 @@ static stele_code commit_frozen(stele_store *s, stele_error *err)
     stele_code code = view == NULL ? STELE_ENOMEM : apply_frozen(s, err);
 
     if (code == STELE_OK) {
-        sti_store_count_time(s->counts.commit_times, sti_env_monotonic_ns(&s->env) - begun);
+        uint64_t ns = sti_env_monotonic_ns(&s->env) - begun;
+
+        sti_store_count_time(s->counts.commit_times, ns);
+        note_pace(s, ns);
         take_over(s, view);
         return STELE_OK;
     }

@@ -122,8 +122,8 @@ static void leave(struct sti_store_slot *slot, stele_store *s)
 }
 
 /* To the data of a view that the slot keeps. */
-static stele_code move_to(struct sti_store_slot *slot, stele_store *s, struct sti_store_data *data,
-        stele_error *err)
+static stele_code move_to(
+        struct sti_store_slot *slot, stele_store *s, struct sti_store_data *data, stele_error *err)
 {
     stele_code code;
 

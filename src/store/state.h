@@ -48,8 +48,8 @@
  *   3. publishes a view without that table and with the new LMDB transaction's number, retires the
  *      old view, and trims the wal to W. A crash between 2 and 3 leaves records that are in LMDB
  *      already: replay passes over writes whose seq is not above that of the commit record.
- * Meanwhile writers go on in the active table. If it takes STALL_BYTES before the frozen one is
- * committed, batch_begin waits.
+ * Meanwhile writers go on in the active table. As it fills before the frozen one is committed,
+ * batch_begin waits: shortly at first, and from STALL_BYTES on until the commit has ended.
  *
  * A full disk. A commit that found no room has changed nothing (LMDB aborts; its pages are free as
  * before): the table stays frozen, `no_room` is set, and it is tried again each interval and
@@ -89,14 +89,14 @@
  *   2. it copies what the read sees, in order, into gen-(N+1).tmp, and ends the read. The map that
  *      has to grow meanwhile waits for no read as long as this one: it gives up (STELE_EBUSY);
  *   3. it applies the kept tables, the oldest first; others come meanwhile, fewer each time;
- *   4. with little left it takes the right to commit again, and keeps it: applies the rest, compares
- *      counts and hashes of both generations, syncs, renames gen-(N+1).tmp to gen-(N+1), replaces
- *      `current` (that is the moment), and publishes a view of the new data, with the same tables.
- *      Writers and readers go on all the time: only commits wait.
- * A crash before `current` was replaced leaves gen-(N+1) or .tmp, which the next open removes; after
- * it gen-N. Both have every commit up to then with the same seq and wal id, so that the wal fits
- * either. If replacing `current` fails with the new one in its place, a power cut would leave
- * either: the store is poisoned, and both stay.
+ *   4. with little left it takes the right to commit again, and keeps it: applies the rest,
+ * compares counts and hashes of both generations, syncs, renames gen-(N+1).tmp to gen-(N+1),
+ * replaces `current` (that is the moment), and publishes a view of the new data, with the same
+ * tables. Writers and readers go on all the time: only commits wait. A crash before `current` was
+ * replaced leaves gen-(N+1) or .tmp, which the next open removes; after it gen-N. Both have every
+ * commit up to then with the same seq and wal id, so that the wal fits either. If replacing
+ * `current` fails with the new one in its place, a power cut would leave either: the store is
+ * poisoned, and both stay.
  *
  * Open: lock; leftovers removed; `current` read. None: a new generation is made, `current` and
  * then wal/ written last, so that a crash leaves a directory without them, which is made anew. (A
@@ -286,15 +286,17 @@ struct stele_store {
     struct sti_cond done;     /* a commit has ended, well or not */
     uint32_t writable_waiters;
     bool batch_open;
-    bool writing;          /* somebody has the right: a batch, or who commits */
-    bool lent;             /* the batch that has it waits for a commit */
-    bool freezing;         /* who commits waits for the right, before others */
-    bool committing;       /* somebody commits */
-    bool due;              /* a limit is reached */
-    bool stop;             /* the committer ends */
-    bool sweep;            /* the committer is to close what is old */
-    bool defragging;       /* somebody defragments */
+    bool writing;    /* somebody has the right: a batch, or who commits */
+    bool lent;       /* the batch that has it waits for a commit */
+    bool freezing;   /* who commits waits for the right, before others */
+    bool committing; /* somebody commits */
+    bool due;        /* a limit is reached */
+    bool stop;       /* the committer ends */
+    bool sweep;      /* the committer is to close what is old */
+    bool defragging; /* somebody defragments */
     struct sti_store_kept kept;
+    int64_t next_begin; /* ns: a batch waits until then, while a table is committed; 0: none does */
+    uint64_t commit_pace;  /* ns that a KiB of a table takes to be committed */
     int64_t waiting_since; /* ns, of the oldest write in the active table; 0: none */
     uint64_t committed;    /* seq */
     uint64_t lost;         /* writes that a failure lost */
@@ -360,7 +362,11 @@ struct sti_store_table *sti_store_table_new(stele_error *err);
 /* Room for a view, to be filled in and published, or freed with sti_free(). */
 struct sti_store_view *sti_store_view_new(stele_error *err);
 
-/* Make it current: with these tables, NULL for none. Retires the one before. */
+/* Make it current: with these tables, NULL for none. Retires the one before; publish() then frees
+ * what it can, which takes its time. */
+void sti_store_replace_view(stele_store *s, struct sti_store_view *view,
+        struct sti_store_table *active, struct sti_store_table *frozen, uint64_t txn_id)
+        STI_EXCLUDES(s->reads);
 void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_store_table *active,
         struct sti_store_table *frozen, uint64_t txn_id) STI_EXCLUDES(s->reads);
 

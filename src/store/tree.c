@@ -333,7 +333,8 @@ static void fetch_page(struct sti_tree_cursor *c, stele_bytes key)
     uintptr_t page = (uintptr_t)key.data >> PAGE_SHIFT;
 
     if (page != c->page) {
-        const uint8_t *start = key.data - ((uintptr_t)key.data & (((uintptr_t)1 << PAGE_SHIFT) - 1));
+        const uint8_t *start =
+                key.data - ((uintptr_t)key.data & (((uintptr_t)1 << PAGE_SHIFT) - 1));
 
         for (size_t at = 0; at < (size_t)1 << PAGE_SHIFT; at += CACHE_LINE) {
             __builtin_prefetch(start + at);

@@ -37,8 +37,8 @@ static void add_table(struct sti_store_view *view, struct sti_store_table *table
     }
 }
 
-void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_store_table *active,
-        struct sti_store_table *frozen, uint64_t txn_id)
+void sti_store_replace_view(stele_store *s, struct sti_store_view *view,
+        struct sti_store_table *active, struct sti_store_table *frozen, uint64_t txn_id)
 {
     struct sti_store_view *before;
 
@@ -54,6 +54,12 @@ void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_s
         s->retired = before;
     }
     sti_mutex_unlock(&s->reads);
+}
+
+void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_store_table *active,
+        struct sti_store_table *frozen, uint64_t txn_id)
+{
+    sti_store_replace_view(s, view, active, frozen, txn_id);
     (void)sti_store_reclaim(s);
 }
 
