@@ -75,6 +75,9 @@ static stele_code read_file(void *arg, void *data, size_t len, size_t *got, stel
 static stele_code open_file(const char *path, int *fd, stele_error *err)
 {
     *fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 && errno == ENOENT) {
+        return sti_cli_fail(err, STELE_ENOTFOUND, "%s: no such file", path);
+    }
     return *fd >= 0 ? STELE_OK : sti_cli_fail_errno(err, errno, path);
 }
 
