@@ -10,6 +10,11 @@
 
 #include <stdio.h>
 
+enum {
+    WAIT_MOST_MS = 256,
+    FOLLOW_MOST = 256 /* commits of a writer that is never slower than we are */
+};
+
 static char *wal_path(const struct sti_check *c)
 {
     size_t size = strlen(c->path) + 1 + sizeof STI_STORE_WAL_NAME;
@@ -23,23 +28,41 @@ static char *wal_path(const struct sti_check *c)
 
 /* ---- As a wal. ---- */
 
+struct listening {
+    struct sti_check *check;
+    bool faults; /* tell them, beside the notes */
+};
+
 static void on_fault(void *arg, const stele_wal_fault *fault)
 {
-    struct sti_check *c = arg;
+    const struct listening *l = arg;
     char file[sizeof STI_STORE_WAL_NAME + 256];
     const struct sti_place_of_fault place = {.file = file, .position = fault->position};
 
     (void)snprintf(file, sizeof file, STI_STORE_WAL_NAME "/%s", fault->file);
     if (fault->code == STELE_OK) {
-        sti_faults_note(&c->faults, file, fault->text);
-    } else {
-        sti_faults_tell(&c->faults, &place, fault->code, fault->text);
+        sti_faults_note(&l->check->faults, file, fault->text);
+    } else if (l->faults) {
+        sti_faults_tell(&l->check->faults, &place, fault->code, fault->text);
     }
+}
+
+/* A sync may lie between the parts of a change that is under way. */
+static stele_code look(const char *path, const stele_wal_options *options, stele_error *why)
+{
+    stele_code code = stele_wal_check_dir(path, options, NULL, NULL, NULL, why);
+
+    for (int64_t ms = 1; sti_is_fault(code) && ms <= WAIT_MOST_MS; ms *= 4) {
+        (void)sti_sleep_ms(ms, NULL, NULL);
+        code = stele_wal_check_dir(path, options, NULL, NULL, NULL, why);
+    }
+    return code;
 }
 
 static stele_code check_log(struct sti_check *c, const char *path, stele_error *err)
 {
     const struct sti_place_of_fault place = {.file = STI_STORE_WAL_NAME, .position = -1};
+    struct listening l = {.check = c};
     uint64_t before = c->faults.sum.faults;
     stele_wal_options options;
     stele_error why;
@@ -47,9 +70,14 @@ static stele_code check_log(struct sti_check *c, const char *path, stele_error *
 
     stele_wal_options_init(&options);
     options.env = &c->env;
-    code = stele_wal_check_dir(path, &options, on_fault, c, NULL, &why);
-    if (code == STELE_ENOTFOUND || c->faults.sum.faults > before) {
-        /* Nothing was logged yet; or it is told already. */
+    code = look(path, &options, &why);
+    if (code == STELE_ENOTFOUND) {
+        /* Nothing was logged yet. */
+        return STELE_OK;
+    }
+    l.faults = sti_is_fault(code);
+    code = stele_wal_check_dir(path, &options, on_fault, &l, NULL, &why);
+    if (c->faults.sum.faults > before || (sti_is_fault(code) && !l.faults)) {
         return STELE_OK;
     }
     return sti_faults_take(&c->faults, &place, code, &why, err);
@@ -102,18 +130,30 @@ static stele_code read_commit(
     return code;
 }
 
-/* A commit of the process that writes may trim the log meanwhile: then the next one is taken. */
+/* What follows a commit is told by that alone: the process that writes may commit meanwhile, and
+ * log, or trim, what follows the new one. So a fault is one if the commit is still the last. */
 static stele_code follow_commit(struct sti_check *c, const char *path, stele_error *err)
 {
     const struct sti_place_of_fault place = {.file = STI_STORE_WAL_NAME, .position = -1};
+    struct sti_commit_record commit;
+    struct sti_commit_record later;
     stele_error why;
-    stele_code code = STELE_ECORRUPT;
+    stele_code code = read_commit(c, &later, &why);
 
-    for (int i = 0; i < STI_CHECK_LOOKS && (sti_is_fault(code) || code == STELE_ESTATE); i++) {
-        struct sti_commit_record commit;
+    for (int i = 0; i < FOLLOW_MOST && code == STELE_OK; i++) {
+        stele_error damage;
+        stele_code found;
 
-        code = read_commit(c, &commit, &why);
-        code = code == STELE_OK ? walk(c, path, &commit, &why) : code;
+        commit = later;
+        found = walk(c, path, &commit, &damage);
+        if (!sti_is_fault(found) && found != STELE_ESTATE) {
+            return sti_faults_take(&c->faults, &place, found, &damage, err);
+        }
+        code = read_commit(c, &later, &why);
+        if (code == STELE_OK && later.txn_id == commit.txn_id) {
+            found = found == STELE_ESTATE ? STELE_ECORRUPT : found;
+            return sti_faults_take(&c->faults, &place, found, &damage, err);
+        }
     }
     return sti_faults_take(&c->faults, &place, code, &why, err);
 }

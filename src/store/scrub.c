@@ -262,8 +262,15 @@ static stele_code find_strangers(struct sti_scrub *s, struct sti_lmdb_cursor *ra
     stele_code code = sti_lmdb_cursor_move(raw, STI_LMDB_FIRST, &key, &value, err);
 
     while (code == STELE_OK) {
-        uint32_t number = key.len < 4 ? 0 : sti_get_be32(key.data);
+        uint32_t number;
 
+        if (key.len < sizeof number) {
+            sti_scrub_tell(s, stele_nil(), stele_nil(), STELE_ECORRUPT,
+                    "there is an entry with a key of no known form");
+            code = sti_lmdb_cursor_move(raw, STI_LMDB_NEXT, &key, &value, err);
+            continue;
+        }
+        number = sti_get_be32(key.data);
         if (number == STI_BUCKET_LIMIT) {
             break;
         }
