@@ -111,7 +111,7 @@ static stele_code verify(
 static stele_code copy_entry(
         struct copy *c, struct place *p, stele_bytes key, stele_bytes stored, stele_error *err)
 {
-    uint8_t *room;
+    uint8_t *room = NULL;
     stele_code code = verify(c, p, key, stored, err);
 
     if (code == STELE_OK) {
