@@ -21,7 +21,7 @@ enum {
 };
 
 #define CHUNK_BYTES ((uint64_t)2 << 20)  /* of a transaction */
-#define SYNC_BYTES  ((uint64_t)16 << 20) /* that may wait for the disk */
+#define SYNC_BYTES  ((uint64_t)4 << 20) /* that may wait for the disk */
 
 /* How far it has come. */
 struct place {

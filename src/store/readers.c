@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/env.h"
 #include "base/error.h"
-#include "store/state.h"
+#include "store/open.h"
 
 struct list {
     stele_store *s;
@@ -231,6 +231,9 @@ stele_code stele_store_clear_stale(stele_store *s, uint64_t *cleared, stele_erro
     }
     data = sti_store_data_use(s);
     code = sti_lmdb_clear_stale(data->lmdb, &count, err);
+    if (code == STELE_OK && !s->options.read_only) {
+        code = sti_store_remove_dead(s, err);
+    }
     sti_store_data_leave(s, data);
     if (atomic_load(&s->has_old)) {
         sti_store_tell_old(s);

@@ -391,7 +391,8 @@ stele_code stele_store_read_begin(stele_store_read **out, stele_store *s, stele_
     if (out == NULL || s == NULL) {
         return sti_fail(err, STELE_EINVAL, "no store, or no place for the read");
     }
-    code = find_or_make(&slot, s, err);
+    code = s->options.read_only ? sti_store_follow(s, err) : STELE_OK;
+    code = code == STELE_OK ? find_or_make(&slot, s, err) : code;
     if (code == STELE_OK) {
         sti_assert(slot != NULL);
         code = start(&slot->read, slot, s, err);

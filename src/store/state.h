@@ -106,12 +106,15 @@
  * above the commit record's wal id are put into the active table, each write with the seq it had; a
  * first id, or a seq, that does not follow is STELE_ECORRUPT. All of it is logged already.
  *
- * Read only: no lock, no wal, no tables, one view per LMDB transaction number; `visible` does not
- * count. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
+ * Read only: no lock, no wal, no tables, one view per generation; `visible` does not count. A read
+ * that begins looks whether `current` is still the same file (follow.c), and otherwise opens the
+ * generation that it names now; a generation whose files the writer removed stays open as long as a
+ * read needs it. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
  * its own process, since LMDB must not open a file twice in one process.
  *
  * Locks, in the order in which they are taken (the ranks are in base/thread.h):
  *
+ *     follow      of read_only: going to another generation. Held while that is opened
  *     write       who has the right to write, who commits, and how that ended. Held for moments
  *     reads       making slots, retired views. Held for moments
  *
@@ -268,6 +271,8 @@ struct stele_store {
     struct sti_file process_lock; /* .reader-PID */
     char process_name[32];
     struct sti_generation current;
+    struct sti_file current_file; /* of read_only: that was read last, and */
+    _Atomic uint64_t current_id;  /* its id; 0: to be read again */
     struct sti_dir parent;   /* of a temporary store, and */
     char temporary_name[32]; /* its name there; else "" */
 
@@ -278,6 +283,7 @@ struct stele_store {
     _Atomic bool no_room;
     _Atomic bool draining; /* the map grows: reads may not begin */
 
+    struct sti_mutex follow;
     struct sti_mutex write;
     struct sti_cond writable; /* the right to write is free, or lent */
     struct sti_cond wake;     /* the committer has something to do */
@@ -406,6 +412,11 @@ void sti_store_free_slots(stele_store *s);
 stele_code sti_read_cursor(
         struct stele_store_read *read, struct sti_lmdb_cursor **out, stele_error *err);
 void sti_read_cursor_done(struct stele_store_read *read, struct sti_lmdb_cursor *cursor);
+
+/* ---- follow.c ---- */
+
+/* Before a read of a handle that only reads: go to the current generation. */
+stele_code sti_store_follow(stele_store *s, stele_error *err) STI_EXCLUDES(s->follow);
 
 /* ---- read.c ---- */
 
