@@ -410,7 +410,7 @@ typedef struct stele_store_stats {
     uint64_t durable_waits[STELE_STORE_TIMES]; /* of a durable end */
 
     bool failed;  /* the handle refuses to write */
-    bool no_room; /* the last commit found no room on the disk */
+    bool no_room; /* the last commit found no room on the disk, or in the address space */
 } stele_store_stats;
 
 STELE_API STELE_NODISCARD stele_code stele_store_stat(

@@ -188,26 +188,14 @@ static stele_code copy_some(struct copy *c, struct place *p, uint64_t *bytes, st
 
 bool sti_defrag_grow(struct sti_lmdb *lmdb, stele_code *code, stele_error *err)
 {
-    struct sti_lmdb_stat stat;
-    struct sti_lmdb_txn *txn;
-    stele_error why;
-    bool full = *code == STELE_ETOOBIG && err->sys_errno == 0;
-    stele_code rc;
+    uint64_t size = 0;
 
-    if (!full) {
+    if (!sti_lmdb_is_map_full(*code, err)) {
         return false;
     }
-    rc = sti_lmdb_begin(&txn, lmdb, false, &why);
-    if (rc == STELE_OK) {
-        rc = sti_lmdb_stat(txn, &stat, &why);
-        sti_lmdb_abort(txn);
-    }
-    rc = rc == STELE_OK ? sti_lmdb_resize(lmdb, stat.map_size * 2, &why) : rc;
-    if (rc != STELE_OK) {
-        *code = rc;
-        *err = why;
-    }
-    return rc == STELE_OK;
+    *code = sti_lmdb_larger(lmdb, &size, err);
+    *code = *code == STELE_OK ? sti_lmdb_resize(lmdb, size, err) : *code;
+    return *code == STELE_OK;
 }
 
 static stele_code copy_chunk(struct copy *c, uint64_t *bytes, stele_error *err)

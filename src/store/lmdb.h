@@ -88,8 +88,20 @@ void sti_lmdb_close(struct sti_lmdb *env);
 /* Make everything durable, also with no_sync. */
 stele_code sti_lmdb_sync(struct sti_lmdb *env, stele_error *err);
 
+/* Whether a failure means that the map is full, and not that the file is too large for its file
+ * system. */
+static inline bool sti_lmdb_is_map_full(stele_code code, const stele_error *why)
+{
+    return code == STELE_ETOOBIG && why->sys_errno == 0;
+}
+
+/* A larger size that the map can have, if nobody takes the address space meanwhile: up to twice
+ * what it is. STELE_ENOMEM. */
+stele_code sti_lmdb_larger(struct sti_lmdb *env, uint64_t *size, stele_error *err);
+
 /* Another size of the map; rounded up to whole pages, and to what the file needs. No transaction
- * may be open in this process, reset ones aside, which are renewed afterwards. */
+ * may be open in this process, reset ones aside, which are renewed afterwards. STELE_EFAILED: there
+ * is no map any more; the environment can be closed, and nothing else. */
 stele_code sti_lmdb_resize(struct sti_lmdb *env, uint64_t size, stele_error *err);
 
 /* ---- Transactions. ---- */

@@ -167,6 +167,11 @@ void sti_store_leave_old(stele_store *s)
 
 /* ---- Making. ---- */
 
+static stele_code fail_lost(stele_error *err)
+{
+    return sti_fail(err, STELE_ENOMEM, "the map of the file could not grow, and is lost");
+}
+
 /* Its transaction is begun here, so that beginning a read later need not look for a place in LMDB's
  * table of readers; and under the lock, since the map may not be exchanged meanwhile. */
 static stele_code add_locked(struct sti_store_slot *slot, stele_store *s, stele_error *err)
@@ -176,6 +181,9 @@ static stele_code add_locked(struct sti_store_slot *slot, stele_store *s, stele_
     stele_code code;
 
     while (atomic_load(&s->draining)) {
+        if (atomic_load(&s->map_lost)) {
+            return fail_lost(err);
+        }
         sti_cond_wait(&s->drained, &s->reads);
         count = atomic_load_explicit(&s->slot_count, memory_order_relaxed);
     }
@@ -236,10 +244,11 @@ void sti_store_drain(stele_store *s)
     sti_mutex_unlock(&s->reads);
 }
 
-void sti_store_undrain(stele_store *s)
+void sti_store_undrain(stele_store *s, bool lost)
 {
     sti_mutex_lock(&s->reads);
-    atomic_store(&s->draining, false);
+    atomic_store(&s->map_lost, lost);
+    atomic_store(&s->draining, lost);
     sti_cond_broadcast(&s->drained);
     sti_mutex_unlock(&s->reads);
 }
@@ -251,14 +260,18 @@ static void tell_drainer(stele_store *s)
     sti_mutex_unlock(&s->reads);
 }
 
-static void wait_for_drainer(stele_store *s)
+static stele_code wait_for_drainer(stele_store *s, stele_error *err)
 {
+    bool lost;
+
     sti_mutex_lock(&s->reads);
     sti_cond_broadcast(&s->drained);
-    while (atomic_load(&s->draining)) {
+    while (atomic_load(&s->draining) && !atomic_load(&s->map_lost)) {
         sti_cond_wait(&s->drained, &s->reads);
     }
+    lost = atomic_load(&s->map_lost);
     sti_mutex_unlock(&s->reads);
+    return lost ? fail_lost(err) : STELE_OK;
 }
 
 /* ---- Begin, end. ---- */
@@ -274,7 +287,10 @@ static stele_code stand(
         atomic_store(&slot->view, v);
         if (atomic_load(&s->draining)) {
             atomic_store(&slot->view, NULL);
-            wait_for_drainer(s);
+            code = wait_for_drainer(s, err);
+            if (code != STELE_OK) {
+                return code;
+            }
             continue;
         }
         if (atomic_load(&s->view) != v) {

@@ -282,6 +282,7 @@ struct stele_store {
     _Atomic int failed;       /* a stele_code: why the handle refuses to write */
     _Atomic bool no_room;
     _Atomic bool draining; /* the map grows: reads may not begin */
+    _Atomic bool map_lost; /* that failed, and they never will */
 
     struct sti_mutex follow;
     struct sti_mutex write;
@@ -403,9 +404,10 @@ void sti_read_stop(struct stele_store_read *read);
 
 uint64_t sti_store_reads_open(stele_store *s);
 
-/* Let no read begin, and wait until none is open; let them begin again. */
+/* Let no read begin, and wait until none is open; let them begin again, or, if the map is lost,
+ * fail. */
 void sti_store_drain(stele_store *s);
-void sti_store_undrain(stele_store *s);
+void sti_store_undrain(stele_store *s, bool lost);
 void sti_store_free_slots(stele_store *s);
 
 /* A cursor over the data in the read's snapshot, and giving it back. */
