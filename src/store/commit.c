@@ -100,8 +100,8 @@ static stele_code freeze_active(stele_store *s, stele_error *err)
 
 /* ---- Committing. ---- */
 
-/* The map is too small: make it larger, once nobody looks at it. Without room for that nobody has to
- * wait. */
+/* The map is too small: make it larger, once nobody looks at it. Without room for that nobody has
+ * to wait. */
 static stele_code grow(stele_store *s, stele_error *err)
 {
     uint64_t size = 0;
@@ -287,5 +287,8 @@ stele_code stele_store_commit(stele_store *s, stele_error *err)
         return sti_fail(err, STELE_EREADONLY, "the store is open read-only");
     }
     code = sti_store_commit_upto(s, atomic_load(&s->visible), false, err);
+    if (s->options.no_background) {
+        sti_store_tell_readers(s);
+    }
     return code == STELE_OK ? code : sti_wrap(err, code, "commit");
 }

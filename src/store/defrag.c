@@ -7,8 +7,8 @@
  */
 #include "store/defrag.h"
 
-#include "base/assert.h"
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/commit_apply.h"
 
@@ -181,8 +181,7 @@ static stele_code copy(struct defrag *d, const struct sti_buckets *from, stele_e
     code = code == STELE_OK ? sti_generation_make_dir(&s->dir, &s->env, d->next.number, err) : code;
     code = code == STELE_OK ? sti_store_data_open(&d->data, s, d->next.number, true, err) : code;
     if (code == STELE_OK) {
-        code = sti_defrag_copy(
-                d->data->lmdb, d->read->slot->txn, from, d->next.number, &ask, err);
+        code = sti_defrag_copy(d->data->lmdb, d->read->slot->txn, from, d->next.number, &ask, err);
     }
     end_read(d);
     code = code == STELE_OK ? sti_lmdb_begin(&txn, d->data->lmdb, false, err) : code;
@@ -450,8 +449,8 @@ static bool claim(stele_store *s)
     return free;
 }
 
-stele_code stele_store_defrag(stele_store *s, const stele_wait *wait, uint64_t *before,
-        uint64_t *after, stele_error *err)
+stele_code stele_store_defrag(
+        stele_store *s, const stele_wait *wait, uint64_t *before, uint64_t *after, stele_error *err)
 {
     struct defrag d = {.s = s, .deadline = sti_wait_deadline(wait)};
     struct sti_cancel_listener listener;

@@ -20,7 +20,7 @@ enum {
     ASK_ENTRIES = 512
 };
 
-#define CHUNK_BYTES ((uint64_t)2 << 20)  /* of a transaction */
+#define CHUNK_BYTES ((uint64_t)2 << 20) /* of a transaction */
 #define SYNC_BYTES  ((uint64_t)4 << 20) /* that may wait for the disk */
 
 /* How far it has come. */
@@ -53,7 +53,8 @@ static bool begins_with(stele_bytes key, stele_bytes prefix)
 }
 
 /* Every key that begins with the chunk of a link in the top layer. */
-static stele_code verify_behind(struct copy *c, uint32_t bucket, stele_bytes chunk, stele_error *err)
+static stele_code verify_behind(
+        struct copy *c, uint32_t bucket, stele_bytes chunk, stele_error *err)
 {
     struct sti_tree_cursor at;
     stele_bytes value;
@@ -115,8 +116,7 @@ static stele_code copy_entry(
     stele_code code = verify(c, p, key, stored, err);
 
     if (code == STELE_OK) {
-        code = sti_lmdb_cursor_reserve(
-                c->out, STI_LMDB_APPEND, key, stored.len, &room, NULL, err);
+        code = sti_lmdb_cursor_reserve(c->out, STI_LMDB_APPEND, key, stored.len, &room, NULL, err);
     }
     if (code == STELE_OK) {
         memcpy(room, stored.data, stored.len);

@@ -81,8 +81,8 @@ static stele_code decode_current(
     return STELE_OK;
 }
 
-stele_code sti_current_open(struct sti_file *file, struct sti_dir *dir, struct sti_generation *out,
-        stele_error *err)
+stele_code sti_current_open(
+        struct sti_file *file, struct sti_dir *dir, struct sti_generation *out, stele_error *err)
 {
     char text[TEXT_SIZE + 1];
     size_t len = 0;
@@ -202,8 +202,7 @@ stele_code sti_generation_make_dir(
     stele_code code = sti_generation_remove(dir, env, number, true, err);
 
     if (code == STELE_OK) {
-        code = open_dir(
-                &inner, dir, env, number, true, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
+        code = open_dir(&inner, dir, env, number, true, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
     }
     sti_dir_close(&inner);
     return code;

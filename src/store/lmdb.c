@@ -179,8 +179,8 @@ stele_code sti_lmdb_trees(struct sti_lmdb *env, struct sti_lmdb_txn *txn, stele_
     return find_trees(env, sti_lmdb_txn_of(txn), 0, err);
 }
 
-stele_code sti_lmdb_make_tree(struct sti_lmdb *env, struct sti_lmdb_txn *txn,
-        enum sti_lmdb_tree tree, stele_error *err)
+stele_code sti_lmdb_make_tree(
+        struct sti_lmdb *env, struct sti_lmdb_txn *txn, enum sti_lmdb_tree tree, stele_error *err)
 {
     const char *name = tree == STI_LMDB_DATA ? NULL : NAMES_KEY;
     int rc = mdb_dbi_open(

@@ -189,6 +189,9 @@ struct sti_lmdb_stat {
 
 stele_code sti_lmdb_stat(struct sti_lmdb_txn *txn, struct sti_lmdb_stat *out, stele_error *err);
 
+/* Bytes of the file, as of the last commit. */
+uint64_t sti_lmdb_size(struct sti_lmdb *env);
+
 /* How many pages are free, by what a read transaction sees; of those that were freed by
  * transactions from `since` on (0: all). Costs a step for each transaction that freed some. */
 stele_code sti_lmdb_free_pages(

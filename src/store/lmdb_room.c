@@ -80,9 +80,9 @@ static bool is_free(struct sti_lmdb *env, uint64_t size)
 {
     struct sti_file file = {.raw = NULL};
     void *map = NULL;
-    stele_code code = size > SIZE_MAX ? STELE_ENOMEM
-                                      : sti_file_open(&file, &env->dir, DATA_FILE,
-                                                STELE_OPEN_READ, NULL);
+    stele_code code = size > SIZE_MAX
+                              ? STELE_ENOMEM
+                              : sti_file_open(&file, &env->dir, DATA_FILE, STELE_OPEN_READ, NULL);
 
     code = code == STELE_OK ? sti_file_map(&file, (size_t)size, false, &map, NULL) : code;
     if (code == STELE_OK) {

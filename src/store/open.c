@@ -71,6 +71,7 @@ void sti_store_free(stele_store *s)
     sti_mutex_destroy(&s->reads);
     sti_mutex_destroy(&s->write);
     sti_mutex_destroy(&s->follow);
+    sti_free(s->told);
     sti_free(s->record);
     sti_free(s->path);
     sti_free(s);
@@ -188,6 +189,7 @@ static stele_code begin_state(stele_store *s, stele_error *err)
 
     s->committed = s->buckets->commit.seq;
     s->opened_txn_id = s->buckets->commit.txn_id;
+    s->opened_ns = sti_env_monotonic_ns(&s->env);
     s->next_bucket = s->buckets->commit.next_bucket;
     atomic_store(&s->visible, s->committed);
     if (!s->options.read_only) {
@@ -312,7 +314,8 @@ stele_code stele_store_close(stele_store *s, stele_error *err)
         return STELE_OK;
     }
     if (is_used(s)) {
-        return sti_fail(err, STELE_ESTATE, "close store %s: a batch or a read is open, or it is defragmented", s->path);
+        return sti_fail(err, STELE_ESTATE,
+                "close store %s: a batch or a read is open, or it is defragmented", s->path);
     }
     sti_store_work_stop(s);
     code = commit_last(s, err);

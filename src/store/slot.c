@@ -121,8 +121,8 @@ static void leave(struct sti_store_slot *slot, stele_store *s)
 }
 
 /* To the data of a view that the slot keeps. */
-static stele_code move_to(struct sti_store_slot *slot, stele_store *s, struct sti_store_data *data,
-        stele_error *err)
+static stele_code move_to(
+        struct sti_store_slot *slot, stele_store *s, struct sti_store_data *data, stele_error *err)
 {
     stele_code code;
 
@@ -341,9 +341,10 @@ static stele_code start(struct stele_store_read *read, struct sti_store_slot *sl
         put_back(slot);
         return code;
     }
-    /* Relaxed: for the list of readers alone. */
-    atomic_store_explicit(&slot->began_ns, sti_env_monotonic_ns(&s->env), memory_order_relaxed);
+    /* Relaxed, and released by the second, for the list of readers alone. */
     atomic_store_explicit(&slot->txn_id, sti_lmdb_txn_id(slot->txn), memory_order_relaxed);
+    /* Never 0. */
+    atomic_store_explicit(&slot->began_ns, sti_env_monotonic_ns(&s->env) | 1, memory_order_release);
     read->s = s;
     read->slot = slot;
     read->view = atomic_load_explicit(&slot->view, memory_order_relaxed); /* our own */
@@ -385,6 +386,8 @@ void sti_read_stop(struct stele_store_read *read)
     read->slot = NULL;
     read->view = NULL;
     sti_lmdb_reset(slot->txn);
+    /* Relaxed: who finds the next view here sees it, by the store below. */
+    atomic_store_explicit(&slot->began_ns, 0, memory_order_relaxed);
     atomic_store(&slot->view, NULL);
     left = atomic_load(&s->has_old) && is_old(slot, s);
     if (left) {

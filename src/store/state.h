@@ -89,14 +89,14 @@
  *   2. it copies what the read sees, in order, into gen-(N+1).tmp, and ends the read. The map that
  *      has to grow meanwhile waits for no read as long as this one: it gives up (STELE_EBUSY);
  *   3. it applies the kept tables, the oldest first; others come meanwhile, fewer each time;
- *   4. with little left it takes the right to commit again, and keeps it: applies the rest, compares
- *      counts and hashes of both generations, syncs, renames gen-(N+1).tmp to gen-(N+1), replaces
- *      `current` (that is the moment), and publishes a view of the new data, with the same tables.
- *      Writers and readers go on all the time: only commits wait.
- * A crash before `current` was replaced leaves gen-(N+1) or .tmp, which the next open removes; after
- * it gen-N. Both have every commit up to then with the same seq and wal id, so that the wal fits
- * either. If replacing `current` fails with the new one in its place, a power cut would leave
- * either: the store is poisoned, and both stay.
+ *   4. with little left it takes the right to commit again, and keeps it: applies the rest,
+ * compares counts and hashes of both generations, syncs, renames gen-(N+1).tmp to gen-(N+1),
+ * replaces `current` (that is the moment), and publishes a view of the new data, with the same
+ * tables. Writers and readers go on all the time: only commits wait. A crash before `current` was
+ * replaced leaves gen-(N+1) or .tmp, which the next open removes; after it gen-N. Both have every
+ * commit up to then with the same seq and wal id, so that the wal fits either. If replacing
+ * `current` fails with the new one in its place, a power cut would leave either: the store is
+ * poisoned, and both stay.
  *
  * Open: lock; leftovers removed; `current` read. None: a new generation is made, `current` and
  * then wal/ written last, so that a crash leaves a directory without them, which is made anew. (A
@@ -109,8 +109,8 @@
  * Read only: no lock, no wal, no tables, one view per generation; `visible` does not count. A read
  * that begins looks whether `current` is still the same file (follow.c), and otherwise opens the
  * generation that it names now; a generation whose files the writer removed stays open as long as a
- * read needs it. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
- * its own process, since LMDB must not open a file twice in one process.
+ * read needs it. The process registers itself by a lock on `.reader-PID`, which also the writer
+ * takes for its own process, since LMDB must not open a file twice in one process.
  *
  * Locks, in the order in which they are taken (the ranks are in base/thread.h):
  *
@@ -154,6 +154,7 @@ struct sti_store_data {
     struct sti_lmdb *lmdb;
     uint64_t number;
     uint32_t users;              /* views, slots and others; under `reads` */
+    uint64_t size;               /* of the file, when it was retired */
     struct sti_store_data *next; /* in the list of old ones */
 };
 
@@ -207,14 +208,15 @@ struct stele_store_read {
 struct sti_store_slot {
     _Alignas(64) _Atomic bool busy;
     struct sti_store_view *_Atomic view; /* what it keeps; NULL: nothing */
-    _Atomic uint64_t began_ns;
-    _Atomic uint64_t txn_id;        /* that it sees */
-    _Atomic uint64_t reads;         /* that were begun here */
-    struct sti_store_data *data;    /* that the next two belong to; NULL: there are none */
-    struct sti_lmdb_txn *txn;       /* reset while the slot is free */
-    struct sti_lmdb_cursor *cursor; /* over the data */
+    _Atomic uint64_t began_ns;           /* 0: the read has just begun, or there is none */
+    _Atomic uint64_t txn_id;             /* that it sees */
+    _Atomic uint64_t reads;              /* that were begun here */
+    struct sti_store_data *data;         /* that the next two belong to; NULL: there are none */
+    struct sti_lmdb_txn *txn;            /* reset while the slot is free */
+    struct sti_lmdb_cursor *cursor;      /* over the data */
     struct stele_store_read read;
-    void *memory; /* what was allocated */
+    uint64_t told_ns; /* began_ns of the read that reader_old was told about */
+    void *memory;     /* what was allocated */
 };
 
 /* The one that is open, or that of before_commit. */
@@ -223,6 +225,12 @@ struct stele_store_batch {
     struct stele_store_read view;
     struct sti_table_mark start; /* of the active table */
     uint64_t seq;
+};
+
+/* Reads of other processes that reader_old was told about. */
+struct sti_store_told {
+    int64_t pid;
+    uint64_t txn_id;
 };
 
 /* Attempts to commit are counted; the last that ended says how. */
@@ -273,8 +281,8 @@ struct stele_store {
     struct sti_generation current;
     struct sti_file current_file; /* of read_only: that was read last, and */
     _Atomic uint64_t current_id;  /* its id; 0: to be read again */
-    struct sti_dir parent;   /* of a temporary store, and */
-    char temporary_name[32]; /* its name there; else "" */
+    struct sti_dir parent;        /* of a temporary store, and */
+    char temporary_name[32];      /* its name there; else "" */
 
     /* Published; readers take no lock. */
     struct sti_store_view *_Atomic view;
@@ -291,14 +299,14 @@ struct stele_store {
     struct sti_cond done;     /* a commit has ended, well or not */
     uint32_t writable_waiters;
     bool batch_open;
-    bool writing;          /* somebody has the right: a batch, or who commits */
-    bool lent;             /* the batch that has it waits for a commit */
-    bool freezing;         /* who commits waits for the right, before others */
-    bool committing;       /* somebody commits */
-    bool due;              /* a limit is reached */
-    bool stop;             /* the committer ends */
-    bool sweep;            /* the committer is to close what is old */
-    bool defragging;       /* somebody defragments */
+    bool writing;    /* somebody has the right: a batch, or who commits */
+    bool lent;       /* the batch that has it waits for a commit */
+    bool freezing;   /* who commits waits for the right, before others */
+    bool committing; /* somebody commits */
+    bool due;        /* a limit is reached */
+    bool stop;       /* the committer ends */
+    bool sweep;      /* the committer is to close what is old */
+    bool defragging; /* somebody defragments */
     struct sti_store_kept kept;
     int64_t waiting_since; /* ns, of the oldest write in the active table; 0: none */
     uint64_t committed;    /* seq */
@@ -307,7 +315,11 @@ struct stele_store {
     struct sti_store_attempts attempts;
     struct sti_store_commit commits[STI_STORE_COMMITS]; /* the last ones */
     size_t next_commit;
-    uint64_t opened_txn_id; /* of the commit that open found */
+    uint64_t opened_txn_id; /* of the commit that open found, or that a generation began with */
+    uint64_t opened_ns;
+    bool telling;                /* somebody looks for old readers, and has the next two */
+    struct sti_store_told *told; /* sorted */
+    size_t told_count;
 
     /* Of who has the right to write. */
     struct sti_store_table *active;
@@ -484,6 +496,14 @@ void sti_store_log_trim(stele_store *s);
 
 /* Open the wal if it has been used, and put what is not committed into the active table. */
 stele_code sti_store_replay(stele_store *s, stele_error *err);
+
+/* ---- ageing.c ---- */
+
+/* Tell the caller of the store about readers that have become too old. No lock is held. */
+void sti_store_tell_readers(stele_store *s) STI_EXCLUDES(s->write);
+
+/* Nanoseconds between two looks; 0: nobody wants to know. */
+int64_t sti_store_tell_interval(const stele_store *s);
 
 /* ---- stat.c ---- */
 

@@ -5,10 +5,9 @@
  * The store's files are wrapped: a word is put in when the new generation's are opened, which is
  * when the read that is copied has begun.
  */
-#include "content.h"
-
 #include "base/alloc.h"
 #include "base/thread.h"
+#include "content.h"
 #include "lib/wrap.h"
 #include "store/state.h"
 
@@ -39,7 +38,7 @@ static int before(struct wrap_vfs *w, const struct wrap_call *call)
 
     if (f->armed && call->op == WRAP_OPEN && strcmp(call->name, "lock.mdb") == 0 &&
             f->in_copy != NULL) {
-        void (*in_copy)(struct fail *f) = f->in_copy;
+        void (*in_copy)(struct fail * f) = f->in_copy;
 
         f->in_copy = NULL;
         in_copy(f);

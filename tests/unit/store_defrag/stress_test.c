@@ -13,11 +13,11 @@
  *
  * The end comes with enough defragmentations, not with time.
  */
-#include "content.h"
+#include "lib/stress.h"
 
 #include "base/coding.h"
 #include "base/thread.h"
-#include "lib/stress.h"
+#include "content.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,8 +153,7 @@ static uint64_t look(struct stress *st, stele_store_read *r, unsigned writer)
         uint64_t found;
 
         if (!stress_fine(&st->common,
-                    stele_store_read_get(
-                            r, stele_str("all"), key_of(key, writer, i), &value, &err),
+                    stele_store_read_get(r, stele_str("all"), key_of(key, writer, i), &value, &err),
                     &err, "a look")) {
             return 0;
         }
