@@ -107,11 +107,15 @@ static stele_code grow(stele_store *s, stele_error *err)
     uint64_t size = 0;
     stele_code code = sti_lmdb_larger(s->data->lmdb, &size, err);
 
-    if (code == STELE_OK) {
-        sti_store_drain(s);
-        code = sti_lmdb_resize(s->data->lmdb, size, err);
-        sti_store_undrain(s, code == STELE_EFAILED);
+    if (code != STELE_OK) {
+        return code;
     }
+    if (!sti_store_drain(s)) {
+        return sti_fail(err, STELE_ENOMEM,
+                "the map of the file is full, and reads that stay open keep it from growing");
+    }
+    code = sti_lmdb_resize(s->data->lmdb, size, err);
+    sti_store_undrain(s, code == STELE_EFAILED);
     return code;
 }
 
@@ -222,6 +226,11 @@ static void attempt_locked(stele_store *s) STI_REQUIRES(s->write)
     s->attempts.ended = s->attempts.begun;
     s->attempts.code = code;
     s->attempts.why = why;
+    /* The thread tries again, whoever asked for this one. */
+    s->again = code != STELE_OK && s->frozen != NULL;
+    if (s->again) {
+        sti_cond_signal(&s->wake);
+    }
     sti_cond_broadcast(&s->done);
     sti_cond_broadcast(&s->writable);
 }

@@ -37,8 +37,8 @@ void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bo
 
 /* STELE_ENOTFOUND: there is no `current` · STELE_ECORRUPT · STELE_EVERSION. The file stays open, to
  * be closed by the caller. */
-stele_code sti_current_open(struct sti_file *file, struct sti_dir *dir, struct sti_generation *out,
-        stele_error *err);
+stele_code sti_current_open(
+        struct sti_file *file, struct sti_dir *dir, struct sti_generation *out, stele_error *err);
 
 /* The same without the file. */
 stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err);

@@ -76,8 +76,8 @@ stele_code sti_lmdb_trees(struct sti_lmdb *env, struct sti_lmdb_txn *txn, stele_
 /* After an open with `later` of an environment without trees: make one in this write transaction,
  * and use it; again if that is aborted. While there is no second tree, the first takes entries at
  * its end (STI_LMDB_APPEND). */
-stele_code sti_lmdb_make_tree(struct sti_lmdb *env, struct sti_lmdb_txn *txn,
-        enum sti_lmdb_tree tree, stele_error *err);
+stele_code sti_lmdb_make_tree(
+        struct sti_lmdb *env, struct sti_lmdb_txn *txn, enum sti_lmdb_tree tree, stele_error *err);
 
 /* Whether later commits sync, whatever was said at open. */
 stele_code sti_lmdb_set_sync(struct sti_lmdb *env, bool on, stele_error *err);

@@ -10,6 +10,7 @@
 
 enum {
     LINE = 64,
+    DRAIN_MS = 2000, /* that reads wait for those which were there before, which may be their own */
     STACK_SHIFT = 12 /* stacks of threads differ in these bits */
 };
 
@@ -225,23 +226,33 @@ static stele_code make(struct sti_store_slot **out, stele_store *s, stele_error 
 
 /* ---- Draining. ---- */
 
-void sti_store_drain(stele_store *s)
+static bool any_open(stele_store *s)
 {
+    uint32_t count = atomic_load(&s->slot_count);
+    bool open = false;
+
+    for (uint32_t i = 0; i < count && !open; i++) {
+        open = atomic_load(&atomic_load(&s->slots[i])->view) != NULL;
+    }
+    return open;
+}
+
+bool sti_store_drain(stele_store *s)
+{
+    const stele_wait wait = {.timeout_ms = DRAIN_MS};
+    int64_t deadline = sti_wait_deadline(&wait);
+    bool open;
+
     atomic_store(&s->draining, true);
     sti_mutex_lock(&s->reads);
-    for (;;) {
-        uint32_t count = atomic_load(&s->slot_count);
-        bool open = false;
-
-        for (uint32_t i = 0; i < count && !open; i++) {
-            open = atomic_load(&atomic_load(&s->slots[i])->view) != NULL;
-        }
-        if (!open) {
-            break;
-        }
-        sti_cond_wait(&s->drained, &s->reads);
+    while ((open = any_open(s)) && sti_cond_wait_until(&s->drained, &s->reads, deadline)) {
+    }
+    if (open) {
+        atomic_store(&s->draining, false);
+        sti_cond_broadcast(&s->drained);
     }
     sti_mutex_unlock(&s->reads);
+    return !open;
 }
 
 void sti_store_undrain(stele_store *s, bool lost)
@@ -339,6 +350,9 @@ static stele_code start(struct stele_store_read *read, struct sti_store_slot *sl
     if (code != STELE_OK) {
         atomic_store(&slot->view, NULL);
         put_back(slot);
+        if (atomic_load(&s->draining)) {
+            tell_drainer(s);
+        }
         return code;
     }
     /* Relaxed, and released by the second, for the list of readers alone. */

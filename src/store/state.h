@@ -56,7 +56,9 @@
  * whenever it is asked for; batch_begin gives STELE_ENOSPC once more than 4 times batch_limit wait
  * in the active table. MDB_MAP_FULL is another thing (STELE_ETOOBIG of the layer below): the map is
  * grown by sti_lmdb_resize() once all reads of this process have ended; beginning a read waits
- * meanwhile. It can only happen where less than 1 TiB could be reserved. Any other failed commit
+ * meanwhile, for two seconds at most. If they do not end, or there is no room in the address space,
+ * it is as with a full disk. It can only happen where less than 1 TiB could be reserved. Any other
+ * failed commit
  * poisons: `failed` is set, views stay as they are, waiting writes can be read on until close, and
  * every call that would write says how many are lost.
  *
@@ -308,6 +310,7 @@ struct stele_store {
     bool sweep;      /* the committer is to close what is old */
     bool defragging; /* somebody defragments */
     struct sti_store_kept kept;
+    bool again;            /* the last attempt failed, and its table waits */
     int64_t waiting_since; /* ns, of the oldest write in the active table; 0: none */
     uint64_t committed;    /* seq */
     uint64_t lost;         /* writes that a failure lost */
@@ -416,9 +419,10 @@ void sti_read_stop(struct stele_store_read *read);
 
 uint64_t sti_store_reads_open(stele_store *s);
 
-/* Let no read begin, and wait until none is open; let them begin again, or, if the map is lost,
- * fail. */
-void sti_store_drain(stele_store *s);
+/* Let no read begin, and wait until none is open: for a while, since who has one may begin another
+ * one, or wait for us. False: reads are open, and may begin. Else undrain: let them begin again,
+ * or, if the map is lost, fail. */
+bool sti_store_drain(stele_store *s);
 void sti_store_undrain(stele_store *s, bool lost);
 void sti_store_free_slots(stele_store *s);
 

@@ -29,9 +29,9 @@ static int64_t next_locked(const stele_store *s, const struct turn *last)
     if (last->code == STELE_OK && s->waiting_since != 0) {
         int64_t at = s->waiting_since + interval;
 
-        return last->idle && last->interval_at < at ? last->interval_at : at;
+        return (last->idle || s->again) && last->interval_at < at ? last->interval_at : at;
     }
-    return last->code != STELE_OK || last->idle ? last->interval_at : INT64_MAX;
+    return last->code != STELE_OK || last->idle || s->again ? last->interval_at : INT64_MAX;
 }
 
 /* Wait for work; false: the end. *commit is whether it is not only to look for old readers. */

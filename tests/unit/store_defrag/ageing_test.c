@@ -2,9 +2,8 @@
  *
  * ageing_test.c: readers that stay too long, by a clock that the test sets.
  */
-#include "content.h"
-
 #include "base/thread.h"
+#include "content.h"
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -422,6 +422,36 @@ static void test_map_of_the_old(void **state)
     check_unharmed(f, content_hash(k->s), 1);
 }
 
+/* Who has a read open and commits does not wait for itself. */
+static void test_own_read(void **state)
+{
+    struct fail *f = *state;
+    struct kit *k = &f->kit;
+    stele_store_read *r;
+    stele_error err;
+    stele_code code = STELE_OK;
+
+    content_fill(k, 1);
+    CHECK_OK(sti_lmdb_resize(k->s->data->lmdb, (uint64_t)1 << 20, &err), &err);
+    r = kit_read(k);
+    for (int i = 0; i < 100 && code == STELE_OK; i++) {
+        static char value[100000];
+        char key[16];
+
+        memset(value, 'v', sizeof value - 1);
+        (void)snprintf(key, sizeof key, "%d", i);
+        kit_put_one(k, "large", key, value);
+        code = stele_store_commit(k->s, &err);
+    }
+    CHECK_CODE(code, STELE_ENOMEM);
+    CHECK_MESSAGE_HAS(&err, "stay open");
+    assert_true(content_stat(k->s).no_room);
+    stele_store_read_end(r);
+    kit_commit(k);
+    assert_false(content_stat(k->s).no_room);
+    check_unharmed(f, content_hash(k->s), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +463,7 @@ int main(void)
             cmocka_unit_test(test_every_operation),
             cmocka_unit_test_setup_teardown(test_every_allocation, set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_map_of_the_old, set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_own_read, set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

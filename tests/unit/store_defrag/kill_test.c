@@ -5,10 +5,9 @@
  * Each batch writes its number under all keys, ends durably, and is reported by a pipe. What was
  * reported is there after the kill, whole; nothing is left over; and the next process goes on.
  */
-#include "content.h"
-
 #include "base/coding.h"
 #include "base/thread.h"
+#include "content.h"
 #include "lib/stress.h"
 #include "lib/wrap.h"
 

@@ -3,9 +3,8 @@
  * map_test.c: little address space and a small disk: maps that cannot grow, defragmentations that
  * find no room. Each in a child of its own.
  */
-#include "content.h"
-
 #include "base/thread.h"
+#include "content.h"
 #include "lib/wrap.h"
 #include "store/state.h"
 
@@ -271,7 +270,8 @@ static void on_a_disk(struct kit *k)
     }
 }
 
-/* There is no room for a second copy: the store is as before, and what the attempt wrote is gone. */
+/* There is no room for a second copy: the store is as before, and what the attempt wrote is gone.
+ */
 static void defrag_on_full_disk(struct kit *k)
 {
     stele_error err;
@@ -322,12 +322,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #if !defined(SANITIZED)
-            cmocka_unit_test_setup_teardown(test_cannot_grow, kit_set_up, kit_tear_down),
-            cmocka_unit_test_setup_teardown(test_lost, kit_set_up, kit_tear_down),
-            cmocka_unit_test_setup_teardown(test_little_space, kit_set_up, kit_tear_down),
-            cmocka_unit_test_setup_teardown(test_without_space, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_cannot_grow, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_lost, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_little_space, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_without_space, kit_set_up, kit_tear_down),
 #endif
-            cmocka_unit_test_setup_teardown(test_full_disk, kit_set_up, kit_tear_down),
+        cmocka_unit_test_setup_teardown(test_full_disk, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
