@@ -52,8 +52,8 @@ typedef struct stele_store_snapshot stele_store_snapshot;
 /* A reader that is open: of this process, or of another one. */
 typedef struct stele_store_reader {
     int64_t pid;
-    int64_t age_ms;         /* of another process: of the first commit that it does not see, or -1
-                             * if that was before open */
+    int64_t age_ms;         /* of another process: of the first commit that it does not see; 0: it
+                             * sees all; -1: that was before open */
     uint64_t pinned_bytes;  /* of the file, which cannot be used again while it is there */
     uint64_t pinned_memory; /* bytes of tables that were committed since; of this process alone */
     bool own;               /* of this process */
@@ -88,6 +88,14 @@ typedef struct stele_store_options {
      * committed or lost. */
     stele_code (*before_commit)(void *arg, stele_store_batch *batch, stele_error *err);
     void *before_commit_arg;
+
+    /* Told about each reader once, when its age passes the limit, without a lock held: by the
+     * store's thread, some time later, or without one by who commits. Readers of dead processes are
+     * cleared before. Those of other processes that are in a file which a defragmentation replaced
+     * are not seen. */
+    int64_t reader_age_max_ms; /* 0: no limit */
+    void (*reader_old)(void *arg, const stele_store_reader *reader);
+    void *reader_old_arg;
 } stele_store_options;
 
 STELE_API void stele_store_options_init_sized(stele_store_options *opts, size_t struct_size);
@@ -420,7 +428,7 @@ typedef struct stele_store_stats {
     uint64_t durable_waits[STELE_STORE_TIMES]; /* of a durable end */
 
     bool failed;  /* the handle refuses to write */
-    bool no_room; /* the last commit found no room on the disk */
+    bool no_room; /* the last commit found no room on the disk, or in the address space */
 } stele_store_stats;
 
 STELE_API STELE_NODISCARD stele_code stele_store_stat(

@@ -39,7 +39,7 @@ enum sti_rank {
     STI_RANK_STREAM_VIEW = 40,   /* the list of segments */
     STI_RANK_STREAM_LOAD = 50,   /* opening one segment's files */
     STI_RANK_STREAM_WAIT = 60,   /* consumers that wait */
-    STI_RANK_STORE_DEFRAG = 61,  /* one defragmentation at a time */
+    STI_RANK_STORE_FOLLOW = 61,  /* going to another generation of a store that is only read */
     STI_RANK_STORE_WRITE = 63,   /* who has the right to write, and who commits */
     STI_RANK_STORE_READS = 65,   /* slots of reads, retired views */
     STI_RANK_JOURNAL_STATE = 66, /* moves of a journal's state, one at a time */

@@ -303,6 +303,7 @@ static stele_code commit_if_due(stele_store *s, bool due, stele_error *err)
         return STELE_OK;
     }
     code = sti_store_commit_upto(s, atomic_load(&s->visible), false, err);
+    sti_store_tell_readers(s);
     return code == STELE_EFAILED ? code : STELE_OK;
 }
 

@@ -30,9 +30,8 @@ struct created_list {
 
 /* Drops are kept in a tree of their own. Of a bucket that was made and dropped since the last
  * commit, LMDB knows nothing. */
-static stele_code apply_drops(
-        struct sti_apply *apply, const struct sti_buckets *buckets, const struct sti_table *t,
-        stele_error *err)
+static stele_code apply_drops(struct sti_apply *apply, const struct sti_buckets *buckets,
+        const struct sti_table *t, stele_error *err)
 {
     struct sti_place at = sti_nodes_first(&t->drops);
     stele_code code = STELE_OK;

@@ -74,7 +74,10 @@ void sti_store_data_leave(stele_store *s, struct sti_store_data *d)
 
 void sti_store_data_retire(stele_store *s, struct sti_store_data *d)
 {
+    uint64_t size = sti_lmdb_size(d->lmdb);
+
     sti_mutex_lock(&s->reads);
+    d->size = size;
     d->next = s->old;
     s->old = d;
     atomic_store(&s->has_old, true);

@@ -7,8 +7,8 @@
  */
 #include "store/defrag.h"
 
-#include "base/assert.h"
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/commit_apply.h"
 
@@ -67,12 +67,13 @@ static stele_code go_on(void *arg, stele_error *err)
 }
 
 /* Wait for the end of a commit. */
-static stele_code wait_locked(struct defrag *d, stele_error *err) STI_REQUIRES(d->s->write)
+static stele_code wait_locked(stele_store *s, const struct defrag *d, stele_error *err)
+        STI_REQUIRES(s->write)
 {
     stele_code code = check_wait(d, err);
 
     if (code == STELE_OK) {
-        (void)sti_cond_wait_until(&d->s->done, &d->s->write, d->deadline);
+        (void)sti_cond_wait_until(&s->done, &s->write, d->deadline);
     }
     return code;
 }
@@ -96,7 +97,7 @@ static stele_code take_right(struct defrag *d, stele_error *err)
 
     sti_mutex_lock(&s->write);
     while (code == STELE_OK && s->committing) {
-        code = wait_locked(d, err);
+        code = wait_locked(s, d, err);
     }
     if (code == STELE_OK) {
         s->committing = true;
@@ -135,7 +136,7 @@ static stele_code commit_first(struct defrag *d, stele_error *err)
         }
         s->sweep = true;
         sti_cond_signal(&s->wake);
-        code = wait_locked(d, err);
+        code = wait_locked(s, d, err);
     }
     sti_mutex_unlock(&s->write);
     return code == STELE_OK ? sti_store_usable(s, err) : code;
@@ -174,14 +175,13 @@ static stele_code copy(struct defrag *d, const struct sti_buckets *from, stele_e
 {
     const struct sti_go_on ask = {go_on, d};
     stele_store *s = d->s;
-    struct sti_lmdb_txn *txn;
+    struct sti_lmdb_txn *txn = NULL;
     stele_code code = sti_generation_remove(&s->dir, &s->env, d->next.number, false, err);
 
     code = code == STELE_OK ? sti_generation_make_dir(&s->dir, &s->env, d->next.number, err) : code;
     code = code == STELE_OK ? sti_store_data_open(&d->data, s, d->next.number, true, err) : code;
     if (code == STELE_OK) {
-        code = sti_defrag_copy(
-                d->data->lmdb, d->read->slot->txn, from, d->next.number, &ask, err);
+        code = sti_defrag_copy(d->data->lmdb, d->read->slot->txn, from, d->next.number, &ask, err);
     }
     end_read(d);
     code = code == STELE_OK ? sti_lmdb_begin(&txn, d->data->lmdb, false, err) : code;
@@ -449,8 +449,8 @@ static bool claim(stele_store *s)
     return free;
 }
 
-stele_code stele_store_defrag(stele_store *s, const stele_wait *wait, uint64_t *before,
-        uint64_t *after, stele_error *err)
+stele_code stele_store_defrag(
+        stele_store *s, const stele_wait *wait, uint64_t *before, uint64_t *after, stele_error *err)
 {
     struct defrag d = {.s = s, .deadline = sti_wait_deadline(wait)};
     struct sti_cancel_listener listener;

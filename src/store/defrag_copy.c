@@ -20,8 +20,8 @@ enum {
     ASK_ENTRIES = 512
 };
 
-#define CHUNK_BYTES ((uint64_t)2 << 20)  /* of a transaction */
-#define SYNC_BYTES  ((uint64_t)16 << 20) /* that may wait for the disk */
+#define CHUNK_BYTES ((uint64_t)2 << 20) /* of a transaction */
+#define SYNC_BYTES  ((uint64_t)4 << 20) /* that may wait for the disk */
 
 /* How far it has come. */
 struct place {
@@ -53,7 +53,8 @@ static bool begins_with(stele_bytes key, stele_bytes prefix)
 }
 
 /* Every key that begins with the chunk of a link in the top layer. */
-static stele_code verify_behind(struct copy *c, uint32_t bucket, stele_bytes chunk, stele_error *err)
+static stele_code verify_behind(
+        struct copy *c, uint32_t bucket, stele_bytes chunk, stele_error *err)
 {
     struct sti_tree_cursor at;
     stele_bytes value;
@@ -111,12 +112,11 @@ static stele_code verify(
 static stele_code copy_entry(
         struct copy *c, struct place *p, stele_bytes key, stele_bytes stored, stele_error *err)
 {
-    uint8_t *room;
+    uint8_t *room = NULL;
     stele_code code = verify(c, p, key, stored, err);
 
     if (code == STELE_OK) {
-        code = sti_lmdb_cursor_reserve(
-                c->out, STI_LMDB_APPEND, key, stored.len, &room, NULL, err);
+        code = sti_lmdb_cursor_reserve(c->out, STI_LMDB_APPEND, key, stored.len, &room, NULL, err);
     }
     if (code == STELE_OK) {
         memcpy(room, stored.data, stored.len);
@@ -188,26 +188,14 @@ static stele_code copy_some(struct copy *c, struct place *p, uint64_t *bytes, st
 
 bool sti_defrag_grow(struct sti_lmdb *lmdb, stele_code *code, stele_error *err)
 {
-    struct sti_lmdb_stat stat;
-    struct sti_lmdb_txn *txn;
-    stele_error why;
-    bool full = *code == STELE_ETOOBIG && err->sys_errno == 0;
-    stele_code rc;
+    uint64_t size = 0;
 
-    if (!full) {
+    if (!sti_lmdb_is_map_full(*code, err)) {
         return false;
     }
-    rc = sti_lmdb_begin(&txn, lmdb, false, &why);
-    if (rc == STELE_OK) {
-        rc = sti_lmdb_stat(txn, &stat, &why);
-        sti_lmdb_abort(txn);
-    }
-    rc = rc == STELE_OK ? sti_lmdb_resize(lmdb, stat.map_size * 2, &why) : rc;
-    if (rc != STELE_OK) {
-        *code = rc;
-        *err = why;
-    }
-    return rc == STELE_OK;
+    *code = sti_lmdb_larger(lmdb, &size, err);
+    *code = *code == STELE_OK ? sti_lmdb_resize(lmdb, size, err) : *code;
+    return *code == STELE_OK;
 }
 
 static stele_code copy_chunk(struct copy *c, uint64_t *bytes, stele_error *err)

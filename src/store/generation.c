@@ -19,7 +19,7 @@ enum {
     CLEAN_AT_ONCE = 16
 };
 
-#define CURRENT "current"
+#define CURRENT STI_CURRENT_NAME
 #define HEADING "stele-store 1\n"
 
 void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bool temporary)
@@ -80,23 +80,34 @@ static stele_code decode_current(
     return STELE_OK;
 }
 
-stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err)
+stele_code sti_current_open(
+        struct sti_file *file, struct sti_dir *dir, struct sti_generation *out, stele_error *err)
 {
     char text[TEXT_SIZE + 1];
-    struct sti_file file = {.raw = NULL};
     size_t len = 0;
-    stele_code code = sti_file_open(&file, dir, CURRENT, STELE_OPEN_READ, err);
+    stele_code code = sti_file_open(file, dir, CURRENT, STELE_OPEN_READ, err);
 
     if (code != STELE_OK) {
         return code;
     }
-    code = sti_file_read_some(&file, 0, text, TEXT_SIZE, &len, err);
-    sti_file_close(&file);
-    if (code != STELE_OK) {
-        return code;
+    code = sti_file_read_some(file, 0, text, TEXT_SIZE, &len, err);
+    if (code == STELE_OK) {
+        text[len] = '\0';
+        code = decode_current(out, text, len, err);
     }
-    text[len] = '\0';
-    return decode_current(out, text, len, err);
+    if (code != STELE_OK) {
+        sti_file_close(file);
+    }
+    return code;
+}
+
+stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err)
+{
+    struct sti_file file = {.raw = NULL};
+    stele_code code = sti_current_open(&file, dir, out, err);
+
+    sti_file_close(&file);
+    return code;
 }
 
 stele_code sti_current_write(
@@ -190,8 +201,7 @@ stele_code sti_generation_make_dir(
     stele_code code = sti_generation_remove(dir, env, number, true, err);
 
     if (code == STELE_OK) {
-        code = open_dir(
-                &inner, dir, env, number, true, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
+        code = open_dir(&inner, dir, env, number, true, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
     }
     sti_dir_close(&inner);
     return code;

@@ -36,7 +36,14 @@ void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bo
 /* Whether a name is one of these. */
 bool sti_generation_parse_name(const char *name, uint64_t *number, bool *temporary);
 
-/* STELE_ENOTFOUND: there is no `current` · STELE_ECORRUPT · STELE_EVERSION. */
+#define STI_CURRENT_NAME "current"
+
+/* STELE_ENOTFOUND: there is no `current` · STELE_ECORRUPT · STELE_EVERSION. The file stays open, to
+ * be closed by the caller. */
+stele_code sti_current_open(
+        struct sti_file *file, struct sti_dir *dir, struct sti_generation *out, stele_error *err);
+
+/* The same without the file. */
 stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err);
 
 /* Replace it, atomically and durably. */

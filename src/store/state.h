@@ -56,7 +56,9 @@
  * whenever it is asked for; batch_begin gives STELE_ENOSPC once more than 4 times batch_limit wait
  * in the active table. MDB_MAP_FULL is another thing (STELE_ETOOBIG of the layer below): the map is
  * grown by sti_lmdb_resize() once all reads of this process have ended; beginning a read waits
- * meanwhile. It can only happen where less than 1 TiB could be reserved. Any other failed commit
+ * meanwhile, for two seconds at most. If they do not end, or there is no room in the address space,
+ * it is as with a full disk. It can only happen where less than 1 TiB could be reserved. Any other
+ * failed commit
  * poisons: `failed` is set, views stay as they are, waiting writes can be read on until close, and
  * every call that would write says how many are lost.
  *
@@ -106,12 +108,15 @@
  * above the commit record's wal id are put into the active table, each write with the seq it had; a
  * first id, or a seq, that does not follow is STELE_ECORRUPT. All of it is logged already.
  *
- * Read only: no lock, no wal, no tables, one view per LMDB transaction number; `visible` does not
- * count. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
- * its own process, since LMDB must not open a file twice in one process.
+ * Read only: no lock, no wal, no tables, one view per generation; `visible` does not count. A read
+ * that begins looks whether `current` is still the same file (follow.c), and otherwise opens the
+ * generation that it names now; a generation whose files the writer removed stays open as long as a
+ * read needs it. The process registers itself by a lock on `.reader-PID`, which also the writer
+ * takes for its own process, since LMDB must not open a file twice in one process.
  *
  * Locks, in the order in which they are taken (the ranks are in base/thread.h):
  *
+ *     follow      of read_only: going to another generation. Held while that is opened
  *     write       who has the right to write, who commits, and how that ended. Held for moments
  *     reads       making slots, retired views. Held for moments
  *
@@ -151,6 +156,7 @@ struct sti_store_data {
     struct sti_lmdb *lmdb;
     uint64_t number;
     uint32_t users;              /* views, slots and others; under `reads` */
+    uint64_t size;               /* of the file, when it was retired */
     struct sti_store_data *next; /* in the list of old ones */
 };
 
@@ -204,16 +210,18 @@ struct stele_store_read {
 struct sti_store_slot {
     _Alignas(64) _Atomic bool busy;
     struct sti_store_view *_Atomic view; /* what it keeps; NULL: nothing */
-    _Atomic uint64_t began_ns;
-    _Atomic uint64_t txn_id;        /* that it sees */
-    _Atomic uint64_t reads;         /* that were begun here */
-    struct sti_store_data *data;    /* that the next two belong to; NULL: there are none */
-    struct sti_lmdb_txn *txn;       /* reset while the slot is free */
-    struct sti_lmdb_cursor *cursor; /* over the data */
-    struct sti_store_name name;     /* the last one that was found on disk, ... */
-    uint64_t name_txn_id;           /* ... in this transaction of `data` */
+    _Atomic uint64_t began_ns;           /* 0: the read has just begun, or there is none */
+    _Atomic uint64_t txn_id;             /* that it sees */
+    _Atomic uint64_t reads;              /* that were begun here */
+    struct sti_store_data *data;         /* that the next two belong to; NULL: there are none */
+    struct sti_lmdb_txn *txn;            /* reset while the slot is free */
+    struct sti_lmdb_cursor *cursor;      /* over the data */
+    struct sti_store_name name;          /* the last one that was found on disk, ... */
+    uint64_t name_txn_id;                /* ... in this transaction of `data` */
+    uint64_t begun;                      /* counts reads and batches' views */
     struct stele_store_read read;
-    void *memory; /* what was allocated */
+    uint64_t told_ns; /* began_ns of the read that reader_old was told about */
+    void *memory;     /* what was allocated */
 };
 
 /* The one that is open, or that of before_commit. */
@@ -222,6 +230,12 @@ struct stele_store_batch {
     struct stele_store_read view;
     struct sti_table_mark start; /* of the active table */
     uint64_t seq;
+};
+
+/* Reads of other processes that reader_old was told about. */
+struct sti_store_told {
+    int64_t pid;
+    uint64_t txn_id;
 };
 
 /* Attempts to commit are counted; the last that ended says how. */
@@ -270,8 +284,10 @@ struct stele_store {
     struct sti_file process_lock; /* .reader-PID */
     char process_name[32];
     struct sti_generation current;
-    struct sti_dir parent;   /* of a temporary store, and */
-    char temporary_name[32]; /* its name there; else "" */
+    struct sti_file current_file; /* of read_only: that was read last, and */
+    _Atomic uint64_t current_id;  /* its id; 0: to be read again */
+    struct sti_dir parent;        /* of a temporary store, and */
+    char temporary_name[32];      /* its name there; else "" */
 
     /* Published; readers take no lock. */
     struct sti_store_view *_Atomic view;
@@ -279,7 +295,9 @@ struct stele_store {
     _Atomic int failed;       /* a stele_code: why the handle refuses to write */
     _Atomic bool no_room;
     _Atomic bool draining; /* the map grows: reads may not begin */
+    _Atomic bool map_lost; /* that failed, and they never will */
 
+    struct sti_mutex follow;
     struct sti_mutex write;
     struct sti_cond writable; /* the right to write is free, or lent */
     struct sti_cond wake;     /* the committer has something to do */
@@ -297,6 +315,7 @@ struct stele_store {
     struct sti_store_kept kept;
     int64_t next_begin; /* ns: a batch waits until then, while a table is committed; 0: none does */
     uint64_t commit_pace;  /* ns that a KiB of a table takes to be committed */
+    bool again;            /* the last attempt failed, and its table waits */
     int64_t waiting_since; /* ns, of the oldest write in the active table; 0: none */
     uint64_t committed;    /* seq */
     uint64_t lost;         /* writes that a failure lost */
@@ -304,7 +323,11 @@ struct stele_store {
     struct sti_store_attempts attempts;
     struct sti_store_commit commits[STI_STORE_COMMITS]; /* the last ones */
     size_t next_commit;
-    uint64_t opened_txn_id; /* of the commit that open found */
+    uint64_t opened_txn_id; /* of the commit that open found, or that a generation began with */
+    uint64_t opened_ns;
+    bool telling;                /* somebody looks for old readers, and has the next two */
+    struct sti_store_told *told; /* sorted */
+    size_t told_count;
 
     /* Of who has the right to write. */
     struct sti_store_table *active;
@@ -405,15 +428,22 @@ void sti_read_stop(struct stele_store_read *read);
 
 uint64_t sti_store_reads_open(stele_store *s);
 
-/* Let no read begin, and wait until none is open; let them begin again. */
-void sti_store_drain(stele_store *s);
-void sti_store_undrain(stele_store *s);
+/* Let no read begin, and wait until none is open: for a while, since who has one may begin another
+ * one, or wait for us. False: reads are open, and may begin. Else undrain: let them begin again,
+ * or, if the map is lost, fail. */
+bool sti_store_drain(stele_store *s);
+void sti_store_undrain(stele_store *s, bool lost);
 void sti_store_free_slots(stele_store *s);
 
 /* A cursor over the data in the read's snapshot, and giving it back. */
 stele_code sti_read_cursor(
         struct stele_store_read *read, struct sti_lmdb_cursor **out, stele_error *err);
 void sti_read_cursor_done(struct stele_store_read *read, struct sti_lmdb_cursor *cursor);
+
+/* ---- follow.c ---- */
+
+/* Before a read of a handle that only reads: go to the current generation. */
+stele_code sti_store_follow(stele_store *s, stele_error *err) STI_EXCLUDES(s->follow);
 
 /* ---- read.c ---- */
 
@@ -479,6 +509,14 @@ void sti_store_log_trim(stele_store *s);
 
 /* Open the wal if it has been used, and put what is not committed into the active table. */
 stele_code sti_store_replay(stele_store *s, stele_error *err);
+
+/* ---- ageing.c ---- */
+
+/* Tell the caller of the store about readers that have become too old. No lock is held. */
+void sti_store_tell_readers(stele_store *s) STI_EXCLUDES(s->write);
+
+/* Nanoseconds between two looks; 0: nobody wants to know. */
+int64_t sti_store_tell_interval(const stele_store *s);
 
 /* ---- stat.c ---- */
 

@@ -2,9 +2,8 @@
  *
  * defrag_test.c: what a defragmentation keeps, what it changes, and when it refuses.
  */
-#include "content.h"
-
 #include "base/thread.h"
+#include "content.h"
 
 static void defrag(struct kit *k)
 {
