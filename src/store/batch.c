@@ -10,9 +10,10 @@
 #define DUE_BYTES   ((uint64_t)16 << 20) /* commit without waiting for the limit */
 
 /* Where writes come faster than they are committed, batches are spaced, the more the fuller the
- * active table is: many short waits instead of a long one. From SLOW_BYTES on; halfway to
- * STALL_BYTES they come as fast as they are committed. */
-#define SLOW_BYTES  ((uint64_t)8 << 20)
+ * active table is: many short waits instead of a long one. Bursts up to SLOW_BYTES are not;
+ * EVEN_BYTES above it they come as fast as they are committed, and with twice that half as fast. */
+#define SLOW_BYTES  ((uint64_t)20 << 20)
+#define EVEN_BYTES  ((uint64_t)8 << 20)
 #define PACE_MAX_NS ((uint64_t)10000000)
 
 enum {
@@ -91,7 +92,7 @@ static int64_t next_begin(const stele_store *s, uint64_t load, uint64_t added)
     uint64_t over = load - SLOW_BYTES;
     uint64_t ns = (added >> 10) * s->commit_pace;
 
-    ns = ns * 2 / (STALL_BYTES >> 20) * (over >> 20);
+    ns = ns * (over >> 10) / (EVEN_BYTES >> 10);
     return sti_monotonic_now_ns() + (int64_t)(ns < PACE_MAX_NS ? ns : PACE_MAX_NS);
 }
 
