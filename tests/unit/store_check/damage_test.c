@@ -26,7 +26,7 @@
 
 enum {
     PUT_MAX = 400,
-    LATEST_SECONDS = 30
+    LATEST_SECONDS = 10
 };
 
 enum stage {
