@@ -131,7 +131,7 @@ static stele_code on_pair(void *arg, stele_bytes key, stele_bytes value, stele_e
 static stele_code open_generation(struct restoring *r, stele_error *err)
 {
     const struct sti_lmdb_options options = {.env = &r->env, .no_sync = true};
-    struct sti_lmdb_txn *txn;
+    struct sti_lmdb_txn *txn = NULL;
     stele_code code =
             sti_generation_open(&r->lmdb, &r->dir, r->generation.number, true, &options, err);
 
@@ -238,7 +238,7 @@ stele_code stele_store_restore(const char *dir, stele_read_fn read, void *arg,
         const stele_store_options *opts, stele_store_contents *out, stele_error *err)
 {
     struct restoring r = {.path = dir};
-    stele_store_contents total;
+    stele_store_contents total = {.buckets = 0};
     stele_code code;
 
     if (dir == NULL || read == NULL) {
