@@ -18,9 +18,9 @@
 
 enum {
     PAIRS_AT_ONCE = 1 << 16, /* in a transaction */
-    BYTES_AT_ONCE = 16 << 20,
-    ROOM_SPARE = 64 << 20, /* of the map, beyond what is put */
-    ROOM_FACTOR = 4        /* what a byte takes at most, with its page and the old one */
+    BYTES_AT_ONCE = 8 << 20,
+    ROOM_SPARE = 16 << 20, /* of the map, beyond what the bytes take */
+    ROOM_FACTOR = 3        /* of pages that a value does not fill */
 };
 
 struct restoring {
@@ -76,8 +76,7 @@ static stele_code make_room(struct restoring *r, uint64_t bytes, stele_error *er
         return code;
     }
     used = stat.pages * stat.page_size;
-    return used + more <= stat.map_size ? STELE_OK
-                                        : sti_lmdb_resize(r->lmdb, 2 * (used + more), err);
+    return used + more <= stat.map_size ? STELE_OK : sti_lmdb_resize(r->lmdb, used + 2 * more, err);
 }
 
 /* A transaction with room for a pair of so many bytes. */
