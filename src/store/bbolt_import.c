@@ -22,8 +22,8 @@ enum {
 static stele_code survey_bucket(struct sti_bbolt_reader *r, const struct sti_deadline *deadline,
         stele_store_contents *total, stele_error *err)
 {
-    stele_bytes key;
-    stele_bytes value;
+    stele_bytes key = stele_nil();
+    stele_bytes value = stele_nil();
     stele_code code = STELE_OK;
 
     while (code == STELE_OK) {
@@ -110,8 +110,8 @@ static stele_code ready(struct input *in, stele_error *err)
 
 static stele_code put_bucket(struct input *in, stele_bytes name, stele_error *err)
 {
-    stele_bytes key;
-    stele_bytes value;
+    stele_bytes key = stele_nil();
+    stele_bytes value = stele_nil();
     stele_code code = ready(in, err);
 
     code = code == STELE_OK ? stele_store_batch_create_bucket(in->batch, name, err) : code;
@@ -182,7 +182,7 @@ stele_code stele_store_import_bbolt(stele_store *s, const char *path,
     struct input in = {.s = s};
     struct sti_dir dir = {.raw = NULL};
     stele_store_bbolt_options options;
-    stele_store_contents total;
+    stele_store_contents total = {.buckets = 0};
     char *name = NULL;
     stele_code code;
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 enum {
-    WAIT_MOST_MS = 256,
+    WAIT_MOST_MS = 64,
     FOLLOW_MOST = 256 /* commits of a writer that is never slower than we are */
 };
 
@@ -75,8 +75,10 @@ static stele_code check_log(struct sti_check *c, const char *path, stele_error *
         /* Nothing was logged yet. */
         return STELE_OK;
     }
-    l.faults = sti_is_fault(code);
-    code = stele_wal_check_dir(path, &options, on_fault, &l, NULL, &why);
+    if (code == STELE_OK || sti_is_fault(code)) {
+        l.faults = code != STELE_OK;
+        code = stele_wal_check_dir(path, &options, on_fault, &l, NULL, &why);
+    }
     if (c->faults.sum.faults > before || (sti_is_fault(code) && !l.faults)) {
         return STELE_OK;
     }

@@ -18,9 +18,9 @@
 
 enum {
     PAIRS_AT_ONCE = 1 << 16, /* in a transaction */
-    BYTES_AT_ONCE = 16 << 20,
-    ROOM_SPARE = 64 << 20, /* of the map, beyond what is put */
-    ROOM_FACTOR = 4        /* what a byte takes at most, with its page and the old one */
+    BYTES_AT_ONCE = 8 << 20,
+    ROOM_SPARE = 16 << 20, /* of the map, beyond what the bytes take */
+    ROOM_FACTOR = 3        /* of pages that a value does not fill */
 };
 
 struct restoring {
@@ -76,8 +76,7 @@ static stele_code make_room(struct restoring *r, uint64_t bytes, stele_error *er
         return code;
     }
     used = stat.pages * stat.page_size;
-    return used + more <= stat.map_size ? STELE_OK
-                                        : sti_lmdb_resize(r->lmdb, 2 * (used + more), err);
+    return used + more <= stat.map_size ? STELE_OK : sti_lmdb_resize(r->lmdb, used + 2 * more, err);
 }
 
 /* A transaction with room for a pair of so many bytes. */
@@ -131,7 +130,7 @@ static stele_code on_pair(void *arg, stele_bytes key, stele_bytes value, stele_e
 static stele_code open_generation(struct restoring *r, stele_error *err)
 {
     const struct sti_lmdb_options options = {.env = &r->env, .no_sync = true};
-    struct sti_lmdb_txn *txn;
+    struct sti_lmdb_txn *txn = NULL;
     stele_code code =
             sti_generation_open(&r->lmdb, &r->dir, r->generation.number, true, &options, err);
 
@@ -238,7 +237,7 @@ stele_code stele_store_restore(const char *dir, stele_read_fn read, void *arg,
         const stele_store_options *opts, stele_store_contents *out, stele_error *err)
 {
     struct restoring r = {.path = dir};
-    stele_store_contents total;
+    stele_store_contents total = {.buckets = 0};
     stele_code code;
 
     if (dir == NULL || read == NULL) {

@@ -22,9 +22,9 @@ struct input {
     stele_read_fn read;
     void *arg;
     const struct sti_snapshot_events *events;
-    uint8_t first[MAGIC_SIZE]; /* of the stream, which were read to know what it is */
-    size_t first_len;
-    size_t first_used;
+    uint8_t *ahead; /* bytes that were read and are not used yet: from `ahead_at` to `ahead_len` */
+    size_t ahead_at;
+    size_t ahead_len;
     uint8_t *value; /* for events */
     size_t value_size;
     uint8_t *buffer;
@@ -46,28 +46,42 @@ static stele_code fail_at(const struct input *in, stele_error *err, const char *
     return sti_fail(err, STELE_ECORRUPT, "at byte %" PRIu64 ": %s", in->at, what);
 }
 
+/* Read more, when nothing is left. None is the end. */
+static stele_code read_ahead(struct input *in, stele_error *err)
+{
+    size_t got = 0;
+    stele_code code = in->read(in->arg, in->ahead, BUFFER_SIZE, &got, err);
+
+    in->ahead_at = 0;
+    in->ahead_len = code == STELE_OK ? got : 0;
+    return code;
+}
+
 /* Exactly so many bytes. */
 static stele_code get(struct input *in, void *out, size_t len, stele_error *err)
 {
     uint8_t *to = out;
     size_t have = 0;
 
-    while (have < len && in->first_used < in->first_len) {
-        to[have++] = in->first[in->first_used++];
-        in->at++;
-    }
     while (have < len) {
-        size_t got = 0;
-        stele_code code = in->read(in->arg, to + have, len - have, &got, err);
+        size_t n = in->ahead_len - in->ahead_at < len - have ? in->ahead_len - in->ahead_at
+                                                             : len - have;
+        stele_code code;
 
+        if (n > 0) {
+            memcpy(to + have, in->ahead + in->ahead_at, n);
+            in->ahead_at += n;
+            in->at += n;
+            have += n;
+            continue;
+        }
+        code = read_ahead(in, err);
         if (code != STELE_OK) {
             return code;
         }
-        if (got == 0) {
+        if (in->ahead_len == 0) {
             return fail_at(in, err, "it ends too early");
         }
-        have += got;
-        in->at += got;
     }
     in->crc = sti_crc32c(in->crc, out, len);
     return STELE_OK;
@@ -228,8 +242,6 @@ static stele_code get_pair(struct input *in, stele_error *err)
 static stele_code get_end(struct input *in, stele_error *err)
 {
     uint8_t end[STI_SNAPSHOT_END - 1 - 4];
-    size_t got = 0;
-    uint8_t more;
     stele_code code = get(in, end, sizeof end, err);
 
     code = code == STELE_OK ? get_crc(in, err) : code;
@@ -241,8 +253,10 @@ static stele_code get_end(struct input *in, stele_error *err)
             sti_get_le32(end + 24) != in->hash) {
         return fail_at(in, err, "it does not have what its end says");
     }
-    code = in->read(in->arg, &more, 1, &got, err);
-    return code == STELE_OK && got > 0 ? fail_at(in, err, "something follows its end") : code;
+    code = in->ahead_at < in->ahead_len ? STELE_OK : read_ahead(in, err);
+    return code == STELE_OK && in->ahead_at < in->ahead_len
+                   ? fail_at(in, err, "something follows its end")
+                   : code;
 }
 
 static stele_code get_all(struct input *in, stele_error *err)
@@ -276,20 +290,20 @@ static stele_code find_form(struct input *in, struct sti_unpack **unpack, stele_
     stele_code code = STELE_OK;
     size_t got = 1;
 
-    while (code == STELE_OK && got > 0 && in->first_len < MAGIC_SIZE) {
+    while (code == STELE_OK && got > 0 && in->ahead_len < MAGIC_SIZE) {
         got = 0;
-        code = in->read(in->arg, in->first + in->first_len, MAGIC_SIZE - in->first_len, &got, err);
-        in->first_len += code == STELE_OK ? got : 0;
+        code = in->read(in->arg, in->ahead + in->ahead_len, BUFFER_SIZE - in->ahead_len, &got, err);
+        in->ahead_len += code == STELE_OK ? got : 0;
     }
-    if (code != STELE_OK || in->first_len < MAGIC_SIZE ||
-            memcmp(in->first, STI_ZSTD_MAGIC, MAGIC_SIZE) != 0) {
+    if (code != STELE_OK || in->ahead_len < MAGIC_SIZE ||
+            memcmp(in->ahead, STI_ZSTD_MAGIC, MAGIC_SIZE) != 0) {
         return code;
     }
-    code = sti_unpack_new(unpack, in->first, in->first_len, in->read, in->arg, err);
+    code = sti_unpack_new(unpack, in->ahead, in->ahead_len, in->read, in->arg, err);
     if (code == STELE_OK) {
         in->read = sti_unpack_read;
         in->arg = *unpack;
-        in->first_len = 0;
+        in->ahead_len = 0;
     }
     return code;
 }
@@ -302,12 +316,15 @@ stele_code sti_snapshot_read(stele_read_fn read, void *arg,
     stele_code code;
 
     in.buffer = sti_malloc(BUFFER_SIZE);
+    in.ahead = sti_malloc(BUFFER_SIZE);
     in.key = sti_malloc(STELE_STORE_KEY_MAX);
-    code = in.buffer == NULL || in.key == NULL ? sti_fail_memory(err, BUFFER_SIZE)
-                                               : find_form(&in, &unpack, err);
+    code = in.buffer == NULL || in.ahead == NULL || in.key == NULL
+                   ? sti_fail_memory(err, BUFFER_SIZE)
+                   : find_form(&in, &unpack, err);
     code = code == STELE_OK ? get_all(&in, err) : code;
     sti_unpack_free(unpack);
     sti_free(in.buffer);
+    sti_free(in.ahead);
     sti_free(in.key);
     sti_free(in.value);
     if (code == STELE_OK) {

@@ -5,6 +5,7 @@
 #include "store/snapshot_zstd.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 #include <zstd_errors.h>
 
 enum {
-    BUFFER_SIZE = 128 << 10
+    BUFFER_SIZE = STI_ZSTD_FIRST_MAX
 };
 
 static stele_code fail(stele_error *err, stele_code code, size_t rc)
@@ -129,6 +130,7 @@ stele_code sti_unpack_new(struct sti_unpack **out, const uint8_t *first, size_t 
     struct sti_unpack *u = sti_malloc(sizeof *u);
     size_t rc;
 
+    sti_assert(len <= sizeof u->buffer);
     if (u == NULL) {
         return sti_fail_memory(err, sizeof *u);
     }

@@ -13,7 +13,8 @@
 enum {
     STI_ZSTD_LEVEL_DEFAULT = 3,
     STI_ZSTD_LEVEL_MAX = 19,
-    STI_ZSTD_WINDOW_LOG = 23
+    STI_ZSTD_WINDOW_LOG = 23,
+    STI_ZSTD_FIRST_MAX = 128 << 10
 };
 
 /* What a frame begins with, in the order of the bytes. */
@@ -39,7 +40,8 @@ uint64_t sti_pack_written(const struct sti_pack *p);
 
 struct sti_unpack;
 
-/* `first` is what was read of the stream already. To be freed with sti_unpack_free(). */
+/* `first` is what was read of the stream already, STI_ZSTD_FIRST_MAX bytes at most. To be freed
+ * with sti_unpack_free(). */
 stele_code sti_unpack_new(struct sti_unpack **out, const uint8_t *first, size_t len,
         stele_read_fn read, void *arg, stele_error *err);
 void sti_unpack_free(struct sti_unpack *u); /* accepts NULL */

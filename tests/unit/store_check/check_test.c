@@ -3,84 +3,13 @@
  * check_test.c: what check and scrub say of directories that are whole, and of some that are not.
  */
 #include "../store_core/kit.h"
-#include "dirs.h"
+#include "told.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* ---- What was told. ---- */
-
-struct told {
-    size_t faults;
-    size_t notes;
-    char last[1024]; /* the last one, of either: "FILE|POSITION?|BUCKET|KEY|TEXT" */
-};
-
-static void on_fault(void *arg, const stele_store_fault *f)
-{
-    struct told *t = arg;
-
-    assert_non_null(f->file);
-    assert_non_null(f->text);
-    if (f->code == STELE_OK) {
-        t->notes++;
-    } else {
-        t->faults++;
-    }
-    (void)snprintf(t->last, sizeof t->last, "%s|%s|%.*s|%.*s|%s", f->file,
-            f->position >= 0 ? "at" : "", (int)f->bucket.len, (const char *)f->bucket.data,
-            (int)f->key.len, (const char *)f->key.data, f->text);
-}
-
-static stele_code check(struct kit *k, struct told *t, stele_store_checked *out, stele_error *err)
-{
-    memset(t, 0, sizeof *t);
-    return stele_store_check_dir(k->tmp.path, NULL, on_fault, t, out, err);
-}
-
-static stele_code scrub(struct kit *k, struct told *t, stele_store_checked *out, stele_error *err)
-{
-    memset(t, 0, sizeof *t);
-    return stele_store_scrub_dir(k->tmp.path, NULL, on_fault, t, out, err);
-}
-
-static void check_whole(struct kit *k, uint64_t buckets, uint64_t keys)
-{
-    stele_store_checked out;
-    struct told t;
-    stele_error err;
-
-    CHECK_OK(check(k, &t, &out, &err), &err);
-    assert_int_equal(t.faults, 0);
-    assert_int_equal(t.notes, 0);
-    assert_int_equal(out.faults, 0);
-    assert_int_equal(out.buckets, buckets);
-    assert_int_equal(out.keys, keys);
-    assert_true(out.pages > 2);
-    CHECK_OK(scrub(k, &t, &out, &err), &err);
-    assert_int_equal(out.keys, keys);
-    assert_int_equal(out.buckets, buckets);
-    assert_int_equal(out.pages, 0);
-}
-
-/* One fault, with `text` in it, and the same as the error. */
-static void check_fault(struct kit *k, const char *text)
-{
-    stele_store_checked out = {.faults = 0};
-    struct told t;
-    stele_error err;
-
-    CHECK_CODE(check(k, &t, &out, &err), STELE_ECORRUPT);
-    assert_true(out.faults >= 1);
-    assert_int_equal(out.faults, t.faults);
-    if (strstr(err.message, text) == NULL) {
-        print_error("\"%s\" has no \"%s\"\n", err.message, text);
-        fail();
-    }
-}
 
 /* ---- Stores. ---- */
 
@@ -140,23 +69,23 @@ static void test_whole(void **state)
     stele_error err;
 
     kit_close(k);
-    check_whole(k, 0, 0);
+    told_check_whole(k, 0, 0);
     kit_open(k);
     fill(k);
     memset(&t, 0, sizeof t);
-    CHECK_OK(stele_store_scrub(k->s, NULL, on_fault, &t, &out, &err), &err);
+    CHECK_OK(stele_store_scrub(k->s, NULL, told_fault, &t, &out, &err), &err);
     assert_int_equal(out.keys, FILLED);
     assert_int_equal(out.buckets, 2);
     CHECK_OK(stele_store_scrub(k->s, NULL, NULL, NULL, NULL, &err), &err);
     /* LMDB's files are open here. */
-    CHECK_CODE(check(k, &t, &out, &err), STELE_EBUSY);
-    CHECK_CODE(scrub(k, &t, &out, &err), STELE_EBUSY);
+    CHECK_CODE(told_check(k, &t, &out, &err), STELE_EBUSY);
+    CHECK_CODE(told_scrub(k, &t, &out, &err), STELE_EBUSY);
     kit_close(k);
-    check_whole(k, 2, FILLED);
+    told_check_whole(k, 2, FILLED);
     kit_open(k);
     kit_commit(k);
     kit_close(k);
-    check_whole(k, 2, FILLED);
+    told_check_whole(k, 2, FILLED);
 }
 
 static void test_refused(void **state)
@@ -210,16 +139,6 @@ static void test_waits(void **state)
 
 /* ---- Names. ---- */
 
-static void put_durable(struct kit *k, const char *key)
-{
-    stele_store_batch *b = kit_begin(k);
-    stele_error err;
-
-    kit_create(b, "logged");
-    kit_put(b, "logged", key, "in the log of the store");
-    CHECK_OK(stele_store_batch_end_durable(b, &err), &err);
-}
-
 static void test_foreign_files(void **state)
 {
     struct kit *k = *state;
@@ -229,22 +148,22 @@ static void test_foreign_files(void **state)
     struct told t;
     stele_error err;
 
-    put_durable(k, "one");
+    told_put_durable(k, "one");
     kit_close(k);
     tmpdir_mkdir(&k->tmp, "gen-7");
     tmpdir_mkdir(&k->tmp, "gen-3.tmp");
-    CHECK_OK(check(k, &t, NULL, &err), &err);
+    CHECK_OK(told_check(k, &t, NULL, &err), &err);
     assert_int_equal(t.notes, 2);
     before = t.notes;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         tmpdir_write(&k->tmp, names[i], "x", 1);
-        CHECK_OK(check(k, &t, NULL, &err), &err);
+        CHECK_OK(told_check(k, &t, NULL, &err), &err);
         assert_int_equal(t.faults, 0);
         /* What is inside of other generations is not listed. */
         before += i == 1 || i == 2 ? 0 : 1;
         assert_int_equal(t.notes, before);
     }
-    CHECK_OK(scrub(k, &t, NULL, &err), &err);
+    CHECK_OK(told_scrub(k, &t, NULL, &err), &err);
     assert_int_equal(t.notes, 0);
 }
 
@@ -265,31 +184,31 @@ static void test_current(void **state)
         stele_code code;
 
         tmpdir_flip(&k->tmp, "current", bit);
-        code = check(k, &t, NULL, &err);
+        code = told_check(k, &t, NULL, &err);
         assert_true(code == STELE_ECORRUPT || code == STELE_EVERSION);
         assert_string_equal(err.file, "current");
         tmpdir_flip(&k->tmp, "current", bit);
     }
     for (size_t n = 0; n < len; n++) {
         tmpdir_write(&k->tmp, "current", current, n);
-        assert_true(check(k, &t, NULL, &err) < STELE_OK);
+        assert_true(told_check(k, &t, NULL, &err) < STELE_OK);
         assert_string_equal(err.file, "current");
     }
     tmpdir_path(&k->tmp, "current", from);
     assert_int_equal(unlink(from), 0);
-    check_fault(k, "missing");
+    told_check_fault(k, "missing");
     tmpdir_write(&k->tmp, "current", current, len);
     tmpdir_path(&k->tmp, "gen-1", from);
     tmpdir_path(&k->tmp, "gen-2", to);
     assert_int_equal(rename(from, to), 0);
-    check_fault(k, "missing");
+    told_check_fault(k, "missing");
     assert_int_equal(rename(to, from), 0);
     tmpdir_path(&k->tmp, "gen-1/data.mdb", from);
     tmpdir_path(&k->tmp, "data.mdb", to);
     assert_int_equal(rename(from, to), 0);
-    check_fault(k, "missing");
+    told_check_fault(k, "missing");
     assert_int_equal(rename(to, from), 0);
-    check_whole(k, 2, FILLED);
+    told_check_whole(k, 2, FILLED);
     free(current);
 }
 
@@ -327,17 +246,17 @@ static void test_value(void **state)
     kit_commit(k);
     kit_close(k);
     tmpdir_flip(&k->tmp, "gen-1/data.mdb", 8 * find(k, "gen-1/data.mdb", "a value to be damaged"));
-    CHECK_CODE(check(k, &t, &out, &err), STELE_ECORRUPT);
+    CHECK_CODE(told_check(k, &t, &out, &err), STELE_ECORRUPT);
     assert_int_equal(t.faults, 1);
     assert_int_equal(out.faults, 1);
     assert_int_equal(out.keys, 1);
     assert_string_equal(t.last, "gen-1/data.mdb||b|first|the checksum of a stored value differs");
     CHECK_MESSAGE_HAS(&err, "gen-1/data.mdb: bucket \"b\", key \"first\": the checksum");
-    CHECK_CODE(scrub(k, &t, &out, &err), STELE_ECORRUPT);
+    CHECK_CODE(told_scrub(k, &t, &out, &err), STELE_ECORRUPT);
     assert_int_equal(t.faults, 1);
     kit_open(k);
     memset(&t, 0, sizeof t);
-    CHECK_CODE(stele_store_scrub(k->s, NULL, on_fault, &t, &out, &err), STELE_ECORRUPT);
+    CHECK_CODE(stele_store_scrub(k->s, NULL, told_fault, &t, &out, &err), STELE_ECORRUPT);
     assert_string_equal(t.last, "gen-1/data.mdb||b|first|the checksum of a stored value differs");
     r = kit_read(k);
     CHECK_CODE(stele_store_read_get(r, stele_str("b"), stele_str("first"), &value, &err),
@@ -356,16 +275,16 @@ static void test_pages(void **state)
     fill(k);
     kit_close(k);
     tmpdir_cut(&k->tmp, "gen-1/data.mdb", tmpdir_size(&k->tmp, "gen-1/data.mdb") - 4096);
-    CHECK_CODE(check(k, &t, &out, &err), STELE_ECORRUPT);
+    CHECK_CODE(told_check(k, &t, &out, &err), STELE_ECORRUPT);
     assert_true(t.faults > 0);
     assert_int_equal(t.notes, 1);
     assert_int_equal(out.keys, 0);
     assert_true(err.position >= 0);
     assert_string_equal(err.file, "gen-1/data.mdb");
     tmpdir_cut(&k->tmp, "gen-1/data.mdb", 100);
-    CHECK_CODE(check(k, &t, &out, &err), STELE_ECORRUPT);
+    CHECK_CODE(told_check(k, &t, &out, &err), STELE_ECORRUPT);
     tmpdir_cut(&k->tmp, "gen-1/data.mdb", 0);
-    CHECK_CODE(check(k, &t, &out, &err), STELE_ECORRUPT);
+    CHECK_CODE(told_check(k, &t, &out, &err), STELE_ECORRUPT);
 }
 
 /* Another store's data in the place of this one's. */
@@ -385,141 +304,9 @@ static void test_exchanged(void **state)
     kit_close(other);
     bytes = tmpdir_read(&other->tmp, "gen-1/data.mdb", &len);
     tmpdir_write(&k->tmp, "gen-1/data.mdb", bytes, len);
-    check_fault(k, "another store");
+    told_check_fault(k, "another store");
     free(bytes);
     (void)kit_tear_down(&p);
-}
-
-/* ---- The wal. ---- */
-
-/* As a kill would leave it: what is committed, and records beyond it. */
-static struct kit *killed(struct kit *k)
-{
-    struct kit *dead = calloc(1, sizeof *dead);
-
-    assert_non_null(dead);
-    put_durable(k, "one");
-    kit_commit(k);
-    put_durable(k, "two");
-    put_durable(k, "three");
-    kit_commit(k);
-    put_durable(k, "four");
-    put_durable(k, "five");
-    tmpdir_make(&dead->tmp);
-    dead->options = k->options;
-    dirs_copy(&k->tmp, &dead->tmp);
-    return dead;
-}
-
-static void bury(struct kit *dead)
-{
-    void *p = dead;
-
-    (void)kit_tear_down(&p);
-}
-
-/* The segment of the wal that has a text in it, and where. */
-static size_t find_segment(const struct kit *k, const char *text, char out[TMPDIR_PATH_SIZE])
-{
-    struct dirs d;
-    size_t found = SIZE_MAX;
-
-    dirs_list(&d, &k->tmp);
-    for (size_t i = 0; i < d.count && found == SIZE_MAX; i++) {
-        size_t len = 0;
-        uint8_t *bytes;
-
-        if (strncmp(d.names[i], "wal/", 4) != 0) {
-            continue;
-        }
-        bytes = tmpdir_read(&k->tmp, d.names[i], &len);
-        for (size_t at = 0; at + strlen(text) <= len && found == SIZE_MAX; at++) {
-            found = memcmp(bytes + at, text, strlen(text)) == 0 ? at : SIZE_MAX;
-        }
-        (void)snprintf(out, TMPDIR_PATH_SIZE, "%s", d.names[i]);
-        free(bytes);
-    }
-    dirs_free(&d);
-    assert_int_not_equal(found, SIZE_MAX);
-    return found;
-}
-
-static void test_wal(void **state)
-{
-    struct kit *k = *state;
-    struct kit *dead = killed(k);
-    char name[TMPDIR_PATH_SIZE];
-    char path[TMPDIR_PATH_SIZE];
-    size_t len = 0;
-    size_t at;
-    uint8_t *bytes;
-    stele_error err;
-    struct told t;
-
-    check_whole(dead, 1, 3);
-    /* A byte of a record that a later one says was durable. */
-    at = find_segment(dead, "four", name);
-    bytes = tmpdir_read(&dead->tmp, name, &len);
-    tmpdir_flip(&dead->tmp, name, 8 * at);
-    check_fault(dead, "wal/");
-    CHECK_OK(scrub(dead, &t, NULL, &err), &err);
-    tmpdir_flip(&dead->tmp, name, 8 * at);
-    check_whole(dead, 1, 3);
-    tmpdir_path(&dead->tmp, name, path);
-    assert_int_equal(unlink(path), 0);
-    check_fault(dead, "wal/");
-    tmpdir_write(&dead->tmp, name, bytes, len);
-    check_whole(dead, 1, 3);
-    kit_open(dead);
-    kit_check_now(dead, "logged",
-            "five=in the log of the store four=in the log of the store one=in the log of the store "
-            "three=in the log of the store two=in the log of the store");
-    kit_close(dead);
-    check_whole(dead, 1, 5);
-    free(bytes);
-    bury(dead);
-}
-
-/* An older wal, or none, in the place of that which the commit knows of. */
-static void test_wal_of_another_time(void **state)
-{
-    struct kit *k = *state;
-    struct kit *dead = NULL;
-    struct kit old = {.s = NULL};
-    struct dirs d;
-    char path[TMPDIR_PATH_SIZE];
-
-    put_durable(k, "zero");
-    tmpdir_make(&old.tmp);
-    dirs_copy(&k->tmp, &old.tmp);
-    dead = killed(k);
-    dirs_list(&d, &dead->tmp);
-    for (size_t i = 0; i < d.count; i++) {
-        if (strncmp(d.names[i], "wal/", 4) == 0) {
-            tmpdir_path(&dead->tmp, d.names[i], path);
-            assert_int_equal(unlink(path), 0);
-        }
-    }
-    dirs_free(&d);
-    check_fault(dead, "the log of durable batches is missing");
-    tmpdir_path(&dead->tmp, "wal", path);
-    assert_int_equal(rmdir(path), 0);
-    check_fault(dead, "the log of durable batches is missing");
-    tmpdir_mkdir(&dead->tmp, "wal");
-    dirs_list(&d, &old.tmp);
-    for (size_t i = 0; i < d.count; i++) {
-        if (strncmp(d.names[i], "wal/", 4) == 0) {
-            size_t len = 0;
-            uint8_t *bytes = tmpdir_read(&old.tmp, d.names[i], &len);
-
-            tmpdir_write(&dead->tmp, d.names[i], bytes, len);
-            free(bytes);
-        }
-    }
-    dirs_free(&d);
-    check_fault(dead, "is committed");
-    tmpdir_remove(&old.tmp);
-    bury(dead);
 }
 
 /* ---- Beside a writer. ---- */
@@ -578,7 +365,8 @@ static void test_beside_a_writer(void **state)
         _exit(0);
     }
     for (unsigned i = 0; i < looks || most <= FILLED; i++) {
-        stele_code code = i % 4 == 3 ? scrub(k, &t, &out, &err) : check(k, &t, &out, &err);
+        stele_code code =
+                i % 4 == 3 ? told_scrub(k, &t, &out, &err) : told_check(k, &t, &out, &err);
 
         if (code != STELE_OK) {
             (void)kill(pid, SIGKILL);
@@ -593,7 +381,7 @@ static void test_beside_a_writer(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     kit_open(k);
     kit_close(k);
-    CHECK_OK(check(k, &t, &out, &err), &err);
+    CHECK_OK(told_check(k, &t, &out, &err), &err);
 }
 
 int main(void)
@@ -607,8 +395,6 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_value, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_pages, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_exchanged, kit_set_up, kit_tear_down),
-            cmocka_unit_test_setup_teardown(test_wal, kit_set_up, kit_tear_down),
-            cmocka_unit_test_setup_teardown(test_wal_of_another_time, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_beside_a_writer, kit_set_up, kit_tear_down),
     };
 

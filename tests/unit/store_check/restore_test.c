@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -393,6 +395,61 @@ static void test_places(void **state)
     stream_free(&s);
 }
 
+/* With room for a map of a part of it alone. */
+static int restore_in_little(const char *dir, struct stream *s)
+{
+    unsigned long pages = 0;
+    struct rlimit limit;
+    FILE *f = fopen("/proc/self/statm", "r");
+    stele_error err;
+
+    if (f == NULL || fscanf(f, "%lu", &pages) != 1) {
+        return 1;
+    }
+    (void)fclose(f);
+    limit.rlim_cur = (rlim_t)pages * 4096 + ((rlim_t)220 << 20);
+    limit.rlim_max = limit.rlim_cur;
+    if (setrlimit(RLIMIT_AS, &limit) != 0) {
+        return 2;
+    }
+    return restore(dir, s, NULL, &err) == STELE_OK ? 0 : 3;
+}
+
+/* Where little address space can be had, the map grows with what is restored. */
+static void test_little_room(void **state)
+{
+    struct kit *k = *state;
+    static uint8_t value[4 << 20];
+    struct stream s = {.len = 0};
+    char dir[TMPDIR_PATH_SIZE];
+    int status = 0;
+    pid_t pid;
+
+    for (unsigned i = 0; i < 24; i++) {
+        stele_store_batch *b = kit_begin(k);
+        char key[16];
+
+        memset(value, (int)i, sizeof value);
+        (void)snprintf(key, sizeof key, "%02u", i);
+        kit_create(b, "large");
+        put(b, "large", stele_str(key), stele_bytes_of(value, sizeof value));
+        kit_end(b);
+        kit_commit(k);
+    }
+    take(k, &s, true, 1);
+    tmpdir_path(&k->tmp, "new", dir);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        _exit(restore_in_little(dir, &s));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    check_store(dir, hash_of(k->s));
+    stream_free(&s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
 
 int main(void)
@@ -404,6 +461,7 @@ int main(void)
             TEST(test_damage),
             TEST(test_frames),
             TEST(test_places),
+            TEST(test_little_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
