@@ -385,10 +385,10 @@ STELE_API STELE_NODISCARD stele_code stele_store_clear_stale(
  * is open: not to be called by who has it. `wait` (may be NULL) ends it: STELE_ETIMEDOUT,
  * STELE_ECANCELED.
  *
- * STELE_EBUSY: another defragmentation, or writes come faster than they can be copied · STELE_ENOSPC
- * · STELE_ECORRUPT · STELE_EREADONLY. Whatever fails, the store is as before; only if nobody knows
- * which of the two files a power cut would leave it refuses to write (STELE_EFAILED). `before` and
- * `after` (may be NULL) are sizes. */
+ * STELE_EBUSY: another defragmentation, or writes come faster than they can be copied ·
+ * STELE_ENOSPC · STELE_ECORRUPT · STELE_EREADONLY. Whatever fails, the store is as before; only if
+ * nobody knows which of the two files a power cut would leave it refuses to write (STELE_EFAILED).
+ * `before` and `after` (may be NULL) are sizes. */
 STELE_API STELE_NODISCARD stele_code stele_store_defrag(stele_store *s, const stele_wait *wait,
         uint64_t *before, uint64_t *after, stele_error *err);
 

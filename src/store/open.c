@@ -59,7 +59,7 @@ void sti_store_free(stele_store *s)
     sti_store_free_slots(s);
     sti_buckets_free(s->buckets);
     sti_store_data_close_all(s);
-    sti_store_leave(s);
+    sti_store_forget_process(s);
     sti_file_close(&s->current_file);
     sti_file_close(&s->lock);
     sti_dir_close(&s->dir);
@@ -81,7 +81,7 @@ void sti_store_free(stele_store *s)
 
 static stele_code take_locks(stele_store *s, stele_error *err)
 {
-    stele_code code = sti_store_enter(s, err);
+    stele_code code = sti_store_note_process(s, err);
 
     if (code == STELE_OK && !s->options.read_only) {
         code = sti_lock_take(

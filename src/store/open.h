@@ -20,8 +20,8 @@ stele_code sti_store_remove_temporary(stele_store *s, stele_error *err);
 /* ---- process.c ---- */
 
 /* Note that this process has the store open. STELE_EBUSY: it has already. */
-stele_code sti_store_enter(stele_store *s, stele_error *err);
-void sti_store_leave(stele_store *s);
+stele_code sti_store_note_process(stele_store *s, stele_error *err);
+void sti_store_forget_process(stele_store *s);
 
 /* Remove what processes left that are no more. */
 stele_code sti_store_remove_dead(stele_store *s, stele_error *err);

@@ -28,7 +28,7 @@ static bool is_removed(stele_store *s)
                    there.id != ours.id);
 }
 
-stele_code sti_store_enter(stele_store *s, stele_error *err)
+stele_code sti_store_note_process(stele_store *s, stele_error *err)
 {
     stele_code code;
 
@@ -51,7 +51,7 @@ stele_code sti_store_enter(stele_store *s, stele_error *err)
     return code;
 }
 
-void sti_store_leave(stele_store *s)
+void sti_store_forget_process(stele_store *s)
 {
     if (s->process_lock.raw != NULL) {
         (void)sti_dir_unlink(&s->dir, s->process_name, NULL, NULL);

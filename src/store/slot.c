@@ -136,6 +136,10 @@ static stele_code move_to(
         data->users++;
         sti_mutex_unlock(&s->reads);
     }
+    if (atomic_load(&s->has_old)) {
+        /* It was the last to use what it left, perhaps. */
+        sti_store_tell_old(s);
+    }
     return code;
 }
 

@@ -12,16 +12,17 @@
 #include "store/state.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 struct fail {
     struct kit kit; /* first, so that its functions can be used */
     struct wrap_vfs wrap;
     stele_env env;
-    bool armed;
-    int ops;
-    int fail_at; /* counted while armed; -1: none */
-    bool failed; /* that was reached */
+    _Atomic bool armed;
+    _Atomic int ops;
+    _Atomic int fail_at; /* counted while armed; -1: none */
+    _Atomic bool failed; /* that was reached */
     void (*in_copy)(struct fail *f);
     stele_cancel *cancel;
     struct sti_thread thread;
