@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""make_corpus.py: the seeds of the stream, wal, journal and bbolt targets, made from files of the references.
+"""make_corpus.py: the seeds of the stream, wal, journal, bbolt and store targets, made from files of the references.
 
-Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt}/seed_*:
+Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt,
+store_record,store_snapshot}/seed_*:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
 seed small; those of tests/vectors/blb, tests/golden/wal and tests/golden/journal without
@@ -16,6 +17,7 @@ LOGS = HERE.parent / "tests" / "vectors" / "klevdb"
 BLB = HERE.parent / "tests" / "vectors" / "blb"
 GOLDEN = HERE.parent / "tests" / "golden" / "wal"
 BBOLT = HERE.parent / "tests" / "golden" / "bbolt"
+STORE = HERE.parent / "tests" / "golden" / "store"
 LIMIT = 2100
 BBOLT_LIMIT = 12000
 
@@ -181,6 +183,60 @@ def bbolt_seeds():
             write("bbolt", f"{path.stem}_second", bytes([2]) + bytes(80) + data[80:])
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def store_snapshot(buckets):
+    """A snapshot as src/store/snapshot_format.h has it, of a dict of dicts."""
+    data, hashed, keys, size = b"stelesnp" + struct.pack("<I", 1), b"", 0, 0
+
+    def sealed(data):
+        return data + struct.pack("<I", crc32c(data))
+
+    for name, pairs in sorted(buckets.items()):
+        length = sum(len(k) + len(v) for k, v in pairs.items())
+        data = sealed(data + b"b" + bytes([len(name)]) + name + struct.pack("<QQ", len(pairs), length))
+        hashed += name
+        for key, value in sorted(pairs.items()):
+            data = sealed(data + b"p" + struct.pack("<II", len(key), len(value))) + key + value
+            hashed += key + value
+        keys, size = keys + len(pairs), size + length
+    return sealed(data + b"e" + struct.pack("<QQQI", len(buckets), keys, size, crc32c(hashed)))
+
+
+def store_record(writes):
+    data = b"\x01\x00"
+    for kind, seq, bucket, key, value in writes:
+        data += struct.pack("<BQIII", kind, seq, bucket, len(key), len(value)) + key + value
+    return data
+
+
+def store_seeds():
+    snapshots = {
+        "none": {},
+        "empty": {b"bucket": {}},
+        "some": {b"a": {b"": b"", b"k": b"v" * 40, b"kk": b""}, b"b": {}, b"c" * 255: {b"x" * 700: b"y"}},
+    }
+    for name, buckets in snapshots.items():
+        for which in range(3):
+            write("store_snapshot", f"{name}_{which}", bytes([which, 16 * which + 6]) + store_snapshot(buckets))
+    write("store_snapshot", "packed", bytes([3, 255]) + (STORE / "snapshot.zst").read_bytes())
+    records = {
+        "none": [],
+        "puts": [(0, 5, 0, b"name", struct.pack("<I", 7)), (0, 5, 7, b"key", b"value"), (1, 6, 7, b"key", b"")],
+        "drop": [(2, 9, 7, b"", b""), (1, 9, 0, b"name", b"")],
+    }
+    for name, writes in records.items():
+        for which in range(2):
+            write("store_record", f"{name}_{which}", bytes([which]) + store_record(writes))
+
+
 JSON = [
     b'{"key":"a","value":"b","time":1700000000000000}\n{"key":null}\n',
     b'{"key_b64":"AP8=","value_b64":"","time":"2024-02-29T12:00:00.5Z"}\n',
@@ -210,6 +266,7 @@ def main():
     wal_seeds()
     journal_seeds()
     bbolt_seeds()
+    store_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -10,6 +10,7 @@
 #include <stele/env.h>
 #include <stele/error.h>
 #include <stele/journal.h>
+#include <stele/store.h>
 #include <stele/stream.h>
 #include <stele/typed.h>
 #include <stele/vfs.h>

@@ -28,7 +28,8 @@
  * refused once about 4 times batch_limit wait, and all goes on when there is room again.
  *
  * Damage: a checksum over bucket, key and value is compared whenever a value is read:
- * STELE_ECORRUPT comes instead of bytes that were not put.
+ * STELE_ECORRUPT comes instead of bytes that were not put. stele_store_check_dir() also finds what
+ * vanished.
  */
 #ifndef STELE_STORE_H
 #define STELE_STORE_H
@@ -51,8 +52,8 @@ typedef struct stele_store_snapshot stele_store_snapshot;
 /* A reader that is open: of this process, or of another one. */
 typedef struct stele_store_reader {
     int64_t pid;
-    int64_t age_ms;         /* of another process: of the first commit that it does not see, or -1
-                             * if that was before open */
+    int64_t age_ms;         /* of another process: of the first commit that it does not see; 0: it
+                             * sees all; -1: that was before open */
     uint64_t pinned_bytes;  /* of the file, which cannot be used again while it is there */
     uint64_t pinned_memory; /* bytes of tables that were committed since; of this process alone */
     bool own;               /* of this process */
@@ -87,6 +88,14 @@ typedef struct stele_store_options {
      * committed or lost. */
     stele_code (*before_commit)(void *arg, stele_store_batch *batch, stele_error *err);
     void *before_commit_arg;
+
+    /* Told about each reader once, when its age passes the limit, without a lock held: by the
+     * store's thread, some time later, or without one by who commits. Readers of dead processes are
+     * cleared before. Those of other processes that are in a file which a defragmentation replaced
+     * are not seen. */
+    int64_t reader_age_max_ms; /* 0: no limit */
+    void (*reader_old)(void *arg, const stele_store_reader *reader);
+    void *reader_old_arg;
 } stele_store_options;
 
 STELE_API void stele_store_options_init_sized(stele_store_options *opts, size_t struct_size);
@@ -302,6 +311,8 @@ STELE_API STELE_NODISCARD stele_code stele_store_read_hash(stele_store_read *rea
 typedef struct stele_store_snapshot_options {
     size_t struct_size;
     const stele_wait *wait; /* may be NULL; ends with STELE_ETIMEDOUT, STELE_ECANCELED */
+    bool zstd;              /* as one frame of zstd, which its own tools unpack as well */
+    int zstd_level;         /* 1 to 19; 0: 3 */
 } stele_store_snapshot_options;
 
 STELE_API void stele_store_snapshot_options_init_sized(
@@ -316,7 +327,7 @@ static inline void stele_store_snapshot_options_init(stele_store_snapshot_option
 STELE_API STELE_NODISCARD stele_code stele_store_snapshot_open(
         stele_store_snapshot **out, stele_store *s, stele_error *err);
 
-/* How many bytes it has. */
+/* How many bytes it has, before compression. */
 STELE_API uint64_t stele_store_snapshot_size(const stele_store_snapshot *snapshot);
 
 /* Give all of it to write(), verified, in pieces; may be done again. `written` and `opts` may be
@@ -339,11 +350,18 @@ typedef struct stele_store_contents {
     uint64_t bytes; /* of keys and values */
 } stele_store_contents;
 
-/* Verify a snapshot. `out` may be NULL. STELE_ECORRUPT · STELE_EVERSION. */
+/* Verify a snapshot, compressed or not: read to its end, which nothing may follow. `out` may be
+ * NULL. STELE_ECORRUPT · STELE_EVERSION. */
 STELE_API STELE_NODISCARD stele_code stele_store_snapshot_verify(
         stele_read_fn read, void *arg, stele_store_contents *out, stele_error *err);
 
-/* ---- Sizes, readers. ---- */
+/* Make a store in `dir` of a snapshot: whole and durable, or none. Of `opts` (may be NULL) it uses
+ * env, create_dirs and lock_wait_ms; `out` may be NULL. STELE_EEXIST: a store is there ·
+ * STELE_ECORRUPT · STELE_EVERSION · STELE_EBUSY · STELE_ENOSPC. */
+STELE_API STELE_NODISCARD stele_code stele_store_restore(const char *dir, stele_read_fn read,
+        void *arg, const stele_store_options *opts, stele_store_contents *out, stele_error *err);
+
+/* ---- Sizes, readers, defragmentation. ---- */
 
 /* Bytes of the file; how many of those are in use; how many reads are open in this process. */
 STELE_API STELE_NODISCARD stele_code stele_store_size(
@@ -361,6 +379,19 @@ STELE_API STELE_NODISCARD stele_code stele_store_readers(stele_store *s,
 STELE_API STELE_NODISCARD stele_code stele_store_clear_stale(
         stele_store *s, uint64_t *cleared, stele_error *err);
 
+/* Commit, then copy what is used into a new file while reads and writes go on, and put it in the
+ * place of the old one; durable when it returns. Reads that are open keep the old file until they
+ * end. Every checksum is verified on the way. Waits for commits, and like them for the batch that
+ * is open: not to be called by who has it. `wait` (may be NULL) ends it: STELE_ETIMEDOUT,
+ * STELE_ECANCELED.
+ *
+ * STELE_EBUSY: another defragmentation, or writes come faster than they can be copied ·
+ * STELE_ENOSPC · STELE_ECORRUPT · STELE_EREADONLY. Whatever fails, the store is as before; only if
+ * nobody knows which of the two files a power cut would leave it refuses to write (STELE_EFAILED).
+ * `before` and `after` (may be NULL) are sizes. */
+STELE_API STELE_NODISCARD stele_code stele_store_defrag(stele_store *s, const stele_wait *wait,
+        uint64_t *before, uint64_t *after, stele_error *err);
+
 /* ---- Statistics. ---- */
 
 #define STELE_STORE_TIMES 32
@@ -373,7 +404,7 @@ typedef struct stele_store_stats {
     uint64_t size;  /* of the file */
     uint64_t size_in_use;
     uint64_t map_size;
-    uint64_t generation; /* of the file, from 1 */
+    uint64_t generation; /* of the file, from 1: counts defragmentations */
     uint64_t wal_size;   /* bytes of the log of durable batches */
 
     /* Of this process, now. */
@@ -390,17 +421,96 @@ typedef struct stele_store_stats {
     uint64_t deletes;
     uint64_t reads;
     uint64_t full; /* commits that found no room */
+    uint64_t defrags;
     /* How many took 2^i to 2^(i+1) us; the first counts all below 2, the last all above. */
     uint64_t commit_times[STELE_STORE_TIMES];
     uint64_t batch_waits[STELE_STORE_TIMES];   /* of a batch for another one */
     uint64_t durable_waits[STELE_STORE_TIMES]; /* of a durable end */
 
     bool failed;  /* the handle refuses to write */
-    bool no_room; /* the last commit found no room on the disk */
+    bool no_room; /* the last commit found no room on the disk, or in the address space */
 } stele_store_stats;
 
 STELE_API STELE_NODISCARD stele_code stele_store_stat(
         stele_store *s, stele_store_stats *out, stele_error *err);
+
+/* ---- Verification. ---- */
+
+/* A fault that was found. Pointers are valid during the callback only. */
+typedef struct stele_store_fault {
+    const char *file;   /* name within the directory */
+    int64_t position;   /* byte in the file, -1 if it is not known */
+    stele_bytes bucket; /* nil if it is not known */
+    stele_bytes key;    /* nil if it is not known; what is damaged may be the key itself */
+    stele_code code;    /* STELE_ECORRUPT, STELE_EVERSION … or STELE_OK: a note, and no fault */
+    const char *text;
+} stele_store_fault;
+
+typedef struct stele_store_checked {
+    uint64_t buckets;
+    uint64_t keys;  /* whole ones */
+    uint64_t pages; /* of the file, that were looked at */
+    uint64_t faults;
+} stele_store_checked;
+
+typedef void (*stele_store_fault_fn)(void *arg, const stele_store_fault *fault);
+
+/* Read every value of what is committed and compare its checksum, and the counts and hashes of the
+ * buckets, while the store is in use. Returns the code of the first fault, STELE_ECORRUPT or
+ * STELE_EVERSION; `each` (may be NULL) hears of every one, `out` and `wait` may be NULL. */
+STELE_API STELE_NODISCARD stele_code stele_store_scrub(stele_store *s, const stele_wait *wait,
+        stele_store_fault_fn each, void *arg, stele_store_checked *out, stele_error *err);
+
+/* The functions below work on a directory, beside the process that writes, unless that is this one
+ * (STELE_EBUSY). Of `opts` (may be NULL) they use env. STELE_ENOTFOUND: no store. LMDB trusts its
+ * pages: check goes over each before LMDB sees it. scrub_dir does not, and a damaged page may end
+ * the process: run it in one of its own. */
+
+/* stele_store_scrub() of what is committed. */
+STELE_API STELE_NODISCARD stele_code stele_store_scrub_dir(const char *dir,
+        const stele_store_options *opts, stele_store_fault_fn each, void *arg,
+        stele_store_checked *out, stele_error *err);
+
+/* That, and every page: each is used once, by the trees or the list of free ones; and the log of
+ * durable batches, where an unfinished record at the end, as a crash leaves it, is a fault. Where
+ * pages are damaged the contents are not looked at. Foreign and left-over files are no faults:
+ * `each` hears of them with the code STELE_OK. */
+STELE_API STELE_NODISCARD stele_code stele_store_check_dir(const char *dir,
+        const stele_store_options *opts, stele_store_fault_fn each, void *arg,
+        stele_store_checked *out, stele_error *err);
+
+/* ---- bbolt files. ---- */
+
+typedef struct stele_store_bbolt_options {
+    size_t struct_size;
+    const stele_wait *wait; /* may be NULL; ends with STELE_ETIMEDOUT, STELE_ECANCELED */
+    bool atomic;            /* import: in one batch, all or nothing; takes memory for all of it */
+    uint32_t page_size;     /* export: 512 to 65,536, a power of two; 0: 4,096 */
+    bool sha256;            /* export: append the hash, as etcd's `snapshot save` does */
+} stele_store_bbolt_options;
+
+STELE_API void stele_store_bbolt_options_init_sized(
+        stele_store_bbolt_options *opts, size_t struct_size);
+
+static inline void stele_store_bbolt_options_init(stele_store_bbolt_options *opts)
+{
+    stele_store_bbolt_options_init_sized(opts, sizeof *opts);
+}
+
+/* Put all that a bbolt file holds (etcd's member/snap/db, or what its `snapshot save` writes), and
+ * return when that is durable. Buckets are made; other keys stay. The file is verified first, and
+ * nothing is put if it is damaged. After another failure a part may have been put, unless `atomic`.
+ * `opts` and `out` may be NULL. STELE_ENOTSUP: nested buckets · STELE_ECORRUPT · STELE_EVERSION ·
+ * STELE_ETOOBIG: a name or value over the limits · STELE_ENOTFOUND · STELE_EBUSY: the file is
+ * locked. */
+STELE_API STELE_NODISCARD stele_code stele_store_import_bbolt(stele_store *s, const char *path,
+        const stele_store_bbolt_options *opts, stele_store_contents *out, stele_error *err);
+
+/* Write what a read that begins now sees as a bbolt file, which is read back and verified, and is
+ * there whole and durable or not at all. `opts` and `out` may be NULL. STELE_EEXIST ·
+ * STELE_ENOTSUP: a key that bbolt cannot have (""). */
+STELE_API STELE_NODISCARD stele_code stele_store_export_bbolt(stele_store *s, const char *path,
+        const stele_store_bbolt_options *opts, stele_store_contents *out, stele_error *err);
 
 STELE_END_DECLS
 

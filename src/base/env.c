@@ -116,6 +116,14 @@ uint64_t sti_env_monotonic_ns(const stele_env *env)
     return env->monotonic_ns(env->arg);
 }
 
+uint64_t sti_env_monotonic_tick_ns(const stele_env *env)
+{
+    if (env == NULL || env->monotonic_ns == NULL || env->monotonic_ns == real_monotonic_ns) {
+        return (uint64_t)sti_monotonic_tick_ns();
+    }
+    return env->monotonic_ns(env->arg);
+}
+
 uint64_t sti_env_random64(const stele_env *env)
 {
     uint64_t value = 0;

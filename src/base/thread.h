@@ -39,7 +39,7 @@ enum sti_rank {
     STI_RANK_STREAM_VIEW = 40,   /* the list of segments */
     STI_RANK_STREAM_LOAD = 50,   /* opening one segment's files */
     STI_RANK_STREAM_WAIT = 60,   /* consumers that wait */
-    STI_RANK_STORE_DEFRAG = 61,  /* one defragmentation at a time */
+    STI_RANK_STORE_FOLLOW = 61,  /* going to another generation of a store that is only read */
     STI_RANK_STORE_WRITE = 63,   /* who has the right to write, and who commits */
     STI_RANK_STORE_READS = 65,   /* slots of reads, retired views */
     STI_RANK_JOURNAL_STATE = 66, /* moves of a journal's state, one at a time */
@@ -115,5 +115,9 @@ stele_code sti_sleep_ms(int64_t ms, stele_cancel *cancel, stele_error *err);
 
 /* CLOCK_MONOTONIC in nanoseconds: for deadlines alone, results never depend on it. */
 int64_t sti_monotonic_now_ns(void);
+
+/* The same clock some milliseconds ago at most: as it was at its last tick, for a fraction of the
+ * cost. Never ahead of the other. */
+int64_t sti_monotonic_tick_ns(void);
 
 #endif /* STI_BASE_THREAD_H */

@@ -11,9 +11,10 @@ static const struct sti_area *const all_areas[] = {
         &sti_area_wal,
         &sti_area_journal,
         &sti_area_stream,
+        &sti_area_store,
 };
 
-const char *const sti_areas_to_come = "store, docs and fleet";
+const char *const sti_areas_to_come = "docs and fleet";
 
 const struct sti_area *const *sti_areas(size_t *count)
 {

@@ -91,6 +91,7 @@ struct sti_area {
 };
 
 extern const struct sti_area sti_area_journal;
+extern const struct sti_area sti_area_store;
 extern const struct sti_area sti_area_stream;
 extern const struct sti_area sti_area_wal;
 

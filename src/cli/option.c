@@ -71,6 +71,7 @@ static stele_code store_number(
         break;
     case STI_OPT_FLAG:
     case STI_OPT_TEXT:
+    case STI_OPT_TEXTS:
     case STI_OPT_DATA:
     default:
         code = sti_cli_fail(err, STELE_EINVAL, "'%s' is not a number", text);
@@ -81,6 +82,22 @@ static stele_code store_number(
         out->value = value;
     }
     return code;
+}
+
+static stele_code store_text(char *field, const char *text, stele_error *err)
+{
+    struct sti_texts texts;
+    const char **items;
+
+    memcpy(&texts, field, sizeof texts);
+    items = realloc(texts.items, (texts.count + 1) * sizeof *items);
+    if (items == NULL) {
+        return sti_cli_fail(err, STELE_ENOMEM, "no memory for %zu options", texts.count + 1);
+    }
+    items[texts.count++] = text;
+    texts.items = items;
+    memcpy(field, &texts, sizeof texts);
+    return STELE_OK;
 }
 
 /* The fields have the types that option.h gives; the struct comes from the
@@ -101,6 +118,8 @@ static stele_code store(const struct met *met, void *args, stele_error *err)
     case STI_OPT_TEXT:
         memcpy(field, &met->value, sizeof met->value);
         return STELE_OK;
+    case STI_OPT_TEXTS:
+        return store_text(field, met->value, err);
     case STI_OPT_DATA:
         code = sti_parse_data(met->value, &data, err);
         if (code == STELE_OK) {
@@ -251,15 +270,20 @@ void sti_options_free(const struct sti_options *options, void *args)
 {
     for (size_t i = 0; i < options->count; i++) {
         const struct sti_option *o = &options->table[i];
+        char *field = (char *)args + o->field;
+        struct sti_texts texts;
         struct sti_data data;
 
-        if (o->kind != STI_OPT_DATA) {
-            continue;
+        if (o->kind == STI_OPT_TEXTS) {
+            memcpy(&texts, field, sizeof texts);
+            free(texts.items);
+            memset(field, 0, sizeof texts);
+        } else if (o->kind == STI_OPT_DATA) {
+            memcpy(&data, field, sizeof data);
+            free(data.owned);
+            data.owned = NULL;
+            data.bytes = stele_nil();
+            memcpy(field, &data, sizeof data);
         }
-        memcpy(&data, (char *)args + o->field, sizeof data);
-        free(data.owned);
-        data.owned = NULL;
-        data.bytes = stele_nil();
-        memcpy((char *)args + o->field, &data, sizeof data);
     }
 }

@@ -9,6 +9,7 @@
  *     kind            field               accepts
  *     STI_OPT_FLAG    bool                nothing
  *     STI_OPT_TEXT    const char *        any text
+ *     STI_OPT_TEXTS   struct sti_texts    any text, as often as it is given
  *     STI_OPT_DATA    struct sti_data     text, or hex:…, b64:…, str:…
  *     STI_OPT_NUMBER  struct sti_number   0 and more
  *     STI_OPT_COUNT   struct sti_number   1 and more
@@ -18,7 +19,8 @@
  *
  * Options may stand before, between and behind the operands, as --name VALUE,
  * --name=VALUE, -x VALUE or -xVALUE; flags of one letter may share a dash. A
- * lone -- ends them. Of an option that is given twice the last counts.
+ * lone -- ends them. Of an option that is given twice the last counts,
+ * if it is none of STI_OPT_TEXTS.
  */
 #ifndef STI_CLI_OPTION_H
 #define STI_CLI_OPTION_H
@@ -37,9 +39,15 @@ struct sti_data {
     uint8_t *owned;
 };
 
+struct sti_texts {
+    const char **items; /* into the command line */
+    size_t count;
+};
+
 enum sti_option_kind {
     STI_OPT_FLAG,
     STI_OPT_TEXT,
+    STI_OPT_TEXTS,
     STI_OPT_DATA,
     STI_OPT_NUMBER,
     STI_OPT_COUNT,
@@ -80,7 +88,7 @@ struct sti_operands {
 stele_code sti_options_parse(const struct sti_options *options, int argc, char *const *argv,
         void *args, struct sti_operands *rest, stele_error *err);
 
-/* Free what options of kind STI_OPT_DATA own. */
+/* Free what options of the kinds STI_OPT_DATA and STI_OPT_TEXTS own. */
 void sti_options_free(const struct sti_options *options, void *args);
 
 /* Single values; STELE_EINVAL names the text. */

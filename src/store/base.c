@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/coding.h"
+#include "base/error.h"
 
 enum {
     NAME_PREFIX = 'b',
@@ -107,6 +108,9 @@ static stele_code give_name(struct sti_names_walk *w, stele_code code, stele_byt
     }
     if (key.len < 1 || key.data[0] != NAME_PREFIX) {
         return STELE_END;
+    }
+    if (key.len > NAME_KEY_MAX) {
+        return sti_fail(err, STELE_ECORRUPT, "the name of a bucket has %zu bytes", key.len - 1);
     }
     name = stele_bytes_of(key.data + 1, key.len - 1);
     code = sti_bucket_find(w->read->slot->txn, name, &bucket, err);

@@ -9,8 +9,16 @@
 #define STALL_BYTES ((uint64_t)64 << 20) /* of the active table, while another one waits */
 #define DUE_BYTES   ((uint64_t)16 << 20) /* commit without waiting for the limit */
 
+/* Where writes come faster than they are committed, batches are spaced, the more the fuller the
+ * active table is: many short waits instead of a long one. Bursts up to SLOW_BYTES are not;
+ * EVEN_BYTES above it they come as fast as they are committed, and with twice that half as fast. */
+#define SLOW_BYTES  ((uint64_t)20 << 20)
+#define EVEN_BYTES  ((uint64_t)8 << 20)
+#define PACE_MAX_NS ((uint64_t)10000000)
+
 enum {
-    FULL_TABLES = 4 /* so many times batch_limit may wait for room on the disk */
+    WRITE_BYTES = 128, /* what a write takes beside its key and value, about */
+    FULL_TABLES = 4    /* so many times batch_limit may wait for room on the disk */
 };
 
 /* ---- Failure. ---- */
@@ -73,6 +81,42 @@ static stele_code has_room(const stele_store *s, bool *room, stele_error *err)
     return STELE_OK;
 }
 
+static uint64_t load_of(uint64_t writes, uint64_t bytes)
+{
+    return bytes + writes * WRITE_BYTES;
+}
+
+/* When the next batch may begin, after one that added so much: `load` of `active`. */
+static int64_t next_begin(const stele_store *s, uint64_t load, uint64_t added)
+{
+    uint64_t over = load - SLOW_BYTES;
+    uint64_t ns = (added >> 10) * s->commit_pace;
+
+    ns = ns * (over >> 10) / (EVEN_BYTES >> 10);
+    return sti_monotonic_now_ns() + (int64_t)(ns < PACE_MAX_NS ? ns : PACE_MAX_NS);
+}
+
+/* By who gives the right back. */
+static void pace_locked(stele_store *s, const struct sti_table_size *size) STI_REQUIRES(s->write)
+{
+    const struct sti_table_mark *start = &s->batch.start;
+    uint64_t load = load_of(size->writes, size->bytes);
+
+    s->next_begin = 0;
+    if (s->frozen != NULL && s->has_committer && load > SLOW_BYTES && !atomic_load(&s->no_room)) {
+        s->next_begin = next_begin(
+                s, load, load_of(size->writes - start->writes, size->bytes - start->bytes));
+    }
+}
+
+/* Until when a batch has to wait for its turn, if it has to. */
+static bool is_paced_locked(const stele_store *s, int64_t deadline, int64_t *until)
+        STI_REQUIRES(s->write)
+{
+    *until = s->next_begin < deadline ? s->next_begin : deadline;
+    return s->next_begin != 0 && s->frozen != NULL && sti_monotonic_now_ns() < *until;
+}
+
 static stele_code wait_for_right_locked(stele_store *s, const stele_wait *wait, stele_error *err)
         STI_REQUIRES(s->write)
 {
@@ -81,6 +125,8 @@ static stele_code wait_for_right_locked(stele_store *s, const stele_wait *wait, 
 
     for (;;) {
         stele_code code = STELE_OK;
+        int64_t until = deadline;
+        bool paced = false;
         bool again;
 
         if (atomic_load(&s->failed) != STELE_OK) {
@@ -88,7 +134,8 @@ static stele_code wait_for_right_locked(stele_store *s, const stele_wait *wait, 
         }
         if (!s->writing && !s->freezing) {
             code = has_room(s, &room, err);
-            if (code != STELE_OK || room) {
+            paced = code == STELE_OK && room && is_paced_locked(s, deadline, &until);
+            if (code != STELE_OK || (room && !paced)) {
                 return code;
             }
             s->due = true;
@@ -98,9 +145,9 @@ static stele_code wait_for_right_locked(stele_store *s, const stele_wait *wait, 
             return sti_fail(err, STELE_ECANCELED, "canceled while waiting for another batch");
         }
         s->writable_waiters++;
-        again = sti_cond_wait_until(&s->writable, &s->write, deadline);
+        again = sti_cond_wait_until(&s->writable, &s->write, paced ? until : deadline);
         s->writable_waiters--;
-        if (!again) {
+        if (!again && !paced) {
             return sti_fail(err, STELE_ETIMEDOUT, "another batch is still open");
         }
     }
@@ -144,6 +191,7 @@ static bool give_right(stele_store *s, bool wrote)
     sti_mutex_lock(&s->write);
     s->writing = false;
     s->batch_open = false;
+    pace_locked(s, &size);
     if (wrote && s->waiting_since == 0) {
         s->waiting_since = sti_store_now(s);
         sti_cond_signal(&s->wake);
@@ -256,6 +304,7 @@ static stele_code commit_if_due(stele_store *s, bool due, stele_error *err)
         return STELE_OK;
     }
     code = sti_store_commit_upto(s, atomic_load(&s->visible), false, err);
+    sti_store_tell_readers(s);
     return code == STELE_EFAILED ? code : STELE_OK;
 }
 

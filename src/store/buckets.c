@@ -242,6 +242,20 @@ stele_code sti_garbage_remove(struct sti_lmdb_txn *txn, uint32_t number, stele_e
     return sti_lmdb_delete(txn, STI_LMDB_NAMES, garbage_key(storage, number), err);
 }
 
+stele_code sti_garbage_read(stele_bytes key, stele_bytes value, uint32_t *number, stele_error *err)
+{
+    stele_code code;
+
+    if (key.len != 5) {
+        return sti_fail(err, STELE_ECORRUPT, "the record of a deleted bucket is damaged");
+    }
+    code = verify(key, value, GARBAGE_SIZE, "a deleted bucket", err);
+    if (code == STELE_OK) {
+        *number = sti_get_be32(key.data + 1);
+    }
+    return code;
+}
+
 stele_code sti_garbage_first(struct sti_lmdb_txn *txn, uint32_t *number, stele_error *err)
 {
     struct sti_lmdb_cursor *cursor;
@@ -256,14 +270,8 @@ stele_code sti_garbage_first(struct sti_lmdb_txn *txn, uint32_t *number, stele_e
     if (code == STELE_OK && key.data[0] != 'g') {
         code = STELE_END;
     }
-    if (code == STELE_OK && key.len != 5) {
-        code = sti_fail(err, STELE_ECORRUPT, "the record of a deleted bucket is damaged");
-    }
     if (code == STELE_OK) {
-        code = verify(key, value, GARBAGE_SIZE, "a deleted bucket", err);
-    }
-    if (code == STELE_OK) {
-        *number = sti_get_be32(key.data + 1);
+        code = sti_garbage_read(key, value, number, err);
     }
     sti_lmdb_cursor_close(cursor);
     return code == STELE_END ? STELE_ENOTFOUND : code;

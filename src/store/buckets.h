@@ -83,6 +83,9 @@ stele_code sti_commit_record_write(
 stele_code sti_garbage_add(struct sti_lmdb_txn *txn, uint32_t number, stele_error *err);
 stele_code sti_garbage_remove(struct sti_lmdb_txn *txn, uint32_t number, stele_error *err);
 
+/* The number in a key of the second tree that begins with 'g'; verifies the record. */
+stele_code sti_garbage_read(stele_bytes key, stele_bytes value, uint32_t *number, stele_error *err);
+
 /* STELE_ENOTFOUND, without a message: there is none. */
 stele_code sti_garbage_first(struct sti_lmdb_txn *txn, uint32_t *number, stele_error *err);
 

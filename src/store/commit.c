@@ -8,6 +8,10 @@
 #include "base/error.h"
 #include "store/commit_apply.h"
 
+enum {
+    PACE_KIB_MIN = 256
+};
+
 /* ---- Freezing. ---- */
 
 /* Take the right to write, before others who wait for it. True: it is that of a batch which waits
@@ -64,7 +68,7 @@ static void freeze(stele_store *s, struct sti_store_table *fresh, struct sti_sto
     t->next_bucket = s->next_bucket;
     t->wal_id = s->wal_expected == 0 ? 0 : s->wal_expected - 1;
     t->ticket = s->wal_ticket;
-    sti_store_publish(s, view, fresh, t, s->buckets->commit.txn_id);
+    sti_store_replace_view(s, view, fresh, t, s->buckets->commit.txn_id);
     sti_mutex_lock(&s->write);
     s->active = fresh;
     s->frozen = t;
@@ -93,6 +97,7 @@ static stele_code freeze_active(stele_store *s, stele_error *err)
         }
     }
     give_right(s, lent);
+    (void)sti_store_reclaim(s);
     sti_free(view);
     sti_free(fresh);
     return code;
@@ -100,31 +105,23 @@ static stele_code freeze_active(stele_store *s, stele_error *err)
 
 /* ---- Committing. ---- */
 
-/* The map is too small: make it twice as large, once nobody looks at it. */
+/* The map is too small: make it larger, once nobody looks at it. Without room for that nobody has
+ * to wait. */
 static stele_code grow(stele_store *s, stele_error *err)
 {
-    struct sti_lmdb_stat stat;
-    struct sti_lmdb_txn *txn;
-    stele_code code;
+    uint64_t size = 0;
+    stele_code code = sti_lmdb_larger(s->data->lmdb, &size, err);
 
-    sti_store_drain(s);
-    code = sti_lmdb_begin(&txn, s->lmdb, false, err);
-    if (code == STELE_OK) {
-        code = sti_lmdb_stat(txn, &stat, err);
-        sti_lmdb_abort(txn);
+    if (code != STELE_OK) {
+        return code;
     }
-    if (code == STELE_OK) {
-        code = sti_lmdb_resize(s->lmdb, stat.map_size * 2, err);
+    if (!sti_store_drain(s)) {
+        return sti_fail(err, STELE_ENOMEM,
+                "the map of the file is full, and reads that stay open keep it from growing");
     }
-    sti_store_undrain(s);
+    code = sti_lmdb_resize(s->data->lmdb, size, err);
+    sti_store_undrain(s, code == STELE_EFAILED);
     return code;
-}
-
-/* The map is full. A file that is too large for its file system has that code, too, but also an
- * errno. */
-static bool is_map_full(stele_code code, const stele_error *why)
-{
-    return code == STELE_ETOOBIG && why->sys_errno == 0;
 }
 
 /* A failure before LMDB's own commit leaves nothing in doubt, but only lack of memory can pass. */
@@ -133,20 +130,23 @@ static bool is_fatal(stele_code code, bool in_doubt)
     return code != STELE_OK && code != STELE_ENOSPC && (in_doubt || code != STELE_ENOMEM);
 }
 
-static stele_code apply_frozen(stele_store *s, stele_error *err)
+/* *no_room: that is why it failed, on the disk or in the address space. */
+static stele_code apply_frozen(stele_store *s, bool *no_room, stele_error *err)
 {
     for (;;) {
         stele_error why = {.code = STELE_OK, .position = -1};
         bool in_doubt = false;
         stele_code code = sti_commit_apply(s, &in_doubt, &why);
 
-        if (is_map_full(code, &why)) {
+        if (sti_lmdb_is_map_full(code, &why)) {
             code = grow(s, &why);
             if (code == STELE_OK) {
                 continue;
             }
+            *no_room = true;
             in_doubt = false;
         }
+        *no_room = *no_room || code == STELE_ENOSPC;
         if (is_fatal(code, in_doubt)) {
             sti_store_poison(s, code, &why);
             return sti_store_usable(s, err);
@@ -165,6 +165,9 @@ static void take_over(stele_store *s, struct sti_store_view *view)
 
     /* First of all, since it is gone with the last view that names it. */
     sti_mutex_lock(&s->write);
+    if (s->frozen != NULL) {
+        sti_store_keep_locked(s, s->frozen);
+    }
     s->frozen = NULL;
     active = s->active;
     s->committed = s->buckets->commit.seq;
@@ -177,19 +180,40 @@ static void take_over(stele_store *s, struct sti_store_view *view)
     sti_store_log_trim(s);
 }
 
+/* Remember how fast it was, for those who write faster. Of a small table the syncs say nothing. */
+static void note_pace(stele_store *s, uint64_t ns)
+{
+    struct sti_table_size size = {0};
+    uint64_t kib;
+
+    if (s->frozen != NULL) {
+        size = sti_table_size(&s->frozen->table);
+    }
+    kib = (size.bytes + size.writes * sizeof(struct sti_version)) >> 10;
+    if (kib >= PACE_KIB_MIN) {
+        sti_mutex_lock(&s->write);
+        s->commit_pace = s->commit_pace == 0 ? ns / kib : (s->commit_pace * 3 + ns / kib) / 4;
+        sti_mutex_unlock(&s->write);
+    }
+}
+
 static stele_code commit_frozen(stele_store *s, stele_error *err)
 {
     uint64_t begun = sti_env_monotonic_ns(&s->env);
     struct sti_store_view *view = sti_store_view_new(err);
-    stele_code code = view == NULL ? STELE_ENOMEM : apply_frozen(s, err);
+    bool no_room = false;
+    stele_code code = view == NULL ? STELE_ENOMEM : apply_frozen(s, &no_room, err);
 
     if (code == STELE_OK) {
-        sti_store_count_time(s->counts.commit_times, sti_env_monotonic_ns(&s->env) - begun);
+        uint64_t ns = sti_env_monotonic_ns(&s->env) - begun;
+
+        sti_store_count_time(s->counts.commit_times, ns);
+        note_pace(s, ns);
         take_over(s, view);
         return STELE_OK;
     }
     sti_free(view);
-    if (code == STELE_ENOSPC) {
+    if (no_room) {
         atomic_store(&s->no_room, true);
         sti_store_count(&s->counts.full, 1);
     }
@@ -227,6 +251,11 @@ static void attempt_locked(stele_store *s) STI_REQUIRES(s->write)
     s->attempts.ended = s->attempts.begun;
     s->attempts.code = code;
     s->attempts.why = why;
+    /* The thread tries again, whoever asked for this one. */
+    s->again = code != STELE_OK && s->frozen != NULL;
+    if (s->again) {
+        sti_cond_signal(&s->wake);
+    }
     sti_cond_broadcast(&s->done);
     sti_cond_broadcast(&s->writable);
 }
@@ -292,5 +321,8 @@ stele_code stele_store_commit(stele_store *s, stele_error *err)
         return sti_fail(err, STELE_EREADONLY, "the store is open read-only");
     }
     code = sti_store_commit_upto(s, atomic_load(&s->visible), false, err);
+    if (s->options.no_background) {
+        sti_store_tell_readers(s);
+    }
     return code == STELE_OK ? code : sti_wrap(err, code, "commit");
 }

@@ -30,8 +30,8 @@ struct created_list {
 
 /* Drops are kept in a tree of their own. Of a bucket that was made and dropped since the last
  * commit, LMDB knows nothing. */
-static stele_code apply_drops(
-        struct sti_apply *apply, stele_store *s, const struct sti_table *t, stele_error *err)
+static stele_code apply_drops(struct sti_apply *apply, const struct sti_buckets *buckets,
+        const struct sti_table *t, stele_error *err)
 {
     struct sti_place at = sti_nodes_first(&t->drops);
     stele_code code = STELE_OK;
@@ -50,7 +50,7 @@ static stele_code apply_drops(
         }
         e = sti_place_entry(&at);
         /* One that was taken back has no version. */
-        if (sti_visible(e, UINT64_MAX) != NULL && sti_buckets_find(s->buckets, e->bucket) != NULL) {
+        if (sti_visible(e, UINT64_MAX) != NULL && sti_buckets_find(buckets, e->bucket) != NULL) {
             code = sti_apply_drop(apply, e->bucket, err);
         }
         at.position++;
@@ -128,10 +128,10 @@ static stele_code apply_writes(struct sti_apply *apply, const struct sti_table *
     return code;
 }
 
-static stele_code apply_table(
-        struct sti_apply *apply, stele_store *s, const struct sti_table *t, stele_error *err)
+stele_code sti_commit_put_table(struct sti_apply *apply, const struct sti_buckets *buckets,
+        const struct sti_table *t, stele_error *err)
 {
-    stele_code code = apply_drops(apply, s, t, err);
+    stele_code code = apply_drops(apply, buckets, t, err);
 
     code = code == STELE_OK ? apply_creates(apply, t, err) : code;
     return code == STELE_OK ? apply_writes(apply, t, err) : code;
@@ -146,7 +146,7 @@ stele_code sti_commit_look_for_garbage(stele_store *s, stele_error *err)
 {
     struct sti_lmdb_txn *txn;
     uint32_t number = 0;
-    stele_code code = sti_lmdb_begin(&txn, s->lmdb, false, err);
+    stele_code code = sti_lmdb_begin(&txn, s->data->lmdb, false, err);
 
     if (code != STELE_OK) {
         return code;
@@ -185,19 +185,22 @@ stele_code sti_commit_apply(stele_store *s, bool *in_doubt, stele_error *err)
     bool garbage = s->garbage || (t != NULL && has_drops(&t->table));
     struct sti_apply_mark mark;
     struct sti_apply *apply;
-    stele_code code = sti_apply_begin(&apply, s->lmdb, s->buckets, err);
+    stele_code code = sti_apply_begin(&apply, s->data->lmdb, s->buckets, err);
 
     if (code != STELE_OK) {
         return code;
     }
     if (t != NULL) {
-        code = apply_table(apply, s, &t->table, err);
+        code = sti_commit_put_table(apply, s->buckets, &t->table, err);
     }
     if (code != STELE_OK) {
         sti_apply_abort(apply);
         return code;
     }
     mark = make_mark(s, t);
+    if (t != NULL) {
+        t->mark = mark;
+    }
     code = sti_apply_commit(apply, &mark, err);
     *in_doubt = code != STELE_OK;
     if (code == STELE_OK && garbage) {

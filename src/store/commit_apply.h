@@ -11,6 +11,11 @@
  * *in_doubt: it failed in LMDB's commit. */
 stele_code sti_commit_apply(stele_store *s, bool *in_doubt, stele_error *err);
 
+/* Its drops, new buckets and writes, between the begin and the commit of a transaction. `buckets`
+ * are those of the transaction. */
+stele_code sti_commit_put_table(struct sti_apply *apply, const struct sti_buckets *buckets,
+        const struct sti_table *t, stele_error *err);
+
 /* Does any garbage remain? */
 stele_code sti_commit_look_for_garbage(stele_store *s, stele_error *err);
 

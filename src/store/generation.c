@@ -19,7 +19,7 @@ enum {
     CLEAN_AT_ONCE = 16
 };
 
-#define CURRENT "current"
+#define CURRENT STI_CURRENT_NAME
 #define HEADING "stele-store 1\n"
 
 void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bool temporary)
@@ -28,8 +28,7 @@ void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bo
             out, STI_GENERATION_NAME_SIZE, "gen-%" PRIu64 "%s", number, temporary ? ".tmp" : "");
 }
 
-/* Whether a name is one of the above. */
-static bool parse_name(const char *name, uint64_t *number, bool *temporary)
+bool sti_generation_parse_name(const char *name, uint64_t *number, bool *temporary)
 {
     char again[STI_GENERATION_NAME_SIZE];
     size_t len = strlen(name);
@@ -81,23 +80,34 @@ static stele_code decode_current(
     return STELE_OK;
 }
 
-stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err)
+stele_code sti_current_open(
+        struct sti_file *file, struct sti_dir *dir, struct sti_generation *out, stele_error *err)
 {
     char text[TEXT_SIZE + 1];
-    struct sti_file file = {.raw = NULL};
     size_t len = 0;
-    stele_code code = sti_file_open(&file, dir, CURRENT, STELE_OPEN_READ, err);
+    stele_code code = sti_file_open(file, dir, CURRENT, STELE_OPEN_READ, err);
 
     if (code != STELE_OK) {
         return code;
     }
-    code = sti_file_read_some(&file, 0, text, TEXT_SIZE, &len, err);
-    sti_file_close(&file);
-    if (code != STELE_OK) {
-        return code;
+    code = sti_file_read_some(file, 0, text, TEXT_SIZE, &len, err);
+    if (code == STELE_OK) {
+        text[len] = '\0';
+        code = decode_current(out, text, len, err);
     }
-    text[len] = '\0';
-    return decode_current(out, text, len, err);
+    if (code != STELE_OK) {
+        sti_file_close(file);
+    }
+    return code;
+}
+
+stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err)
+{
+    struct sti_file file = {.raw = NULL};
+    stele_code code = sti_current_open(&file, dir, out, err);
+
+    sti_file_close(&file);
+    return code;
 }
 
 stele_code sti_current_write(
@@ -184,23 +194,32 @@ static stele_code write_first(
     return sti_lmdb_commit(txn, err);
 }
 
+stele_code sti_generation_make_dir(
+        struct sti_dir *dir, const stele_env *env, uint64_t number, stele_error *err)
+{
+    struct sti_dir inner = {.raw = NULL};
+    stele_code code = sti_generation_remove(dir, env, number, true, err);
+
+    if (code == STELE_OK) {
+        code = open_dir(&inner, dir, env, number, true, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
+    }
+    sti_dir_close(&inner);
+    return code;
+}
+
 stele_code sti_generation_make(struct sti_dir *dir, const stele_env *env,
         const struct sti_generation *generation, stele_error *err)
 {
     struct sti_lmdb_options options = {.env = env, .create = true};
-    struct sti_dir inner = {.raw = NULL};
     struct sti_lmdb *lmdb = NULL;
     char *path = NULL;
-    stele_code code = sti_generation_remove(dir, env, generation->number, true, err);
+    stele_code code = sti_generation_make_dir(dir, env, generation->number, err);
 
     if (code == STELE_OK) {
         code = make_path(&path, dir, generation->number, true, err);
     }
-    if (code == STELE_OK) {
-        code = sti_dir_open(&inner, env, path, STELE_OPEN_CREATE | STELE_OPEN_EXCL, err);
-    }
     if (code != STELE_OK) {
-        goto out;
+        return code;
     }
     options.path = path;
     code = sti_lmdb_open(&lmdb, &options, err);
@@ -208,8 +227,6 @@ stele_code sti_generation_make(struct sti_dir *dir, const stele_env *env,
         code = write_first(lmdb, generation, err);
     }
     sti_lmdb_close(lmdb);
-out:
-    sti_dir_close(&inner);
     sti_free(path);
     return code;
 }
@@ -277,6 +294,19 @@ stele_code sti_generation_remove(struct sti_dir *dir, const stele_env *env, uint
     return sti_dir_remove_dir(dir, name, err);
 }
 
+stele_code sti_generation_retire(
+        struct sti_dir *dir, const stele_env *env, uint64_t number, stele_error *err)
+{
+    char temporary[STI_GENERATION_NAME_SIZE];
+    char name[STI_GENERATION_NAME_SIZE];
+    stele_code code = sti_generation_remove(dir, env, number, true, err);
+
+    sti_generation_name(temporary, number, true);
+    sti_generation_name(name, number, false);
+    code = code == STELE_OK ? sti_dir_rename(dir, name, temporary, err) : code;
+    return code == STELE_OK ? sti_generation_remove(dir, env, number, true, err) : code;
+}
+
 struct listing {
     uint64_t keep;
     bool found;
@@ -291,7 +321,7 @@ static stele_code on_name(void *arg, const char *name)
     uint64_t number;
     bool temporary;
 
-    if (!parse_name(name, &number, &temporary)) {
+    if (!sti_generation_parse_name(name, &number, &temporary)) {
         return STELE_OK;
     }
     l->found = l->found || !temporary;

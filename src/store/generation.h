@@ -33,7 +33,17 @@ struct sti_generation {
 /* "gen-N", or "gen-N.tmp". */
 void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bool temporary);
 
-/* STELE_ENOTFOUND: there is no `current` · STELE_ECORRUPT · STELE_EVERSION. */
+/* Whether a name is one of these. */
+bool sti_generation_parse_name(const char *name, uint64_t *number, bool *temporary);
+
+#define STI_CURRENT_NAME "current"
+
+/* STELE_ENOTFOUND: there is no `current` · STELE_ECORRUPT · STELE_EVERSION. The file stays open, to
+ * be closed by the caller. */
+stele_code sti_current_open(
+        struct sti_file *file, struct sti_dir *dir, struct sti_generation *out, stele_error *err);
+
+/* The same without the file. */
 stele_code sti_current_read(struct sti_dir *dir, struct sti_generation *out, stele_error *err);
 
 /* Replace it, atomically and durably. */
@@ -46,6 +56,10 @@ stele_code sti_current_write(
 stele_code sti_generation_make(struct sti_dir *dir, const stele_env *env,
         const struct sti_generation *generation, stele_error *err);
 
+/* Make the directory gen-N.tmp alone, empty. */
+stele_code sti_generation_make_dir(
+        struct sti_dir *dir, const stele_env *env, uint64_t number, stele_error *err);
+
 /* Give gen-N.tmp, whose content is durable, its name, durably. The environment may be open. */
 stele_code sti_generation_finish(struct sti_dir *dir, const stele_env *env,
         const struct sti_generation *generation, stele_error *err);
@@ -57,6 +71,11 @@ stele_code sti_generation_open(struct sti_lmdb **out, const struct sti_dir *dir,
 /* Remove one with its files; one that is not there is no error. */
 stele_code sti_generation_remove(struct sti_dir *dir, const stele_env *env, uint64_t number,
         bool temporary, stele_error *err);
+
+/* Remove gen-N, which is not current any more. First of all it loses its name, so that nobody who
+ * read `current` before makes a file in it meanwhile. */
+stele_code sti_generation_retire(
+        struct sti_dir *dir, const stele_env *env, uint64_t number, stele_error *err);
 
 /* Remove every generation but the one with this number (0: all), and `current.tmp`; *found (may be
  * NULL) says whether there was any with its final name. */

@@ -39,7 +39,7 @@ enum {
 #define MAP_DEFAULT ((uint64_t)1 << 40)
 #endif
 
-#define MAP_UNIT ((uint64_t)64 << 10) /* a multiple of every page size */
+#define MAP_UNIT STI_LMDB_MAP_UNIT
 
 stele_code sti_lmdb_fail(stele_error *err, int rc, const char *what)
 {
@@ -179,6 +179,16 @@ stele_code sti_lmdb_trees(struct sti_lmdb *env, struct sti_lmdb_txn *txn, stele_
     return find_trees(env, sti_lmdb_txn_of(txn), 0, err);
 }
 
+stele_code sti_lmdb_make_tree(
+        struct sti_lmdb *env, struct sti_lmdb_txn *txn, enum sti_lmdb_tree tree, stele_error *err)
+{
+    const char *name = tree == STI_LMDB_DATA ? NULL : NAMES_KEY;
+    int rc = mdb_dbi_open(
+            sti_lmdb_txn_of(txn), name, name == NULL ? 0 : MDB_CREATE, &env->trees[tree]);
+
+    return rc == 0 ? STELE_OK : sti_lmdb_fail(err, rc, "cannot make a tree");
+}
+
 static stele_code open_trees(struct sti_lmdb *env, bool create, stele_error *err)
 {
     MDB_txn *txn = NULL;
@@ -254,15 +264,11 @@ stele_code sti_lmdb_sync(struct sti_lmdb *env, stele_error *err)
     return rc == 0 ? STELE_OK : sti_lmdb_fail(err, rc, "cannot sync");
 }
 
-stele_code sti_lmdb_resize(struct sti_lmdb *env, uint64_t size, stele_error *err)
+stele_code sti_lmdb_set_sync(struct sti_lmdb *env, bool on, stele_error *err)
 {
-    int rc;
+    int rc = mdb_env_set_flags(env->env, MDB_NOSYNC, on ? 0 : 1);
 
-    if (size > SIZE_MAX - MAP_UNIT) {
-        return sti_fail(err, STELE_ETOOBIG, "a map of so many bytes cannot be");
-    }
-    rc = mdb_env_set_mapsize(env->env, (size_t)((size + MAP_UNIT - 1) / MAP_UNIT * MAP_UNIT));
-    return rc == 0 ? STELE_OK : sti_lmdb_fail(err, rc, "cannot change the size of the map");
+    return rc == 0 ? STELE_OK : sti_lmdb_fail(err, rc, "cannot change how it syncs");
 }
 
 /* ---- Transactions. ---- */

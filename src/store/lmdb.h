@@ -73,14 +73,35 @@ stele_code sti_lmdb_open(
  * this read transaction, and in later ones if it is committed instead of aborted. */
 stele_code sti_lmdb_trees(struct sti_lmdb *env, struct sti_lmdb_txn *txn, stele_error *err);
 
+/* After an open with `later` of an environment without trees: make one in this write transaction,
+ * and use it; again if that is aborted. While there is no second tree, the first takes entries at
+ * its end (STI_LMDB_APPEND). */
+stele_code sti_lmdb_make_tree(
+        struct sti_lmdb *env, struct sti_lmdb_txn *txn, enum sti_lmdb_tree tree, stele_error *err);
+
+/* Whether later commits sync, whatever was said at open. */
+stele_code sti_lmdb_set_sync(struct sti_lmdb *env, bool on, stele_error *err);
+
 /* No transaction may be open. Accepts NULL. */
 void sti_lmdb_close(struct sti_lmdb *env);
 
 /* Make everything durable, also with no_sync. */
 stele_code sti_lmdb_sync(struct sti_lmdb *env, stele_error *err);
 
+/* Whether a failure means that the map is full, and not that the file is too large for its file
+ * system. */
+static inline bool sti_lmdb_is_map_full(stele_code code, const stele_error *why)
+{
+    return code == STELE_ETOOBIG && why->sys_errno == 0;
+}
+
+/* A larger size that the map can have, if nobody takes the address space meanwhile: up to twice
+ * what it is. STELE_ENOMEM. */
+stele_code sti_lmdb_larger(struct sti_lmdb *env, uint64_t *size, stele_error *err);
+
 /* Another size of the map; rounded up to whole pages, and to what the file needs. No transaction
- * may be open in this process, reset ones aside, which are renewed afterwards. */
+ * may be open in this process, reset ones aside, which are renewed afterwards. STELE_EFAILED: there
+ * is no map any more; the environment can be closed, and nothing else. */
 stele_code sti_lmdb_resize(struct sti_lmdb *env, uint64_t size, stele_error *err);
 
 /* ---- Transactions. ---- */
@@ -167,6 +188,9 @@ struct sti_lmdb_stat {
 };
 
 stele_code sti_lmdb_stat(struct sti_lmdb_txn *txn, struct sti_lmdb_stat *out, stele_error *err);
+
+/* Bytes of the file, as of the last commit. */
+uint64_t sti_lmdb_size(struct sti_lmdb *env);
 
 /* How many pages are free, by what a read transaction sees; of those that were freed by
  * transactions from `since` on (0: all). Costs a step for each transaction that freed some. */

@@ -10,6 +10,8 @@
 
 #include <lmdb.h>
 
+#define STI_LMDB_MAP_UNIT ((uint64_t)64 << 10) /* a multiple of every page size */
+
 struct sti_lmdb {
     MDB_env *env;
     struct sti_dir dir; /* stays the same when it is renamed */

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * lmdb_room.c: room on the disk, where LMDB does not look for it.
+ * lmdb_room.c: room on the disk and in the address space, where LMDB does not look for it.
  */
 #include "base/error.h"
 #include "store/lmdb_raw.h"
+
+#include <errno.h>
 
 enum {
     READER_SIZE = 64,   /* of an entry in the table of readers */
     HEADER_ENTRIES = 4, /* what the table's head takes, and more */
     PROBE_SIZE = 1 << 20,
-    PIECE_SIZE = 4096
+    PIECE_SIZE = 4096,
+    GROWTH_PARTS = 8 /* a map that cannot be doubled grows by at least so small a part of it */
 };
 
+#define GROWTH_MIN ((uint64_t)1 << 20)
+
+#define MAP_SLACK  ((uint64_t)32 << 20) /* left for everything else */
+#define DATA_FILE  "data.mdb"
 #define LOCK_FILE  "lock.mdb"
 #define PROBE_FILE "room.tmp"
 
@@ -64,4 +71,63 @@ bool sti_lmdb_is_full(struct sti_dir *dir)
         (void)sti_dir_unlink(dir, PROBE_FILE, NULL, NULL);
     }
     return code == STELE_ENOSPC;
+}
+
+/* ---- The map. ---- */
+
+/* Whether so much of the address space is free. */
+static bool is_free(struct sti_lmdb *env, uint64_t size)
+{
+    struct sti_file file = {.raw = NULL};
+    void *map = NULL;
+    stele_code code = size > SIZE_MAX
+                              ? STELE_ENOMEM
+                              : sti_file_open(&file, &env->dir, DATA_FILE, STELE_OPEN_READ, NULL);
+
+    code = code == STELE_OK ? sti_file_map(&file, (size_t)size, false, &map, NULL) : code;
+    if (code == STELE_OK) {
+        sti_raw_unmap(file.raw, map, (size_t)size);
+    }
+    sti_file_close(&file);
+    return code == STELE_OK;
+}
+
+stele_code sti_lmdb_larger(struct sti_lmdb *env, uint64_t *size, stele_error *err)
+{
+    MDB_envinfo info;
+    int rc = mdb_env_info(env->env, &info);
+
+    if (rc != 0) {
+        return sti_lmdb_fail(err, rc, "cannot tell the size of the map");
+    }
+    for (unsigned part = 1; part <= GROWTH_PARTS; part *= 2) {
+        uint64_t more = (uint64_t)info.me_mapsize / part;
+
+        more = more < GROWTH_MIN ? GROWTH_MIN : more;
+        if (is_free(env, more + MAP_SLACK)) {
+            *size = info.me_mapsize + more;
+            return STELE_OK;
+        }
+    }
+    return sti_fail(err, STELE_ENOMEM,
+            "the map of the file is full, and the process has no room for more than %llu bytes",
+            (unsigned long long)info.me_mapsize);
+}
+
+stele_code sti_lmdb_resize(struct sti_lmdb *env, uint64_t size, stele_error *err)
+{
+    stele_code code;
+    int rc;
+
+    if (size > SIZE_MAX - STI_LMDB_MAP_UNIT) {
+        return sti_fail(err, STELE_ETOOBIG, "a map of so many bytes cannot be");
+    }
+    size = (size + STI_LMDB_MAP_UNIT - 1) / STI_LMDB_MAP_UNIT * STI_LMDB_MAP_UNIT;
+    rc = mdb_env_set_mapsize(env->env, (size_t)size);
+    if (rc == 0) {
+        return STELE_OK;
+    }
+    code = sti_lmdb_fail(err, rc, "cannot change the size of the map");
+    /* It refuses before it lets the old map go, and afterwards asks for another one. */
+    return rc == EINVAL ? code : sti_wrap(err, STELE_EFAILED, "the map is lost");
 }

@@ -41,6 +41,17 @@ stele_code sti_lmdb_stat(struct sti_lmdb_txn *txn, struct sti_lmdb_stat *out, st
     return STELE_OK;
 }
 
+uint64_t sti_lmdb_size(struct sti_lmdb *env)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    if (mdb_env_info(env->env, &info) != 0 || mdb_env_stat(env->env, &stat) != 0) {
+        return 0;
+    }
+    return ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
+}
+
 stele_code sti_lmdb_free_pages(
         struct sti_lmdb_txn *txn, uint64_t since, uint64_t *pages, stele_error *err)
 {

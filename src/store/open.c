@@ -11,16 +11,13 @@
 #include "store/commit_apply.h"
 #include "store/wal_open.h"
 
-#include <stdio.h>
-
-#define READER_PREFIX ".reader-"
-
 /* ---- The handle. ---- */
 
 static stele_code init_locks(stele_store *s, stele_error *err)
 {
     stele_code code = sti_mutex_init(&s->write, STI_RANK_STORE_WRITE, err);
 
+    code = code == STELE_OK ? sti_mutex_init(&s->follow, STI_RANK_STORE_FOLLOW, err) : code;
     code = code == STELE_OK ? sti_mutex_init(&s->reads, STI_RANK_STORE_READS, err) : code;
     code = code == STELE_OK ? sti_cond_init(&s->writable, err) : code;
     code = code == STELE_OK ? sti_cond_init(&s->wake, err) : code;
@@ -59,11 +56,9 @@ void sti_store_free(stele_store *s)
     sti_store_free_views(s);
     sti_store_free_slots(s);
     sti_buckets_free(s->buckets);
-    sti_lmdb_close(s->lmdb);
-    if (s->process_lock.raw != NULL) {
-        (void)sti_dir_unlink(&s->dir, s->process_name, NULL, NULL);
-        sti_file_close(&s->process_lock);
-    }
+    sti_store_data_close_all(s);
+    sti_store_forget_process(s);
+    sti_file_close(&s->current_file);
     sti_file_close(&s->lock);
     sti_dir_close(&s->dir);
     sti_dir_close(&s->parent);
@@ -73,6 +68,8 @@ void sti_store_free(stele_store *s)
     sti_cond_destroy(&s->writable);
     sti_mutex_destroy(&s->reads);
     sti_mutex_destroy(&s->write);
+    sti_mutex_destroy(&s->follow);
+    sti_free(s->told);
     sti_free(s->record);
     sti_free(s->path);
     sti_free(s);
@@ -82,21 +79,12 @@ void sti_store_free(stele_store *s)
 
 static stele_code take_locks(stele_store *s, stele_error *err)
 {
-    stele_code code;
+    stele_code code = sti_store_note_process(s, err);
 
-    (void)snprintf(s->process_name, sizeof s->process_name, READER_PREFIX "%lld",
-            (long long)sti_process_number());
-    code = sti_lock_take(&s->process_lock, &s->dir, s->process_name, true, 0, err);
-    if (code == STELE_EBUSY) {
-        return sti_fail(err, code, "this process has it open");
-    }
-    if (code == STELE_EPERM && s->options.read_only) {
-        /* In a directory that may not be written to nothing can be noted. */
-        code = STELE_OK;
-    }
     if (code == STELE_OK && !s->options.read_only) {
         code = sti_lock_take(
                 &s->lock, &s->dir, STI_STORE_LOCK_NAME, true, s->options.lock_wait_ms, err);
+        code = code == STELE_OK ? sti_store_remove_dead(s, err) : code;
     }
     return code;
 }
@@ -148,9 +136,10 @@ static stele_code find_current(stele_store *s, stele_error *err)
 
 /* ---- The data. ---- */
 
-static stele_code check_record(const stele_store *s, stele_error *err)
+static stele_code check_record(
+        const stele_store *s, const struct sti_buckets *buckets, stele_error *err)
 {
-    const struct sti_commit_record *r = &s->buckets->commit;
+    const struct sti_commit_record *r = &buckets->commit;
 
     if (r->store_id != s->current.store_id || r->generation != s->current.number) {
         return sti_fail(err, STELE_ECORRUPT, "the data is that of another store or generation");
@@ -158,32 +147,36 @@ static stele_code check_record(const stele_store *s, stele_error *err)
     return STELE_OK;
 }
 
-static stele_code open_data(stele_store *s, stele_error *err)
+static stele_code load_buckets(
+        stele_store *s, struct sti_lmdb *lmdb, struct sti_buckets **out, stele_error *err)
 {
-    const struct sti_lmdb_options options = {
-            .env = &s->env,
-            .read_only = s->options.read_only,
-            .no_sync = s->options.no_sync,
-            .map_hint = s->options.map_size,
-            .readers_max = s->options.readers_max,
-    };
     struct sti_lmdb_txn *txn;
-    stele_code code =
-            sti_generation_open(&s->lmdb, &s->dir, s->current.number, false, &options, err);
+    stele_code code = sti_lmdb_begin(&txn, lmdb, false, err);
 
     if (code != STELE_OK) {
         return code;
     }
-    code = sti_lmdb_begin(&txn, s->lmdb, false, err);
+    code = sti_buckets_load(out, txn, err);
+    sti_lmdb_abort(txn);
+    return code == STELE_OK ? check_record(s, *out, err) : code;
+}
+
+stele_code sti_store_open_data(stele_store *s, stele_error *err)
+{
+    struct sti_store_data *data = NULL;
+    struct sti_buckets *buckets = NULL;
+    stele_code code = sti_store_data_open(&data, s, s->current.number, false, err);
+
+    code = code == STELE_OK ? load_buckets(s, data->lmdb, &buckets, err) : code;
     if (code != STELE_OK) {
+        sti_buckets_free(buckets);
+        sti_store_data_close(data);
         return code;
     }
-    code = sti_buckets_load(&s->buckets, txn, err);
-    sti_lmdb_abort(txn);
-    if (code == STELE_OK) {
-        code = check_record(s, err);
-    }
-    return code;
+    sti_buckets_free(s->buckets);
+    s->buckets = buckets;
+    s->data = data;
+    return STELE_OK;
 }
 
 /* The first view: the commit, and what the wal has beyond it. */
@@ -194,6 +187,7 @@ static stele_code begin_state(stele_store *s, stele_error *err)
 
     s->committed = s->buckets->commit.seq;
     s->opened_txn_id = s->buckets->commit.txn_id;
+    s->opened_ns = sti_env_monotonic_ns(&s->env);
     s->next_bucket = s->buckets->commit.next_bucket;
     atomic_store(&s->visible, s->committed);
     if (!s->options.read_only) {
@@ -224,7 +218,9 @@ static stele_code open_all(stele_store *s, stele_error *err)
 
     code = code == STELE_OK ? take_locks(s, err) : code;
     code = code == STELE_OK ? find_current(s, err) : code;
-    code = code == STELE_OK ? open_data(s, err) : code;
+    if (code == STELE_OK) {
+        code = s->options.read_only ? sti_store_open_current(s, err) : sti_store_open_data(s, err);
+    }
     return code == STELE_OK ? begin_state(s, err) : code;
 }
 
@@ -302,7 +298,7 @@ static bool is_used(stele_store *s)
     while (s->committing && !s->batch_open) {
         sti_cond_wait(&s->done, &s->write);
     }
-    used = s->batch_open;
+    used = s->batch_open || s->defragging;
     sti_mutex_unlock(&s->write);
     return used || sti_store_reads_open(s) > 0;
 }
@@ -316,7 +312,8 @@ stele_code stele_store_close(stele_store *s, stele_error *err)
         return STELE_OK;
     }
     if (is_used(s)) {
-        return sti_fail(err, STELE_ESTATE, "close store %s: a batch or a read is open", s->path);
+        return sti_fail(err, STELE_ESTATE,
+                "close store %s: a batch or a read is open, or it is defragmented", s->path);
     }
     sti_store_work_stop(s);
     code = commit_last(s, err);

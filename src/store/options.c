@@ -36,6 +36,9 @@ stele_code sti_store_options_resolve(
     if (o.lock_wait_ms < STELE_FOREVER) {
         return sti_fail(err, STELE_EINVAL, "a negative time to wait for the lock");
     }
+    if (o.reader_age_max_ms < 0) {
+        return sti_fail(err, STELE_EINVAL, "a negative limit to the age of readers");
+    }
     if (o.readers_max > READERS_MOST) {
         return sti_fail(err, STELE_EINVAL, "readers_max %lu is over %d",
                 (unsigned long)o.readers_max, READERS_MOST);

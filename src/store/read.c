@@ -8,13 +8,44 @@
 
 /* ---- Buckets. ---- */
 
+static bool has_name(const struct sti_store_name *n, stele_bytes name)
+{
+    return n->number != 0 && n->len == name.len && memcmp(n->bytes, name.data, name.len) == 0;
+}
+
+static void keep_name(struct sti_store_name *n, stele_bytes name, uint32_t number)
+{
+    n->number = number;
+    n->len = (uint32_t)name.len;
+    memcpy(n->bytes, name.data, name.len);
+}
+
+/* The slot remembers the last one from read to read, until there is another commit. */
+static stele_code find_stored(
+        struct sti_store_slot *slot, stele_bytes name, uint32_t *number, stele_error *err)
+{
+    uint64_t txn_id = sti_lmdb_txn_id(slot->txn);
+    struct sti_bucket bucket;
+    stele_code code;
+
+    if (slot->name_txn_id == txn_id && has_name(&slot->name, name)) {
+        *number = slot->name.number;
+        return STELE_OK;
+    }
+    code = sti_bucket_find(slot->txn, name, &bucket, err);
+    if (code == STELE_OK) {
+        *number = bucket.number;
+        keep_name(&slot->name, name, bucket.number);
+        slot->name_txn_id = txn_id;
+    }
+    return code;
+}
+
 static stele_code find_bucket(
         struct stele_store_read *read, stele_bytes name, uint32_t *number, stele_error *err)
 {
     const struct sti_store_view *v = read->view;
-    struct sti_bucket bucket;
     stele_bytes value;
-    stele_code code = STELE_OK;
 
     switch (sti_merge_get(v->raw, v->count, read->seq, STI_STORE_NAMES_BUCKET, name, &value)) {
     case STI_PRESENT:
@@ -25,11 +56,7 @@ static stele_code find_bucket(
     case STI_ABSENT:
         break;
     }
-    code = sti_bucket_find(read->slot->txn, name, &bucket, err);
-    if (code == STELE_OK) {
-        *number = bucket.number;
-    }
-    return code;
+    return find_stored(read->slot, name, number, err);
 }
 
 stele_code sti_read_bucket(
@@ -41,7 +68,7 @@ stele_code sti_read_bucket(
     if (code != STELE_OK) {
         return code;
     }
-    if (n->number != 0 && n->len == name.len && memcmp(n->bytes, name.data, name.len) == 0) {
+    if (has_name(n, name)) {
         *number = n->number;
         return STELE_OK;
     }
@@ -56,9 +83,7 @@ stele_code sti_read_bucket(
     if (code != STELE_OK) {
         return sti_store_wrap(err, code, name, stele_nil());
     }
-    n->number = *number;
-    n->len = (uint32_t)name.len;
-    memcpy(n->bytes, name.data, name.len);
+    keep_name(n, name, *number);
     return STELE_OK;
 }
 

@@ -4,22 +4,15 @@
  */
 #include "base/coding.h"
 #include "base/error.h"
-#include "store/record.h"
 #include "store/wal_open.h"
+#include "store/wal_walk.h"
 
-#include <inttypes.h>
-
-/* A write that is not committed. Batches follow each other, and none is left out. */
-static stele_code take_write(
-        stele_store *s, const struct sti_write *w, uint64_t *seq, stele_error *err)
+static stele_code take_write(void *arg, const struct sti_write *w, stele_error *err)
 {
+    stele_store *s = arg;
     struct sti_table *t = &s->active->table;
     stele_code code = STELE_OK;
 
-    if (w->seq != *seq && w->seq != *seq + 1) {
-        return sti_fail(
-                err, STELE_ECORRUPT, "batch %" PRIu64 " follows batch %" PRIu64, w->seq, *seq);
-    }
     switch (w->kind) {
     case STI_WRITE_PUT:
         code = sti_table_put(t, w->seq, w->bucket, w->key, w->value, err);
@@ -34,70 +27,7 @@ static stele_code take_write(
     if (code == STELE_OK && w->kind == STI_WRITE_PUT && w->bucket == STI_STORE_NAMES_BUCKET) {
         uint32_t number = sti_get_le32(w->value.data);
 
-        if (number == 0 || number >= STI_BUCKET_LIMIT) {
-            return sti_fail(err, STELE_ECORRUPT, "a bucket has a number that cannot be");
-        }
         s->next_bucket = number >= s->next_bucket ? number + 1 : s->next_bucket;
-    }
-    *seq = w->seq;
-    return code;
-}
-
-/* `before` is the last batch of what comes before the record. */
-static stele_code take_record(stele_store *s, stele_bytes record, uint64_t *last, stele_error *err)
-{
-    uint64_t before = *last;
-    struct sti_write w;
-    size_t at = 0;
-    stele_code code = sti_record_open(record, &at, err);
-
-    while (code == STELE_OK) {
-        code = sti_record_next(record, &at, &w, err);
-        if (code == STELE_OK && w.seq > before) {
-            code = take_write(s, &w, last, err);
-        }
-    }
-    return code == STELE_END ? STELE_OK : code;
-}
-
-static stele_code take_all(stele_store *s, stele_wal *wal, uint64_t *last, stele_error *err)
-{
-    uint64_t id = s->buckets->commit.wal_id + 1;
-    stele_wal_iter *it = NULL;
-    stele_wal_record record;
-    stele_code code = stele_wal_iter_open(&it, wal, id, err);
-
-    while (code == STELE_OK) {
-        code = stele_wal_iter_next(it, &record, err);
-        if (code == STELE_OK && record.id != id) {
-            code = sti_fail(err, STELE_ECORRUPT,
-                    "the record that follows the commit has id %" PRIu64 " instead of %" PRIu64,
-                    record.id, id);
-        }
-        if (code == STELE_OK) {
-            code = take_record(s, record.data, last, err);
-            code = code == STELE_OK ? code : sti_wrap(err, code, "record %" PRIu64, id);
-            id++;
-        }
-    }
-    (void)stele_wal_iter_close(it, NULL);
-    return code == STELE_END ? STELE_OK : code;
-}
-
-/* The log cannot end before what the commit says was durable in it. */
-static stele_code check_end(stele_store *s, stele_wal *wal, stele_error *err)
-{
-    uint64_t committed = s->buckets->commit.wal_id;
-    uint64_t next = 0;
-    bool any = false;
-    stele_code code = stele_wal_next_id(wal, &next, &any, err);
-
-    if (code == STELE_OK && !any && next <= committed) {
-        code = sti_fail(err, STELE_ECORRUPT,
-                "it ends with id %" PRIu64 ", and %" PRIu64 " is committed", next - 1, committed);
-    }
-    if (code == STELE_OK) {
-        s->wal_expected = any ? committed + 1 : next;
     }
     return code;
 }
@@ -125,8 +55,10 @@ stele_code sti_store_replay(stele_store *s, stele_error *err)
         }
         return code;
     }
-    code = check_end(s, atomic_load(&s->wal), err);
-    code = code == STELE_OK ? take_all(s, atomic_load(&s->wal), &last, err) : code;
+    code = sti_wal_walk_end(atomic_load(&s->wal), &s->buckets->commit, &s->wal_expected, err);
+    if (code == STELE_OK) {
+        code = sti_wal_walk(atomic_load(&s->wal), &s->buckets->commit, take_write, s, &last, err);
+    }
     if (code != STELE_OK) {
         return sti_wrap(err, code, "wal");
     }

@@ -10,7 +10,9 @@
 
 enum {
     LINE = 64,
-    STACK_SHIFT = 12 /* stacks of threads differ in these bits */
+    DRAIN_MS = 2000, /* that reads wait for those which were there before, which may be their own */
+    BEGAN_LOW_BITS = 16, /* of a time in ns: 66 us */
+    STACK_SHIFT = 12     /* stacks of threads differ in these bits */
 };
 
 /* Slots are tried from a place that differs between threads, so that each finds its own again. */
@@ -56,11 +58,19 @@ static struct sti_store_slot *find(stele_store *s)
     return NULL;
 }
 
+/* End its transaction, which no read has. */
+static void end_txn(struct sti_store_slot *slot)
+{
+    sti_lmdb_cursor_close(slot->cursor);
+    sti_lmdb_abort(slot->txn);
+    slot->cursor = NULL;
+    slot->txn = NULL;
+}
+
 static void free_slot(struct sti_store_slot *slot)
 {
     if (slot != NULL) {
-        sti_lmdb_cursor_close(slot->cursor);
-        sti_lmdb_abort(slot->txn);
+        end_txn(slot);
         sti_free(slot->memory);
     }
 }
@@ -81,17 +91,92 @@ static struct sti_store_slot *new_slot(stele_error *err)
     return slot;
 }
 
-static stele_code begin_txn(struct sti_store_slot *slot, stele_store *s, stele_error *err)
+/* A transaction to be renewed. */
+static stele_code begin_txn(
+        struct sti_store_slot *slot, struct sti_store_data *data, stele_error *err)
 {
-    stele_code code = sti_lmdb_begin(&slot->txn, s->lmdb, false, err);
+    stele_code code = sti_lmdb_begin(&slot->txn, data->lmdb, false, err);
 
     if (code == STELE_OK) {
         code = sti_lmdb_cursor_open(&slot->cursor, slot->txn, STI_LMDB_DATA, err);
     }
+    if (code != STELE_OK) {
+        end_txn(slot);
+        return code;
+    }
+    sti_lmdb_reset(slot->txn);
+    slot->data = data;
+    slot->name.number = 0; /* transactions of another generation have numbers of their own */
+    return STELE_OK;
+}
+
+/* ---- Between generations. ---- */
+
+static void leave(struct sti_store_slot *slot, stele_store *s)
+{
+    struct sti_store_data *data = slot->data;
+
+    end_txn(slot);
+    slot->data = NULL;
+    if (data != NULL) {
+        sti_store_data_leave(s, data);
+    }
+}
+
+/* To the data of a view that the slot keeps. */
+static stele_code move_to(
+        struct sti_store_slot *slot, stele_store *s, struct sti_store_data *data, stele_error *err)
+{
+    stele_code code;
+
+    leave(slot, s);
+    code = begin_txn(slot, data, err);
     if (code == STELE_OK) {
-        sti_lmdb_reset(slot->txn);
+        sti_mutex_lock(&s->reads);
+        data->users++;
+        sti_mutex_unlock(&s->reads);
+    }
+    if (atomic_load(&s->has_old)) {
+        /* It was the last to use what it left, perhaps. */
+        sti_store_tell_old(s);
     }
     return code;
+}
+
+static bool is_old(const struct sti_store_slot *slot, stele_store *s)
+{
+    const struct sti_store_view *current;
+    bool old;
+
+    sti_mutex_lock(&s->reads);
+    current = atomic_load(&s->view);
+    old = slot->data != NULL && (current == NULL || slot->data != current->data);
+    sti_mutex_unlock(&s->reads);
+    return old;
+}
+
+void sti_store_leave_old(stele_store *s)
+{
+    uint32_t count = atomic_load(&s->slot_count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct sti_store_slot *slot = atomic_load(&s->slots[i]);
+
+        /* Who has it now sees to that when the read ends. */
+        if (take(slot)) {
+            if (is_old(slot, s)) {
+                leave(slot, s);
+            }
+            put_back(slot);
+        }
+    }
+}
+
+/* ---- Making. ---- */
+
+static stele_code fail_lost(stele_error *err)
+{
+    return sti_fail(err, STELE_ENOMEM, "the map of the file could not grow, and is lost");
 }
 
 /* Its transaction is begun here, so that beginning a read later need not look for a place in LMDB's
@@ -103,14 +188,18 @@ static stele_code add_locked(struct sti_store_slot *slot, stele_store *s, stele_
     stele_code code;
 
     while (atomic_load(&s->draining)) {
+        if (atomic_load(&s->map_lost)) {
+            return fail_lost(err);
+        }
         sti_cond_wait(&s->drained, &s->reads);
         count = atomic_load_explicit(&s->slot_count, memory_order_relaxed);
     }
     if (count >= s->options.readers_max) {
         return STELE_EBUSY;
     }
-    code = begin_txn(slot, s, err);
+    code = begin_txn(slot, atomic_load(&s->view)->data, err);
     if (code == STELE_OK) {
+        slot->data->users++;
         atomic_store_explicit(&s->slots[count], slot, memory_order_relaxed);
         /* In the one order of all, as is_kept() wants it. */
         atomic_store(&s->slot_count, count + 1);
@@ -143,29 +232,40 @@ static stele_code make(struct sti_store_slot **out, stele_store *s, stele_error 
 
 /* ---- Draining. ---- */
 
-void sti_store_drain(stele_store *s)
+static bool any_open(stele_store *s)
 {
-    atomic_store(&s->draining, true);
-    sti_mutex_lock(&s->reads);
-    for (;;) {
-        uint32_t count = atomic_load(&s->slot_count);
-        bool open = false;
+    uint32_t count = atomic_load(&s->slot_count);
+    bool open = false;
 
-        for (uint32_t i = 0; i < count && !open; i++) {
-            open = atomic_load(&atomic_load(&s->slots[i])->view) != NULL;
-        }
-        if (!open) {
-            break;
-        }
-        sti_cond_wait(&s->drained, &s->reads);
+    for (uint32_t i = 0; i < count && !open; i++) {
+        open = atomic_load(&atomic_load(&s->slots[i])->view) != NULL;
     }
-    sti_mutex_unlock(&s->reads);
+    return open;
 }
 
-void sti_store_undrain(stele_store *s)
+bool sti_store_drain(stele_store *s)
+{
+    const stele_wait wait = {.timeout_ms = DRAIN_MS};
+    int64_t deadline = sti_wait_deadline(&wait);
+    bool open;
+
+    atomic_store(&s->draining, true);
+    sti_mutex_lock(&s->reads);
+    while ((open = any_open(s)) && sti_cond_wait_until(&s->drained, &s->reads, deadline)) {
+    }
+    if (open) {
+        atomic_store(&s->draining, false);
+        sti_cond_broadcast(&s->drained);
+    }
+    sti_mutex_unlock(&s->reads);
+    return !open;
+}
+
+void sti_store_undrain(stele_store *s, bool lost)
 {
     sti_mutex_lock(&s->reads);
-    atomic_store(&s->draining, false);
+    atomic_store(&s->map_lost, lost);
+    atomic_store(&s->draining, lost);
     sti_cond_broadcast(&s->drained);
     sti_mutex_unlock(&s->reads);
 }
@@ -177,14 +277,18 @@ static void tell_drainer(stele_store *s)
     sti_mutex_unlock(&s->reads);
 }
 
-static void wait_for_drainer(stele_store *s)
+static stele_code wait_for_drainer(stele_store *s, stele_error *err)
 {
+    bool lost;
+
     sti_mutex_lock(&s->reads);
     sti_cond_broadcast(&s->drained);
-    while (atomic_load(&s->draining)) {
+    while (atomic_load(&s->draining) && !atomic_load(&s->map_lost)) {
         sti_cond_wait(&s->drained, &s->reads);
     }
+    lost = atomic_load(&s->map_lost);
     sti_mutex_unlock(&s->reads);
+    return lost ? fail_lost(err) : STELE_OK;
 }
 
 /* ---- Begin, end. ---- */
@@ -200,11 +304,20 @@ static stele_code stand(
         atomic_store(&slot->view, v);
         if (atomic_load(&s->draining)) {
             atomic_store(&slot->view, NULL);
-            wait_for_drainer(s);
+            code = wait_for_drainer(s, err);
+            if (code != STELE_OK) {
+                return code;
+            }
             continue;
         }
         if (atomic_load(&s->view) != v) {
             continue;
+        }
+        if (slot->data != v->data) {
+            code = move_to(slot, s, v->data, err);
+            if (code != STELE_OK) {
+                return code;
+            }
         }
         /* Pairs with the store in sti_batch_show(). */
         *seq = atomic_load_explicit(&s->visible, memory_order_acquire);
@@ -232,6 +345,16 @@ static stele_code find_or_make(struct sti_store_slot **out, stele_store *s, stel
     return STELE_OK;
 }
 
+/* The moment, to a tick of the clock, and never 0. The last bits tell reads apart that begin in the
+ * same slot at the same tick. */
+static uint64_t began_now(struct sti_store_slot *slot, const stele_store *s)
+{
+    const uint64_t low = (UINT64_C(1) << BEGAN_LOW_BITS) - 1;
+
+    slot->begun++;
+    return (sti_env_monotonic_tick_ns(&s->env) & ~low) | (slot->begun % low + 1);
+}
+
 /* Begin with a slot; it is given back if that fails. */
 static stele_code start(struct stele_store_read *read, struct sti_store_slot *slot, stele_store *s,
         stele_error *err)
@@ -243,11 +366,14 @@ static stele_code start(struct stele_store_read *read, struct sti_store_slot *sl
     if (code != STELE_OK) {
         atomic_store(&slot->view, NULL);
         put_back(slot);
+        if (atomic_load(&s->draining)) {
+            tell_drainer(s);
+        }
         return code;
     }
-    /* Relaxed: for the list of readers alone. */
-    atomic_store_explicit(&slot->began_ns, sti_env_monotonic_ns(&s->env), memory_order_relaxed);
+    /* Relaxed, and released by the second, for the list of readers alone. */
     atomic_store_explicit(&slot->txn_id, sti_lmdb_txn_id(slot->txn), memory_order_relaxed);
+    atomic_store_explicit(&slot->began_ns, began_now(slot, s), memory_order_release);
     read->s = s;
     read->slot = slot;
     read->view = atomic_load_explicit(&slot->view, memory_order_relaxed); /* our own */
@@ -281,6 +407,7 @@ void sti_read_stop(struct stele_store_read *read)
 {
     struct sti_store_slot *slot = read->slot;
     stele_store *s = read->s;
+    bool left;
 
     if (slot == NULL) {
         return;
@@ -288,8 +415,17 @@ void sti_read_stop(struct stele_store_read *read)
     read->slot = NULL;
     read->view = NULL;
     sti_lmdb_reset(slot->txn);
+    /* Relaxed: who finds the next view here sees it, by the store below. */
+    atomic_store_explicit(&slot->began_ns, 0, memory_order_relaxed);
     atomic_store(&slot->view, NULL);
+    left = atomic_load(&s->has_old) && is_old(slot, s);
+    if (left) {
+        leave(slot, s);
+    }
     put_back(slot);
+    if (left) {
+        sti_store_tell_old(s);
+    }
     if (atomic_load(&s->draining)) {
         tell_drainer(s);
     }
@@ -303,7 +439,8 @@ stele_code stele_store_read_begin(stele_store_read **out, stele_store *s, stele_
     if (out == NULL || s == NULL) {
         return sti_fail(err, STELE_EINVAL, "no store, or no place for the read");
     }
-    code = find_or_make(&slot, s, err);
+    code = s->options.read_only ? sti_store_follow(s, err) : STELE_OK;
+    code = code == STELE_OK ? find_or_make(&slot, s, err) : code;
     if (code == STELE_OK) {
         sti_assert(slot != NULL);
         code = start(&slot->read, slot, s, err);
@@ -342,7 +479,10 @@ void sti_store_free_slots(stele_store *s)
     uint32_t count = atomic_load(&s->slot_count);
 
     for (uint32_t i = 0; i < count; i++) {
-        free_slot(atomic_load(&s->slots[i]));
+        struct sti_store_slot *slot = atomic_load(&s->slots[i]);
+
+        leave(slot, s);
+        free_slot(slot);
     }
     sti_free((void *)(uintptr_t)s->slots);
     s->slots = NULL;

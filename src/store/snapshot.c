@@ -13,12 +13,13 @@
 #include "base/crc32c.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "store/deadline.h"
 #include "store/snapshot_format.h"
+#include "store/snapshot_zstd.h"
 #include "store/tree.h"
 
 enum {
-    BUFFER_SIZE = 256 << 10,
-    CHECK_EVERY = 1024 /* pairs, between looks at the time */
+    BUFFER_SIZE = 256 << 10
 };
 
 struct stele_store_snapshot {
@@ -100,8 +101,8 @@ struct output {
     stele_store_snapshot *snapshot;
     stele_write_fn write;
     void *arg;
-    const stele_wait *wait;
-    int64_t deadline;
+    struct sti_deadline deadline;
+    struct sti_pack *pack; /* NULL: not compressed */
     uint8_t *buffer;
     size_t used;
     uint64_t written;
@@ -110,10 +111,15 @@ struct output {
     stele_store_contents total;
 };
 
-static stele_code flush(struct output *o, stele_error *err)
+static stele_code flush(struct output *o, bool end, stele_error *err)
 {
-    stele_code code = o->used == 0 ? STELE_OK : o->write(o->arg, o->buffer, o->used, err);
+    stele_code code = STELE_OK;
 
+    if (o->pack != NULL) {
+        code = sti_pack_put(o->pack, o->buffer, o->used, end, err);
+    } else if (o->used > 0) {
+        code = o->write(o->arg, o->buffer, o->used, err);
+    }
     o->written += o->used;
     o->used = 0;
     return code;
@@ -132,7 +138,7 @@ static stele_code put(struct output *o, const void *data, size_t len, stele_erro
         at += n;
         len -= n;
         if (o->used == BUFFER_SIZE) {
-            stele_code code = flush(o, err);
+            stele_code code = flush(o, false, err);
 
             if (code != STELE_OK) {
                 return code;
@@ -166,18 +172,6 @@ static stele_code put_pair(struct output *o, stele_bytes key, stele_bytes value,
     return code;
 }
 
-static stele_code look_at_time(const struct output *o, stele_error *err)
-{
-    if (o->wait == NULL) {
-        return STELE_OK;
-    }
-    if (sti_cancel_triggered(o->wait->cancel)) {
-        return sti_fail(err, STELE_ECANCELED, "canceled");
-    }
-    return sti_monotonic_now_ns() >= o->deadline ? sti_fail(err, STELE_ETIMEDOUT, "timed out")
-                                                 : STELE_OK;
-}
-
 /* All pairs of a bucket, counted into `found`. */
 static stele_code put_pairs(
         struct output *o, uint32_t number, struct sti_bucket *found, stele_error *err)
@@ -191,7 +185,8 @@ static stele_code put_pairs(
         struct sti_value_mark mark;
         stele_bytes value = stele_nil();
 
-        code = found->keys % CHECK_EVERY == 0 ? look_at_time(o, err) : STELE_OK;
+        code = found->keys % STI_DEADLINE_EVERY == 0 ? sti_deadline_look(&o->deadline, err)
+                                                     : STELE_OK;
         code = code == STELE_OK ? sti_tree_value(&c, &value, err) : code;
         code = code == STELE_OK ? sti_value_mark(&mark, c.stored, err) : code;
         code = code == STELE_OK ? put_pair(o, c.key, value, err) : code;
@@ -253,7 +248,7 @@ static stele_code put_end(struct output *o, stele_error *err)
     sti_put_le32(end + 25, o->hash);
     code = put(o, end, sizeof end, err);
     code = code == STELE_OK ? put_crc(o, err) : code;
-    return code == STELE_OK ? flush(o, err) : code;
+    return code == STELE_OK ? flush(o, true, err) : code;
 }
 
 static stele_code put_all(struct output *o, stele_error *err)
@@ -278,6 +273,7 @@ stele_code stele_store_snapshot_write(stele_store_snapshot *snapshot,
 {
     struct output o = {.snapshot = snapshot, .write = write, .arg = arg};
     stele_store_snapshot_options options;
+    uint64_t bytes;
     stele_code code;
 
     if (snapshot == NULL || write == NULL) {
@@ -287,20 +283,22 @@ stele_code stele_store_snapshot_write(stele_store_snapshot *snapshot,
     if (code != STELE_OK) {
         return code;
     }
-    o.wait = options.wait;
-    o.deadline = sti_wait_deadline(options.wait);
+    o.deadline = sti_deadline_of(options.wait);
     o.buffer = sti_malloc(BUFFER_SIZE);
-    if (o.buffer == NULL) {
-        return sti_fail_memory(err, BUFFER_SIZE);
+    code = o.buffer == NULL ? sti_fail_memory(err, BUFFER_SIZE) : STELE_OK;
+    if (code == STELE_OK && options.zstd) {
+        code = sti_pack_new(&o.pack, options.zstd_level, snapshot->size, write, arg, err);
     }
-    code = put_all(&o, err);
+    code = code == STELE_OK ? put_all(&o, err) : code;
+    bytes = o.pack == NULL ? o.written : sti_pack_written(o.pack);
+    sti_pack_free(o.pack);
     sti_free(o.buffer);
     if (code != STELE_OK) {
         return sti_wrap(err, code, "write a snapshot");
     }
     sti_assert(o.written == snapshot->size);
     if (written != NULL) {
-        *written = o.written;
+        *written = bytes;
     }
     return STELE_OK;
 }

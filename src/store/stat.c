@@ -109,6 +109,7 @@ static void copy_counts(stele_store *s, stele_store_stats *out)
     out->puts = counted(&c->puts);
     out->deletes = counted(&c->deletes);
     out->full = counted(&c->full);
+    out->defrags = counted(&c->defrags);
     for (uint32_t i = 0; i < slots; i++) {
         out->reads += counted(&atomic_load(&s->slots[i])->reads);
     }
@@ -136,7 +137,7 @@ static stele_code stat_read(stele_store_read *read, stele_store_stats *out, stel
     out->size = stat.pages * stat.page_size;
     out->size_in_use = (stat.pages - free_pages) * stat.page_size;
     out->map_size = stat.map_size;
-    out->generation = read->s->current.number;
+    out->generation = v->data->number;
     out->tables = v->count;
     for (uint32_t i = 0; i < v->count; i++) {
         struct sti_table_size size = sti_table_size(v->raw[i]);

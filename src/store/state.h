@@ -48,15 +48,17 @@
  *   3. publishes a view without that table and with the new LMDB transaction's number, retires the
  *      old view, and trims the wal to W. A crash between 2 and 3 leaves records that are in LMDB
  *      already: replay passes over writes whose seq is not above that of the commit record.
- * Meanwhile writers go on in the active table. If it takes STALL_BYTES before the frozen one is
- * committed, batch_begin waits.
+ * Meanwhile writers go on in the active table. As it fills before the frozen one is committed,
+ * batch_begin waits: shortly at first, and from STALL_BYTES on until the commit has ended.
  *
  * A full disk. A commit that found no room has changed nothing (LMDB aborts; its pages are free as
  * before): the table stays frozen, `no_room` is set, and it is tried again each interval and
  * whenever it is asked for; batch_begin gives STELE_ENOSPC once more than 4 times batch_limit wait
  * in the active table. MDB_MAP_FULL is another thing (STELE_ETOOBIG of the layer below): the map is
  * grown by sti_lmdb_resize() once all reads of this process have ended; beginning a read waits
- * meanwhile. It can only happen where less than 1 TiB could be reserved. Any other failed commit
+ * meanwhile, for two seconds at most. If they do not end, or there is no room in the address space,
+ * it is as with a full disk. It can only happen where less than 1 TiB could be reserved. Any other
+ * failed commit
  * poisons: `failed` is set, views stay as they are, waiting writes can be read on until close, and
  * every call that would write says how many are lost.
  *
@@ -77,6 +79,27 @@
  * and frees the slot. A retired view is freed once no slot points at it, by the next commit or the
  * committer; tables are counted by the views that name them.
  *
+ * Generations. A view names the data (a generation that is open) which its tables lie above, and a
+ * slot's transaction belongs to one: where the two differ, beginning a read moves the slot. Data
+ * that is no longer current is closed, and its files are removed, when no view and no slot uses it
+ * any more.
+ *
+ * Defragmentation, one at a time, in the caller's thread, stops nobody:
+ *   1. with the right to commit, for a moment, it begins a read of what is committed. From then on
+ *      every table that is committed is kept for it, with its mark (STELE_EBUSY if they take too
+ *      much memory);
+ *   2. it copies what the read sees, in order, into gen-(N+1).tmp, and ends the read. The map that
+ *      has to grow meanwhile waits for no read as long as this one: it gives up (STELE_EBUSY);
+ *   3. it applies the kept tables, the oldest first; others come meanwhile, fewer each time;
+ *   4. with little left it takes the right to commit again, and keeps it: applies the rest,
+ * compares counts and hashes of both generations, syncs, renames gen-(N+1).tmp to gen-(N+1),
+ * replaces `current` (that is the moment), and publishes a view of the new data, with the same
+ * tables. Writers and readers go on all the time: only commits wait. A crash before `current` was
+ * replaced leaves gen-(N+1) or .tmp, which the next open removes; after it gen-N. Both have every
+ * commit up to then with the same seq and wal id, so that the wal fits either. If replacing
+ * `current` fails with the new one in its place, a power cut would leave either: the store is
+ * poisoned, and both stay.
+ *
  * Open: lock; leftovers removed; `current` read. None: a new generation is made, `current` and
  * then wal/ written last, so that a crash leaves a directory without them, which is made anew. (A
  * directory with wal/ but without `current` is not new: STELE_ECORRUPT.) The commit record must
@@ -85,12 +108,15 @@
  * above the commit record's wal id are put into the active table, each write with the seq it had; a
  * first id, or a seq, that does not follow is STELE_ECORRUPT. All of it is logged already.
  *
- * Read only: no lock, no wal, no tables, one view per LMDB transaction number; `visible` does not
- * count. The process registers itself by a lock on `.reader-PID`, which also the writer takes for
- * its own process, since LMDB must not open a file twice in one process.
+ * Read only: no lock, no wal, no tables, one view per generation; `visible` does not count. A read
+ * that begins looks whether `current` is still the same file (follow.c), and otherwise opens the
+ * generation that it names now; a generation whose files the writer removed stays open as long as a
+ * read needs it. The process registers itself by a lock on `.reader-PID`, which also the writer
+ * takes for its own process, since LMDB must not open a file twice in one process.
  *
  * Locks, in the order in which they are taken (the ranks are in base/thread.h):
  *
+ *     follow      of read_only: going to another generation. Held while that is opened
  *     write       who has the right to write, who commits, and how that ended. Held for moments
  *     reads       making slots, retired views. Held for moments
  *
@@ -104,6 +130,7 @@
 #include <stele/wal.h>
 
 #include "base/thread.h"
+#include "store/apply.h"
 #include "store/buckets.h"
 #include "store/generation.h"
 #include "store/lmdb.h"
@@ -124,9 +151,18 @@ enum {
 /* Bucket of the names in a table. */
 #define STI_STORE_NAMES_BUCKET ((uint32_t)0)
 
+/* A generation that is open. */
+struct sti_store_data {
+    struct sti_lmdb *lmdb;
+    uint64_t number;
+    uint32_t users;              /* views, slots and others; under `reads` */
+    uint64_t size;               /* of the file, when it was retired */
+    struct sti_store_data *next; /* in the list of old ones */
+};
+
 struct sti_store_table {
     struct sti_table table;
-    uint32_t views; /* that name it; under `reads` */
+    uint32_t views; /* that name it, and a defragmentation; under `reads` */
 
     /* The writer's. */
     struct sti_table_mark logged; /* the wal goes up to here */
@@ -136,10 +172,14 @@ struct sti_store_table {
     uint32_t next_bucket;
     uint64_t wal_id; /* of the last record then, and its ticket; 0: none */
     stele_wal_ticket ticket;
+
+    struct sti_apply_mark mark;   /* of its commit */
+    struct sti_store_table *next; /* that was committed, and is kept for a defragmentation */
 };
 
 /* What a read that begins now stands on. Does not change once it is published. */
 struct sti_store_view {
+    struct sti_store_data *data;
     uint64_t txn_id; /* of LMDB, at least */
     uint32_t count;  /* of tables, newest first; [0] takes writes. 0: read_only */
     struct sti_store_table *tables[STI_STORE_TABLES];
@@ -170,13 +210,18 @@ struct stele_store_read {
 struct sti_store_slot {
     _Alignas(64) _Atomic bool busy;
     struct sti_store_view *_Atomic view; /* what it keeps; NULL: nothing */
-    _Atomic uint64_t began_ns;
-    _Atomic uint64_t txn_id;        /* that it sees */
-    _Atomic uint64_t reads;         /* that were begun here */
-    struct sti_lmdb_txn *txn;       /* reset while the slot is free */
-    struct sti_lmdb_cursor *cursor; /* over the data */
+    _Atomic uint64_t began_ns;           /* 0: the read has just begun, or there is none */
+    _Atomic uint64_t txn_id;             /* that it sees */
+    _Atomic uint64_t reads;              /* that were begun here */
+    struct sti_store_data *data;         /* that the next two belong to; NULL: there are none */
+    struct sti_lmdb_txn *txn;            /* reset while the slot is free */
+    struct sti_lmdb_cursor *cursor;      /* over the data */
+    struct sti_store_name name;          /* the last one that was found on disk, ... */
+    uint64_t name_txn_id;                /* ... in this transaction of `data` */
+    uint64_t begun;                      /* counts reads and batches' views */
     struct stele_store_read read;
-    void *memory; /* what was allocated */
+    uint64_t told_ns; /* began_ns of the read that reader_old was told about */
+    void *memory;     /* what was allocated */
 };
 
 /* The one that is open, or that of before_commit. */
@@ -185,6 +230,12 @@ struct stele_store_batch {
     struct stele_store_read view;
     struct sti_table_mark start; /* of the active table */
     uint64_t seq;
+};
+
+/* Reads of other processes that reader_old was told about. */
+struct sti_store_told {
+    int64_t pid;
+    uint64_t txn_id;
 };
 
 /* Attempts to commit are counted; the last that ended says how. */
@@ -203,9 +254,19 @@ struct sti_store_counts {
     _Atomic uint64_t puts;
     _Atomic uint64_t deletes;
     _Atomic uint64_t full;
+    _Atomic uint64_t defrags;
     _Atomic uint64_t commit_times[STELE_STORE_TIMES];
     _Atomic uint64_t batch_waits[STELE_STORE_TIMES];
     _Atomic uint64_t durable_waits[STELE_STORE_TIMES];
+};
+
+/* Committed tables that a defragmentation has to apply as well, the oldest first. */
+struct sti_store_kept {
+    bool on;
+    bool too_much; /* they took too much memory, and are kept no longer */
+    struct sti_store_table *first;
+    struct sti_store_table *last;
+    uint64_t memory;
 };
 
 /* When a commit was made. */
@@ -223,9 +284,10 @@ struct stele_store {
     struct sti_file process_lock; /* .reader-PID */
     char process_name[32];
     struct sti_generation current;
-    struct sti_lmdb *lmdb;
-    struct sti_dir parent;   /* of a temporary store, and */
-    char temporary_name[32]; /* its name there; else "" */
+    struct sti_file current_file; /* of read_only: that was read last, and */
+    _Atomic uint64_t current_id;  /* its id; 0: to be read again */
+    struct sti_dir parent;        /* of a temporary store, and */
+    char temporary_name[32];      /* its name there; else "" */
 
     /* Published; readers take no lock. */
     struct sti_store_view *_Atomic view;
@@ -233,19 +295,27 @@ struct stele_store {
     _Atomic int failed;       /* a stele_code: why the handle refuses to write */
     _Atomic bool no_room;
     _Atomic bool draining; /* the map grows: reads may not begin */
+    _Atomic bool map_lost; /* that failed, and they never will */
 
+    struct sti_mutex follow;
     struct sti_mutex write;
     struct sti_cond writable; /* the right to write is free, or lent */
     struct sti_cond wake;     /* the committer has something to do */
     struct sti_cond done;     /* a commit has ended, well or not */
     uint32_t writable_waiters;
     bool batch_open;
-    bool writing;          /* somebody has the right: a batch, or who commits */
-    bool lent;             /* the batch that has it waits for a commit */
-    bool freezing;         /* who commits waits for the right, before others */
-    bool committing;       /* somebody commits */
-    bool due;              /* a limit is reached */
-    bool stop;             /* the committer ends */
+    bool writing;    /* somebody has the right: a batch, or who commits */
+    bool lent;       /* the batch that has it waits for a commit */
+    bool freezing;   /* who commits waits for the right, before others */
+    bool committing; /* somebody commits */
+    bool due;        /* a limit is reached */
+    bool stop;       /* the committer ends */
+    bool sweep;      /* the committer is to close what is old */
+    bool defragging; /* somebody defragments */
+    struct sti_store_kept kept;
+    int64_t next_begin; /* ns: a batch waits until then, while a table is committed; 0: none does */
+    uint64_t commit_pace;  /* ns that a KiB of a table takes to be committed */
+    bool again;            /* the last attempt failed, and its table waits */
     int64_t waiting_since; /* ns, of the oldest write in the active table; 0: none */
     uint64_t committed;    /* seq */
     uint64_t lost;         /* writes that a failure lost */
@@ -253,7 +323,11 @@ struct stele_store {
     struct sti_store_attempts attempts;
     struct sti_store_commit commits[STI_STORE_COMMITS]; /* the last ones */
     size_t next_commit;
-    uint64_t opened_txn_id; /* of the commit that open found */
+    uint64_t opened_txn_id; /* of the commit that open found, or that a generation began with */
+    uint64_t opened_ns;
+    bool telling;                /* somebody looks for old readers, and has the next two */
+    struct sti_store_told *told; /* sorted */
+    size_t told_count;
 
     /* Of who has the right to write. */
     struct sti_store_table *active;
@@ -267,6 +341,7 @@ struct stele_store {
     size_t record_size;
 
     /* Of who commits. */
+    struct sti_store_data *data; /* the current one; that of the view */
     struct sti_store_table *frozen;
     struct sti_buckets *buckets; /* as they are in LMDB: numbers, counts, hashes */
     bool garbage;                /* dropped buckets have entries left, perhaps */
@@ -280,6 +355,8 @@ struct stele_store {
     struct sti_store_slot *_Atomic *slots; /* readers_max of them; never freed before close */
     _Atomic uint32_t slot_count;
     struct sti_store_view *retired;
+    struct sti_store_data *old; /* that are not current, and still used */
+    _Atomic bool has_old;       /* there is such a one */
 
     bool has_committer;
     struct sti_thread committer;
@@ -308,7 +385,11 @@ struct sti_store_table *sti_store_table_new(stele_error *err);
 /* Room for a view, to be filled in and published, or freed with sti_free(). */
 struct sti_store_view *sti_store_view_new(stele_error *err);
 
-/* Make it current: with these tables, NULL for none. Retires the one before. */
+/* Make it current: with these tables, NULL for none. Retires the one before; publish() then frees
+ * what it can, which takes its time. */
+void sti_store_replace_view(stele_store *s, struct sti_store_view *view,
+        struct sti_store_table *active, struct sti_store_table *frozen, uint64_t txn_id)
+        STI_EXCLUDES(s->reads);
 void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_store_table *active,
         struct sti_store_table *frozen, uint64_t txn_id) STI_EXCLUDES(s->reads);
 
@@ -316,7 +397,28 @@ void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_s
 bool sti_store_reclaim(stele_store *s) STI_EXCLUDES(s->reads);
 void sti_store_free_views(stele_store *s); /* all; no read is open */
 
+/* ---- data.c ---- */
+
+/* Open a generation, which has no user yet; `temporary`: gen-N.tmp, without trees and syncs. */
+stele_code sti_store_data_open(struct sti_store_data **out, stele_store *s, uint64_t number,
+        bool temporary, stele_error *err);
+void sti_store_data_close(struct sti_store_data *d); /* accepts NULL */
+
+/* Use the current one for a while, so that it stays open. */
+struct sti_store_data *sti_store_data_use(stele_store *s) STI_EXCLUDES(s->reads);
+void sti_store_data_leave(stele_store *s, struct sti_store_data *d) STI_EXCLUDES(s->reads);
+
+/* It is no longer current: close it, and remove its files, when nobody uses it. */
+void sti_store_data_retire(stele_store *s, struct sti_store_data *d) STI_EXCLUDES(s->reads);
+
+/* Close those that nobody uses any more. True if something is left. */
+bool sti_store_data_reclaim(stele_store *s) STI_EXCLUDES(s->reads);
+void sti_store_data_close_all(stele_store *s); /* no read is open, and there is no view */
+
 /* ---- slot.c ---- */
+
+/* Let slots that no read has go from old generations. */
+void sti_store_leave_old(stele_store *s);
 
 /* Give a batch's view a slot, and stand it on the current view, if it has none yet. */
 stele_code sti_read_ready(struct stele_store_read *read, stele_error *err);
@@ -326,15 +428,22 @@ void sti_read_stop(struct stele_store_read *read);
 
 uint64_t sti_store_reads_open(stele_store *s);
 
-/* Let no read begin, and wait until none is open; let them begin again. */
-void sti_store_drain(stele_store *s);
-void sti_store_undrain(stele_store *s);
+/* Let no read begin, and wait until none is open: for a while, since who has one may begin another
+ * one, or wait for us. False: reads are open, and may begin. Else undrain: let them begin again,
+ * or, if the map is lost, fail. */
+bool sti_store_drain(stele_store *s);
+void sti_store_undrain(stele_store *s, bool lost);
 void sti_store_free_slots(stele_store *s);
 
 /* A cursor over the data in the read's snapshot, and giving it back. */
 stele_code sti_read_cursor(
         struct stele_store_read *read, struct sti_lmdb_cursor **out, stele_error *err);
 void sti_read_cursor_done(struct stele_store_read *read, struct sti_lmdb_cursor *cursor);
+
+/* ---- follow.c ---- */
+
+/* Before a read of a handle that only reads: go to the current generation. */
+stele_code sti_store_follow(stele_store *s, stele_error *err) STI_EXCLUDES(s->follow);
 
 /* ---- read.c ---- */
 
@@ -367,10 +476,19 @@ stele_code sti_store_commit_upto(stele_store *s, uint64_t seq, bool lend, stele_
 /* One commit, by whoever set `committing`. */
 stele_code sti_store_commit_once(stele_store *s, stele_error *err) STI_EXCLUDES(s->write);
 
+/* ---- defrag_kept.c ---- */
+
+/* A table that was just committed. */
+void sti_store_keep_locked(stele_store *s, struct sti_store_table *t) STI_REQUIRES(s->write)
+        STI_EXCLUDES(s->reads);
+
 /* ---- work.c ---- */
 
 stele_code sti_store_work_start(stele_store *s, stele_error *err);
 void sti_store_work_stop(stele_store *s);
+
+/* The last read of an old generation has ended, perhaps. */
+void sti_store_tell_old(stele_store *s) STI_EXCLUDES(s->write);
 
 /* Nanoseconds for intervals. */
 int64_t sti_store_now(const stele_store *s);
@@ -391,6 +509,14 @@ void sti_store_log_trim(stele_store *s);
 
 /* Open the wal if it has been used, and put what is not committed into the active table. */
 stele_code sti_store_replay(stele_store *s, stele_error *err);
+
+/* ---- ageing.c ---- */
+
+/* Tell the caller of the store about readers that have become too old. No lock is held. */
+void sti_store_tell_readers(stele_store *s) STI_EXCLUDES(s->write);
+
+/* Nanoseconds between two looks; 0: nobody wants to know. */
+int64_t sti_store_tell_interval(const stele_store *s);
 
 /* ---- stat.c ---- */
 

@@ -7,6 +7,7 @@
 void sti_table_init(struct sti_table *t)
 {
     memset(t, 0, sizeof *t);
+    atomic_init(&t->least, UINT32_MAX);
 }
 
 void sti_table_free(struct sti_table *t)
@@ -71,6 +72,15 @@ static void show(struct sti_table *t, struct sti_version *v)
     count(&t->memory, t->arena.memory);
 }
 
+/* Before the write is shown: who may see it sees this. */
+static void lower_least(struct sti_table *t, uint32_t bucket)
+{
+    /* Relaxed: the writer's own, and whoever gives its seq to readers releases it. */
+    if (bucket < atomic_load_explicit(&t->least, memory_order_relaxed)) {
+        atomic_store_explicit(&t->least, bucket, memory_order_relaxed);
+    }
+}
+
 static stele_code write_version(struct sti_table *t, enum sti_write_kind kind, uint64_t seq,
         uint32_t bucket, stele_bytes key, stele_bytes value, stele_error *err)
 {
@@ -105,6 +115,7 @@ static stele_code write_version(struct sti_table *t, enum sti_write_kind kind, u
     if (!at.found && !sti_nodes_insert(tree, &t->arena, &at, e)) {
         return sti_fail_memory(err, sizeof(struct sti_node));
     }
+    lower_least(t, bucket);
     show(t, v);
     return STELE_OK;
 }
@@ -199,10 +210,17 @@ enum sti_found sti_table_get(const struct sti_table *t, uint64_t seq, uint32_t b
         stele_bytes key, stele_bytes *value)
 {
     struct sti_probe probe = sti_probe_of(bucket, key);
-    const struct sti_entry *e = sti_nodes_find(&t->keys, &probe);
-    const struct sti_version *v = e == NULL ? NULL : sti_visible(e, seq);
-    uint64_t dropped = sti_table_drop_number(t, seq, bucket);
+    const struct sti_entry *e;
+    const struct sti_version *v;
+    uint64_t dropped;
 
+    /* Relaxed: see lower_least(). */
+    if (bucket < atomic_load_explicit(&t->least, memory_order_relaxed)) {
+        return STI_ABSENT;
+    }
+    e = sti_nodes_find(&t->keys, &probe);
+    v = e == NULL ? NULL : sti_visible(e, seq);
+    dropped = sti_table_drop_number(t, seq, bucket);
     if (v == NULL || v->number < dropped) {
         return dropped > 0 ? STI_DELETED : STI_ABSENT;
     }

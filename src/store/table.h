@@ -57,6 +57,7 @@ struct sti_table {
     _Atomic uint64_t writes;
     _Atomic uint64_t bytes;  /* keys and values of these */
     _Atomic uint64_t memory; /* bytes that the arena took, at the last write */
+    _Atomic uint32_t least;  /* no write is to a bucket below; in a table without any, to none */
 };
 
 void sti_table_init(struct sti_table *t);

@@ -83,8 +83,7 @@ stele_code sti_store_remove_temporary(stele_store *s, stele_error *err)
 
     sti_store_free_views(s);
     sti_store_free_slots(s);
-    sti_lmdb_close(s->lmdb);
-    s->lmdb = NULL;
+    sti_store_data_close_all(s);
     code = sti_generation_clean(&s->dir, &s->env, 0, NULL, err);
     code = code == STELE_OK ? remove_wal(s, err) : code;
     code = code == STELE_OK ? sti_dir_list(&s->dir, remove_file, &s->dir, err) : code;

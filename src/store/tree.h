@@ -23,13 +23,15 @@ enum sti_tree_where {
     STI_TREE_BEHIND /* the last key */
 };
 
-/* A place among the keys of a bucket. Fields are private, but the three below. */
+/* A place among the keys of a bucket. Fields are private, but the four below. */
 struct sti_tree_cursor {
     struct sti_lmdb_cursor *raw; /* borrowed */
     uint32_t bucket;
     enum sti_tree_where where;
     stele_bytes key;    /* where is AT; borrowed until the cursor moves, and not verified */
     stele_bytes stored; /* the value in its envelope */
+    uintptr_t page;     /* that is on its way to the cache */
+    uint64_t links;     /* that it went down through: on the way from first to last, all of them */
 
     size_t level;    /* how many layers the key is below the top one */
     uint64_t *layer; /* of each level; NULL as long as no key had more than one chunk */

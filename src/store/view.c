@@ -37,13 +37,15 @@ static void add_table(struct sti_store_view *view, struct sti_store_table *table
     }
 }
 
-void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_store_table *active,
-        struct sti_store_table *frozen, uint64_t txn_id)
+void sti_store_replace_view(stele_store *s, struct sti_store_view *view,
+        struct sti_store_table *active, struct sti_store_table *frozen, uint64_t txn_id)
 {
     struct sti_store_view *before;
 
     view->txn_id = txn_id;
+    view->data = s->data;
     sti_mutex_lock(&s->reads);
+    view->data->users++;
     add_table(view, active);
     add_table(view, frozen);
     before = atomic_exchange(&s->view, view);
@@ -52,6 +54,12 @@ void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_s
         s->retired = before;
     }
     sti_mutex_unlock(&s->reads);
+}
+
+void sti_store_publish(stele_store *s, struct sti_store_view *view, struct sti_store_table *active,
+        struct sti_store_table *frozen, uint64_t txn_id)
+{
+    sti_store_replace_view(s, view, active, frozen, txn_id);
     (void)sti_store_reclaim(s);
 }
 
@@ -87,6 +95,7 @@ static struct sti_store_view *take_free_locked(stele_store *s)
         *at = v->next_retired;
         v->next_retired = taken;
         taken = v;
+        v->data->users--;
         for (uint32_t i = 0; i < v->count; i++) {
             /* Those that are named on are not for us. */
             if (--v->tables[i]->views > 0) {
@@ -122,6 +131,9 @@ bool sti_store_reclaim(stele_store *s)
 
         free_view(taken);
         taken = next;
+    }
+    if (atomic_load(&s->has_old)) {
+        left = sti_store_data_reclaim(s) || left;
     }
     return left;
 }

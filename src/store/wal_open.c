@@ -13,20 +13,20 @@
 
 #define SEGMENT_SIZE ((uint64_t)16 << 20)
 
-static char *wal_path(const stele_store *s)
+static char *wal_path(const char *store)
 {
-    size_t size = strlen(s->path) + 1 + sizeof STI_STORE_WAL_NAME;
+    size_t size = strlen(store) + 1 + sizeof STI_STORE_WAL_NAME;
     char *path = sti_malloc(size);
 
     if (path != NULL) {
-        (void)snprintf(path, size, "%s/%s", s->path, STI_STORE_WAL_NAME);
+        (void)snprintf(path, size, "%s/%s", store, STI_STORE_WAL_NAME);
     }
     return path;
 }
 
 stele_code sti_store_wal_open(stele_store *s, bool must_exist, stele_error *err)
 {
-    char *path = wal_path(s);
+    char *path = wal_path(s->path);
     stele_wal_options options;
     stele_wal *wal = NULL;
     stele_code code;
@@ -63,7 +63,7 @@ stele_code sti_store_wal_get(stele_store *s, stele_wal **out, stele_error *err)
 
 stele_code sti_store_wal_make_dir(stele_store *s, stele_error *err)
 {
-    char *path = wal_path(s);
+    char *path = wal_path(s->path);
     struct sti_dir dir = {.raw = NULL};
     stele_code code;
 
@@ -76,17 +76,18 @@ stele_code sti_store_wal_make_dir(stele_store *s, stele_error *err)
     return code;
 }
 
-stele_code sti_store_wal_has_dir(stele_store *s, bool *there, stele_error *err)
+stele_code sti_wal_dir_is_there(
+        const stele_env *env, const char *store, bool *there, stele_error *err)
 {
-    char *path = wal_path(s);
+    char *path = wal_path(store);
     struct sti_dir dir = {.raw = NULL};
     stele_error why;
     stele_code code;
 
     if (path == NULL) {
-        return sti_fail_memory(err, strlen(s->path));
+        return sti_fail_memory(err, strlen(store));
     }
-    code = sti_dir_open(&dir, &s->env, path, STELE_OPEN_READ, &why);
+    code = sti_dir_open(&dir, env, path, STELE_OPEN_READ, &why);
     sti_dir_close(&dir);
     sti_free(path);
     if (code != STELE_OK && code != STELE_ENOTFOUND) {
@@ -97,4 +98,9 @@ stele_code sti_store_wal_has_dir(stele_store *s, bool *there, stele_error *err)
     }
     *there = code == STELE_OK;
     return STELE_OK;
+}
+
+stele_code sti_store_wal_has_dir(stele_store *s, bool *there, stele_error *err)
+{
+    return sti_wal_dir_is_there(&s->env, s->path, there, err);
 }

@@ -10,16 +10,19 @@ declare -A verbs=(
     [wal]="append cat stat truncate trim check recover migrate"
     [journal]="record play snapshot clear stat check"
     [stream]="publish consume get offset next size stat check recover migrate backup rm trim compact"
+    [store]="put get del range buckets load dump hash snapshot restore defrag stat check scrub readers"
 )
 declare -A rewriting=(
     [wal]="truncate trim recover migrate"
     [journal]="snapshot clear"
     [stream]="rm trim compact migrate recover"
+    [store]="del defrag"
 )
 declare -A alone=(
     [wal]=""
     [journal]=""
     [stream]="size"
+    [store]=""
 )
 
 # has WORD LIST

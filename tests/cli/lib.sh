@@ -61,6 +61,7 @@ verb() {
 stream() { verb stream "$@"; }
 wal() { verb wal "$@"; }
 journal() { verb journal "$@"; }
+store() { verb store "$@"; }
 
 out() { cat "$work/.out"; }
 err() { cat "$work/.err"; }

@@ -49,6 +49,8 @@ static void check_real(const stele_env *env)
 
     assert_true(now >= before && now <= after);
     assert_true(sti_env_monotonic_ns(env) >= start && start > 0);
+    start = sti_env_monotonic_tick_ns(env);
+    assert_true(sti_env_monotonic_ns(env) >= start && start > 0);
     /* Equal once in 2^64 runs. */
     assert_true(sti_env_random64(env) != sti_env_random64(env));
     sti_env_log(env, STELE_LOG_ERROR, "goes %s", "nowhere");
@@ -95,6 +97,7 @@ static void test_given_world(void **state)
     sti_env_copy(&copy, &env);
     assert_int_equal(sti_env_now(&copy), 1234);
     assert_int_equal(sti_env_monotonic_ns(&copy), 2468);
+    assert_int_equal(sti_env_monotonic_tick_ns(&copy), 2468);
     assert_true(sti_env_random64(&copy) == 0x1111111111111111ULL);
     sti_env_log(&copy, STELE_LOG_WARN, "%d of %s", 3, "four");
     assert_string_equal(w.log, "3 of four");

@@ -48,22 +48,6 @@ static void put_large(struct kit *k, unsigned i)
     kit_end(b);
 }
 
-static void check_one(struct kit *k, unsigned i)
-{
-    stele_store_read *r = kit_read(k);
-    stele_bytes found;
-    char key[16];
-    stele_error err;
-
-    (void)snprintf(key, sizeof key, "%06u", i);
-    CHECK_OK(stele_store_read_get(r, stele_str("b"), stele_str(key), &found, &err), &err);
-    assert_int_equal(found.len, VALUE);
-    for (size_t at = 0; at < VALUE; at += 1000) {
-        assert_int_equal(found.data[at], (uint8_t)i);
-    }
-    stele_store_read_end(r);
-}
-
 static void check_large(struct kit *k, unsigned count)
 {
     static uint8_t value[VALUE];
@@ -112,12 +96,11 @@ static void make_room(struct kit *k)
 /* Until batches are refused. Returns how many keys there are. */
 static unsigned fill_tables(struct kit *k, unsigned count)
 {
-    stele_wait no_wait = {.timeout_ms = 1000};
     stele_store_batch *b = NULL;
     stele_error err;
 
     for (;;) {
-        stele_code code = stele_store_batch_begin(&b, k->s, &no_wait, &err);
+        stele_code code = stele_store_batch_begin(&b, k->s, NULL, &err);
 
         if (code != STELE_OK) {
             CHECK_CODE(code, STELE_ENOSPC);
@@ -174,8 +157,12 @@ static void full_with_thread(struct kit *k)
     kit_commit(k);
     fill_disk(k);
     while (!stat_now(k).no_room) {
-        put_large(k, count++);
-        assert_true(count < 20 * LIMIT);
+        /* Enough to be committed; then the thread has to find out. */
+        if (count < 2 * LIMIT) {
+            put_large(k, count++);
+        } else {
+            usleep(1000);
+        }
     }
     count = fill_tables(k, count);
     make_room(k);
@@ -274,6 +261,22 @@ struct reader {
     struct kit *k;
     _Atomic unsigned *written;
 };
+
+static void check_one(struct kit *k, unsigned i)
+{
+    stele_store_read *r = kit_read(k);
+    stele_bytes found;
+    char key[16];
+    stele_error err;
+
+    (void)snprintf(key, sizeof key, "%06u", i);
+    CHECK_OK(stele_store_read_get(r, stele_str("b"), stele_str(key), &found, &err), &err);
+    assert_int_equal(found.len, VALUE);
+    for (size_t at = 0; at < VALUE; at += 1000) {
+        assert_int_equal(found.data[at], (uint8_t)i);
+    }
+    stele_store_read_end(r);
+}
 
 static void *read_on(void *arg)
 {

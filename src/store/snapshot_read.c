@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * snapshot_verify.c: reading a snapshot to its end.
- *
- * Lengths are used after the crc behind them was compared; values go through a buffer.
+ * snapshot_read.c: records, and what they must be.
  */
+#include "store/snapshot_read.h"
+
 #include "base/alloc.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "store/snapshot_format.h"
+#include "store/snapshot_zstd.h"
 
 #include <inttypes.h>
 
 enum {
-    BUFFER_SIZE = 64 << 10 /* larger than a key, twice */
+    BUFFER_SIZE = 64 << 10, /* larger than a key, twice */
+    MAGIC_SIZE = 4          /* tells what the stream is */
 };
 
 struct input {
     stele_read_fn read;
     void *arg;
+    const struct sti_snapshot_events *events;
+    uint8_t *ahead; /* bytes that were read and are not used yet: from `ahead_at` to `ahead_len` */
+    size_t ahead_at;
+    size_t ahead_len;
+    uint8_t *value; /* for events */
+    size_t value_size;
     uint8_t *buffer;
     uint8_t *key; /* the one before, or the name of the bucket before it */
     size_t key_len;
@@ -38,6 +46,17 @@ static stele_code fail_at(const struct input *in, stele_error *err, const char *
     return sti_fail(err, STELE_ECORRUPT, "at byte %" PRIu64 ": %s", in->at, what);
 }
 
+/* Read more, when nothing is left. None is the end. */
+static stele_code read_ahead(struct input *in, stele_error *err)
+{
+    size_t got = 0;
+    stele_code code = in->read(in->arg, in->ahead, BUFFER_SIZE, &got, err);
+
+    in->ahead_at = 0;
+    in->ahead_len = code == STELE_OK ? got : 0;
+    return code;
+}
+
 /* Exactly so many bytes. */
 static stele_code get(struct input *in, void *out, size_t len, stele_error *err)
 {
@@ -45,17 +64,24 @@ static stele_code get(struct input *in, void *out, size_t len, stele_error *err)
     size_t have = 0;
 
     while (have < len) {
-        size_t got = 0;
-        stele_code code = in->read(in->arg, to + have, len - have, &got, err);
+        size_t n = in->ahead_len - in->ahead_at < len - have ? in->ahead_len - in->ahead_at
+                                                             : len - have;
+        stele_code code;
 
+        if (n > 0) {
+            memcpy(to + have, in->ahead + in->ahead_at, n);
+            in->ahead_at += n;
+            in->at += n;
+            have += n;
+            continue;
+        }
+        code = read_ahead(in, err);
         if (code != STELE_OK) {
             return code;
         }
-        if (got == 0) {
+        if (in->ahead_len == 0) {
             return fail_at(in, err, "it ends too early");
         }
-        have += got;
-        in->at += got;
     }
     in->crc = sti_crc32c(in->crc, out, len);
     return STELE_OK;
@@ -120,7 +146,8 @@ static stele_code get_bucket(struct input *in, stele_error *err)
     in->bytes_left = sti_get_le64(counts + 8);
     in->hash = sti_crc32c(in->hash, name, len);
     in->total.buckets++;
-    return STELE_OK;
+    return in->events == NULL ? STELE_OK
+                              : in->events->bucket(in->events->arg, stele_bytes_of(name, len), err);
 }
 
 static stele_code get_key(struct input *in, size_t len, stele_error *err)
@@ -139,6 +166,50 @@ static stele_code get_key(struct input *in, size_t len, stele_error *err)
     in->has_key = true;
     in->hash = sti_crc32c(in->hash, in->key, len);
     return STELE_OK;
+}
+
+/* Memory grows with what comes, not with what is announced. */
+static stele_code make_room(struct input *in, size_t size, stele_error *err)
+{
+    size_t larger = in->value_size < BUFFER_SIZE ? BUFFER_SIZE : 2 * in->value_size;
+    uint8_t *value;
+
+    if (size <= in->value_size) {
+        return STELE_OK;
+    }
+    value = sti_realloc(in->value, larger, 1);
+    if (value == NULL) {
+        return sti_fail_memory(err, larger);
+    }
+    in->value = value;
+    in->value_size = larger;
+    return STELE_OK;
+}
+
+static stele_code get_value(struct input *in, size_t len, stele_error *err)
+{
+    stele_code code = STELE_OK;
+    size_t have = 0;
+
+    while (code == STELE_OK && have < len) {
+        size_t n = len - have < BUFFER_SIZE ? len - have : BUFFER_SIZE;
+        uint8_t *to = in->buffer;
+
+        if (in->events != NULL) {
+            code = make_room(in, have + n, err);
+            to = in->value == NULL ? NULL : in->value + have;
+        }
+        code = code == STELE_OK ? get(in, to, n, err) : code;
+        if (code == STELE_OK) {
+            in->hash = sti_crc32c(in->hash, to, n);
+            have += n;
+        }
+    }
+    if (code == STELE_OK && in->events != NULL) {
+        code = in->events->pair(in->events->arg, stele_bytes_of(in->key, in->key_len),
+                stele_bytes_of(in->value, len), err);
+    }
+    return code;
 }
 
 static stele_code get_pair(struct input *in, stele_error *err)
@@ -165,23 +236,12 @@ static stele_code get_pair(struct input *in, stele_error *err)
     in->total.keys++;
     in->total.bytes += key_len + left;
     code = get_key(in, (size_t)key_len, err);
-    while (code == STELE_OK && left > 0) {
-        size_t n = left < BUFFER_SIZE ? (size_t)left : BUFFER_SIZE;
-
-        code = get(in, in->buffer, n, err);
-        if (code == STELE_OK) {
-            in->hash = sti_crc32c(in->hash, in->buffer, n);
-            left -= n;
-        }
-    }
-    return code;
+    return code == STELE_OK ? get_value(in, (size_t)left, err) : code;
 }
 
 static stele_code get_end(struct input *in, stele_error *err)
 {
     uint8_t end[STI_SNAPSHOT_END - 1 - 4];
-    size_t got = 0;
-    uint8_t more;
     stele_code code = get(in, end, sizeof end, err);
 
     code = code == STELE_OK ? get_crc(in, err) : code;
@@ -193,8 +253,10 @@ static stele_code get_end(struct input *in, stele_error *err)
             sti_get_le32(end + 24) != in->hash) {
         return fail_at(in, err, "it does not have what its end says");
     }
-    code = in->read(in->arg, &more, 1, &got, err);
-    return code == STELE_OK && got > 0 ? fail_at(in, err, "something follows its end") : code;
+    code = in->ahead_at < in->ahead_len ? STELE_OK : read_ahead(in, err);
+    return code == STELE_OK && in->ahead_at < in->ahead_len
+                   ? fail_at(in, err, "something follows its end")
+                   : code;
 }
 
 static stele_code get_all(struct input *in, stele_error *err)
@@ -222,26 +284,70 @@ static stele_code get_all(struct input *in, stele_error *err)
     return code;
 }
 
+/* What the stream is, and so what to read it through. */
+static stele_code find_form(struct input *in, struct sti_unpack **unpack, stele_error *err)
+{
+    stele_code code = STELE_OK;
+    size_t got = 1;
+
+    while (code == STELE_OK && got > 0 && in->ahead_len < MAGIC_SIZE) {
+        got = 0;
+        code = in->read(in->arg, in->ahead + in->ahead_len, BUFFER_SIZE - in->ahead_len, &got, err);
+        in->ahead_len += code == STELE_OK ? got : 0;
+    }
+    if (code != STELE_OK || in->ahead_len < MAGIC_SIZE ||
+            memcmp(in->ahead, STI_ZSTD_MAGIC, MAGIC_SIZE) != 0) {
+        return code;
+    }
+    code = sti_unpack_new(unpack, in->ahead, in->ahead_len, in->read, in->arg, err);
+    if (code == STELE_OK) {
+        in->read = sti_unpack_read;
+        in->arg = *unpack;
+        in->ahead_len = 0;
+    }
+    return code;
+}
+
+stele_code sti_snapshot_read(stele_read_fn read, void *arg,
+        const struct sti_snapshot_events *events, stele_store_contents *out, stele_error *err)
+{
+    struct input in = {.read = read, .arg = arg, .events = events};
+    struct sti_unpack *unpack = NULL;
+    stele_code code;
+
+    in.buffer = sti_malloc(BUFFER_SIZE);
+    in.ahead = sti_malloc(BUFFER_SIZE);
+    in.key = sti_malloc(STELE_STORE_KEY_MAX);
+    code = in.buffer == NULL || in.ahead == NULL || in.key == NULL
+                   ? sti_fail_memory(err, BUFFER_SIZE)
+                   : find_form(&in, &unpack, err);
+    code = code == STELE_OK ? get_all(&in, err) : code;
+    sti_unpack_free(unpack);
+    sti_free(in.buffer);
+    sti_free(in.ahead);
+    sti_free(in.key);
+    sti_free(in.value);
+    if (code == STELE_OK) {
+        *out = in.total;
+    }
+    return code;
+}
+
 stele_code stele_store_snapshot_verify(
         stele_read_fn read, void *arg, stele_store_contents *out, stele_error *err)
 {
-    struct input in = {.read = read, .arg = arg};
+    stele_store_contents total;
     stele_code code;
 
     if (read == NULL) {
         return sti_fail(err, STELE_EINVAL, "nobody to read from");
     }
-    in.buffer = sti_malloc(BUFFER_SIZE);
-    in.key = sti_malloc(STELE_STORE_KEY_MAX);
-    code = in.buffer == NULL || in.key == NULL ? sti_fail_memory(err, BUFFER_SIZE)
-                                               : get_all(&in, err);
-    sti_free(in.buffer);
-    sti_free(in.key);
+    code = sti_snapshot_read(read, arg, NULL, &total, err);
     if (code != STELE_OK) {
         return sti_wrap(err, code, "verify a snapshot");
     }
     if (out != NULL) {
-        *out = in.total;
+        *out = total;
     }
     return STELE_OK;
 }
