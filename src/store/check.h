@@ -27,6 +27,7 @@ struct sti_check {
     bool pages; /* go over the pages first, and over the wal */
     struct sti_generation current;
     struct sti_lmdb *lmdb; /* once its pages and trees are known to be whole; else NULL */
+    bool moved;            /* another generation is current now: what follows is beyond that one */
 };
 
 /* ---- check_data.c ---- */

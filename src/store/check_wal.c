@@ -132,8 +132,16 @@ static stele_code read_commit(
     return code;
 }
 
+static bool is_current(struct sti_check *c)
+{
+    struct sti_generation now;
+
+    return sti_current_read(&c->dir, &now, NULL) != STELE_OK || now.number == c->current.number;
+}
+
 /* What follows a commit is told by that alone: the process that writes may commit meanwhile, and
- * log, or trim, what follows the new one. So a fault is one if the commit is still the last. */
+ * log, or trim, what follows the new one. So a fault is one if the commit is still the last, and
+ * its generation the one that counts. */
 static stele_code follow_commit(struct sti_check *c, const char *path, stele_error *err)
 {
     const struct sti_place_of_fault place = {.file = STI_STORE_WAL_NAME, .position = -1};
@@ -153,6 +161,10 @@ static stele_code follow_commit(struct sti_check *c, const char *path, stele_err
         }
         code = read_commit(c, &later, &why);
         if (code == STELE_OK && later.txn_id == commit.txn_id) {
+            c->moved = !is_current(c);
+            if (c->moved) {
+                return STELE_OK;
+            }
             found = found == STELE_ESTATE ? STELE_ECORRUPT : found;
             return sti_faults_take(&c->faults, &place, found, &damage, err);
         }
