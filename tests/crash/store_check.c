@@ -140,7 +140,8 @@ int store_check(void *arg, struct sim_world *w, uint64_t at_op, const struct sim
     disk_record(&base);
     ok = first_time(&c, &last) && write_on(&c, last) && last_time(&c);
     record_stop();
-    if (ok && !disk_repeat(w, &base)) {
+    /* To be crashed in turn. */
+    if (ok && sim_disk_traces(w->disk) && !disk_repeat(w, &base)) {
         ok = store_wrong(&text, "%s", sim_world_why(w));
     }
     disk_remove(root);

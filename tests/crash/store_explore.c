@@ -13,9 +13,9 @@
 #include <string.h>
 
 enum {
-    QUICK_STATES = 120, /* of one workload, spread over its operations */
+    QUICK_STATES = 60, /* of one workload, spread over its operations */
     FULL_STATES = 1400,
-    QUICK_NESTED = 2,
+    QUICK_NESTED = 1,
     FULL_NESTED = 12
 };
 

@@ -108,7 +108,7 @@ static bool step_open(struct player *p)
             return true;
         }
     }
-    return p->work->insist ? true : complain(p, "after open", why.text);
+    return complain(p, "after open", why.text);
 }
 
 static bool step_close(struct player *p)
@@ -313,10 +313,14 @@ static void play_again(struct player *p)
         p->work->hits = record_fault_hits();
         record_set_fault(NULL);
     }
-    work.insist = false;
+    /* Without such a fault it may be an allocation that fails, once. */
+    work.insist = work.fault == NULL;
     work.fault = NULL;
     p->work = &work;
-    if (!p->at->wrong && step_open(p)) {
+    if (!p->at->wrong && step_open(p) && p->s == NULL) {
+        (void)complain(p, "at the end", "it cannot be opened");
+    }
+    if (!p->at->wrong) {
         /* What was found is durable, or was never acknowledged: either may be lost. */
         if (step_batch(p, 's', '!') && step_batch(p, 'm', '.')) {
             (void)step_close(p);
