@@ -19,7 +19,7 @@ enum {
     CLEAN_AT_ONCE = 16
 };
 
-#define CURRENT "current"
+#define CURRENT STI_CURRENT_NAME
 #define HEADING "stele-store 1\n"
 
 void sti_generation_name(char out[STI_GENERATION_NAME_SIZE], uint64_t number, bool temporary)

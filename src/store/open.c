@@ -120,7 +120,14 @@ static stele_code create(stele_store *s, stele_error *err)
     code = sti_generation_clean(&s->dir, &s->env, 0, NULL, err);
     code = code == STELE_OK ? sti_generation_make(&s->dir, &s->env, &s->current, err) : code;
     code = code == STELE_OK ? sti_generation_finish(&s->dir, &s->env, &s->current, err) : code;
-    return code == STELE_OK ? sti_current_write(&s->dir, &s->current, err) : code;
+    if (code == STELE_OK) {
+        code = sti_current_write(&s->dir, &s->current, err);
+        if (code != STELE_OK) {
+            /* A name whose sync failed is one that nobody may build upon. */
+            (void)sti_dir_unlink(&s->dir, STI_CURRENT_NAME, NULL, NULL);
+        }
+    }
+    return code;
 }
 
 static stele_code find_current(stele_store *s, stele_error *err)
@@ -144,6 +151,10 @@ static stele_code find_current(stele_store *s, stele_error *err)
     }
     if (code == STELE_OK && !s->options.read_only) {
         code = sti_generation_clean(&s->dir, &s->env, s->current.number, NULL, err);
+    }
+    if (code == STELE_OK && !s->options.read_only) {
+        /* A process that died may have made its names, and that of the wal, and not synced them. */
+        code = sti_dir_sync(&s->dir, err);
     }
     return code;
 }
@@ -173,6 +184,10 @@ static stele_code open_data(stele_store *s, stele_error *err)
     stele_code code =
             sti_generation_open(&s->lmdb, &s->dir, s->current.number, false, &options, err);
 
+    if (code == STELE_OK && !s->options.read_only && !s->options.no_sync) {
+        /* What a process that died was about to sync is taken for committed from here on. */
+        code = sti_lmdb_sync(s->lmdb, err);
+    }
     if (code != STELE_OK) {
         return code;
     }
