@@ -449,7 +449,8 @@ static size_t cut(struct iovec *some, const struct iovec *pieces, int count, siz
     return taken;
 }
 
-static void note_write(int fd, const struct iovec *pieces, int count, uint64_t at, size_t len)
+static struct record_event *note_write(
+        int fd, const struct iovec *pieces, int count, uint64_t at, size_t len)
 {
     struct record_event *e = add(RECORD_WRITE);
     size_t left = len;
@@ -465,6 +466,7 @@ static void note_write(int fd, const struct iovec *pieces, int count, uint64_t a
         (void)keep(pieces[i].iov_base, part);
         left -= part;
     }
+    return e;
 }
 
 /* Write the pieces at `at`, or where the descriptor is. */
@@ -488,7 +490,10 @@ static ssize_t write_pieces(int fd, const struct iovec *pieces, int count, off_t
     (void)cut(some, pieces, count, fate == FATE_SHORT ? total / 2 : total, &n);
     put = fate == FATE_ERROR ? -1 : syscall(SYS_pwritev, fd, some, n, at, 0);
     if (put > 0) {
-        note_write(fd, some, n, (uint64_t)at, (size_t)put);
+        struct record_event *e = note_write(fd, some, n, (uint64_t)at, (size_t)put);
+
+        /* It dies between the write and the sync. */
+        e->synced = e->synced && fate != FATE_LAST;
         if (here) {
             (void)lseek(fd, at + put, SEEK_SET);
         }
