@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/commit_apply.h"
 
 /* ---- Freezing. ---- */
@@ -62,7 +63,7 @@ static void freeze(stele_store *s, struct sti_store_table *fresh, struct sti_sto
 
     t->seq = atomic_load(&s->visible);
     t->next_bucket = s->next_bucket;
-    t->wal_id = s->wal_expected == 0 ? 0 : s->wal_expected - 1;
+    t->wal_id = s->wal_expected == 0 || STI_MUTANT(STORE_WAL_ID_LOST) ? 0 : s->wal_expected - 1;
     t->ticket = s->wal_ticket;
     sti_store_publish(s, view, fresh, t, s->buckets->commit.txn_id);
     sti_mutex_lock(&s->write);
@@ -130,6 +131,9 @@ static bool is_map_full(stele_code code, const stele_error *why)
 /* A failure before LMDB's own commit leaves nothing in doubt, but only lack of memory can pass. */
 static bool is_fatal(stele_code code, bool in_doubt)
 {
+    if (STI_MUTANT(STORE_FULL_DISK_POISONS) && code == STELE_ENOSPC) {
+        return true;
+    }
     return code != STELE_OK && code != STELE_ENOSPC && (in_doubt || code != STELE_ENOMEM);
 }
 
@@ -181,8 +185,14 @@ static stele_code commit_frozen(stele_store *s, stele_error *err)
 {
     uint64_t begun = sti_env_monotonic_ns(&s->env);
     struct sti_store_view *view = sti_store_view_new(err);
-    stele_code code = view == NULL ? STELE_ENOMEM : apply_frozen(s, err);
+    stele_code code = STELE_OK;
 
+    if (STI_MUTANT(STORE_TRIM_BEFORE_COMMIT) && atomic_load(&s->wal) != NULL && s->frozen != NULL) {
+        code = stele_wal_trim(atomic_load(&s->wal), s->frozen->wal_id, err);
+    }
+    if (code == STELE_OK) {
+        code = view == NULL ? STELE_ENOMEM : apply_frozen(s, err);
+    }
     if (code == STELE_OK) {
         sti_store_count_time(s->counts.commit_times, sti_env_monotonic_ns(&s->env) - begun);
         take_over(s, view);
@@ -245,6 +255,9 @@ static stele_code wait_locked(stele_store *s, uint64_t seq, stele_error *err) ST
         }
         if (atomic_load(&s->failed) != STELE_OK) {
             return STELE_EFAILED;
+        }
+        if (ended && STI_MUTANT(STORE_COMMIT_FAILURE_IGNORED)) {
+            return STELE_OK;
         }
         if (ended && s->attempts.code != STELE_OK) {
             if (err != NULL) {

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/commit_apply.h"
 #include "store/wal_open.h"
 
@@ -118,11 +119,14 @@ static stele_code create(stele_store *s, stele_error *err)
     s->current.number = 1;
     s->current.store_id = sti_env_random64(&s->env);
     code = sti_generation_clean(&s->dir, &s->env, 0, NULL, err);
+    if (code == STELE_OK && STI_MUTANT(STORE_CURRENT_FIRST)) {
+        code = sti_current_write(&s->dir, &s->current, err);
+    }
     code = code == STELE_OK ? sti_generation_make(&s->dir, &s->env, &s->current, err) : code;
     code = code == STELE_OK ? sti_generation_finish(&s->dir, &s->env, &s->current, err) : code;
     if (code == STELE_OK) {
         code = sti_current_write(&s->dir, &s->current, err);
-        if (code != STELE_OK) {
+        if (code != STELE_OK && !STI_MUTANT(STORE_CURRENT_KEPT)) {
             /* A name whose sync failed is one that nobody may build upon. */
             (void)sti_dir_unlink(&s->dir, STI_CURRENT_NAME, NULL, NULL);
         }
@@ -152,7 +156,8 @@ static stele_code find_current(stele_store *s, stele_error *err)
     if (code == STELE_OK && !s->options.read_only) {
         code = sti_generation_clean(&s->dir, &s->env, s->current.number, NULL, err);
     }
-    if (code == STELE_OK && !s->options.read_only) {
+    if (code == STELE_OK && !s->options.read_only && !s->options.no_sync &&
+            !STI_MUTANT(STORE_NAMES_NOT_SYNCED)) {
         /* A process that died may have made its names, and that of the wal, and not synced them. */
         code = sti_dir_sync(&s->dir, err);
     }
@@ -176,7 +181,7 @@ static stele_code open_data(stele_store *s, stele_error *err)
     const struct sti_lmdb_options options = {
             .env = &s->env,
             .read_only = s->options.read_only,
-            .no_sync = s->options.no_sync,
+            .no_sync = s->options.no_sync || STI_MUTANT(STORE_COMMIT_NOT_SYNCED),
             .map_hint = s->options.map_size,
             .readers_max = s->options.readers_max,
     };
@@ -184,7 +189,8 @@ static stele_code open_data(stele_store *s, stele_error *err)
     stele_code code =
             sti_generation_open(&s->lmdb, &s->dir, s->current.number, false, &options, err);
 
-    if (code == STELE_OK && !s->options.read_only && !s->options.no_sync) {
+    if (code == STELE_OK && !s->options.read_only && !s->options.no_sync &&
+            !STI_MUTANT(STORE_OPEN_NOT_SYNCED)) {
         /* What a process that died was about to sync is taken for committed from here on. */
         code = sti_lmdb_sync(s->lmdb, err);
     }
@@ -281,7 +287,7 @@ static stele_code commit_last(stele_store *s, stele_error *err)
     uint64_t visible = atomic_load(&s->visible);
     stele_code code;
 
-    if (s->options.read_only || (s->committed >= visible && atomic_load(&s->failed) == STELE_OK)) {
+    if (s->options.read_only || STI_MUTANT(STORE_CLOSE_DROPS) || (s->committed >= visible && atomic_load(&s->failed) == STELE_OK)) {
         return STELE_OK;
     }
     code = sti_store_commit_upto(s, visible, false, err);

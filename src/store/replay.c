@@ -4,6 +4,7 @@
  */
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/record.h"
 #include "store/wal_open.h"
 
@@ -37,7 +38,9 @@ static stele_code take_write(
         if (number == 0 || number >= STI_BUCKET_LIMIT) {
             return sti_fail(err, STELE_ECORRUPT, "a bucket has a number that cannot be");
         }
-        s->next_bucket = number >= s->next_bucket ? number + 1 : s->next_bucket;
+        if (!STI_MUTANT(STORE_REPLAY_NUMBERS)) {
+            s->next_bucket = number >= s->next_bucket ? number + 1 : s->next_bucket;
+        }
     }
     *seq = w->seq;
     return code;
@@ -53,7 +56,14 @@ static stele_code take_record(stele_store *s, stele_bytes record, uint64_t *last
 
     while (code == STELE_OK) {
         code = sti_record_next(record, &at, &w, err);
-        if (code == STELE_OK && w.seq > before) {
+        if (STI_MUTANT(STORE_REPLAY_SKIPS_DELETES) && code == STELE_OK &&
+                w.kind == STI_WRITE_DELETE) {
+            continue;
+        }
+        if (STI_MUTANT(STORE_REPLAY_SKIPS_DROPS) && code == STELE_OK && w.kind == STI_WRITE_DROP) {
+            continue;
+        }
+        if (code == STELE_OK && (w.seq > before || STI_MUTANT(STORE_REPLAY_OLD))) {
             code = take_write(s, &w, last, err);
         }
     }
@@ -78,6 +88,7 @@ static stele_code take_all(stele_store *s, stele_wal *wal, uint64_t *last, stele
             code = take_record(s, record.data, last, err);
             code = code == STELE_OK ? code : sti_wrap(err, code, "record %" PRIu64, id);
             id++;
+            code = code == STELE_OK && STI_MUTANT(STORE_REPLAY_ONE) ? STELE_END : code;
         }
     }
     (void)stele_wal_iter_close(it, NULL);
@@ -114,7 +125,7 @@ stele_code sti_store_replay(stele_store *s, stele_error *err)
     }
     code = there ? sti_store_wal_open(s, true, &why) : STELE_ENOTFOUND;
     if (code == STELE_ENOTFOUND) {
-        if (s->buckets->commit.wal_id != 0) {
+        if (s->buckets->commit.wal_id != 0 && !STI_MUTANT(STORE_NO_LOG_IS_FINE)) {
             return sti_fail(err, STELE_ECORRUPT, "the log of durable batches is missing");
         }
         return there ? STELE_OK : sti_store_wal_make_dir(s, err);
@@ -131,7 +142,9 @@ stele_code sti_store_replay(stele_store *s, stele_error *err)
         return sti_wrap(err, code, "wal");
     }
     s->active->logged = sti_table_mark(&s->active->table);
-    atomic_store(&s->visible, last);
+    if (!STI_MUTANT(STORE_REPLAY_UNSEEN)) {
+        atomic_store(&s->visible, last);
+    }
     atomic_store(&s->wal_committed, s->buckets->commit.wal_id);
     s->waiting_since = last > s->buckets->commit.seq ? sti_store_now(s) : 0;
     return STELE_OK;

@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/snapshot.h"
 
 struct saving {
@@ -88,7 +89,9 @@ static stele_code write_and_verify(stele_store_snapshot *snapshot, struct saving
     if (code == STELE_OK) {
         code = stele_store_snapshot_write(snapshot, opts, write_piece, v, written, err);
     }
-    code = code == STELE_OK ? sti_file_sync(&v->file, false, err) : code;
+    if (code == STELE_OK && !STI_MUTANT(STORE_SNAPSHOT_NOT_SYNCED)) {
+        code = sti_file_sync(&v->file, false, err);
+    }
     if (code == STELE_OK) {
         v->at = 0;
         code = stele_store_snapshot_verify(read_piece, v, NULL, err);
@@ -115,7 +118,9 @@ stele_code stele_store_snapshot_save(stele_store_snapshot *snapshot, const char 
         if (code != STELE_OK) {
             (void)sti_dir_unlink(&v.dir, v.temporary, NULL, NULL);
         }
-        code = code == STELE_OK ? sti_dir_sync(&v.dir, err) : code;
+        if (code == STELE_OK && !STI_MUTANT(STORE_SNAPSHOT_NAME_NOT_SYNCED)) {
+            code = sti_dir_sync(&v.dir, err);
+        }
     }
     sti_dir_close(&v.dir);
     sti_free(v.name);

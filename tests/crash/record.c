@@ -230,7 +230,7 @@ uint64_t record_fault_calls(void)
 static bool needs_room(enum record_kind kind)
 {
     return kind == RECORD_CREATE || kind == RECORD_MKDIR || kind == RECORD_WRITE ||
-           kind == RECORD_ALLOCATE || kind == RECORD_TRUNCATE;
+           kind == RECORD_ALLOCATE;
 }
 
 /* What becomes of a call. */

@@ -9,10 +9,12 @@
 #include <string.h>
 
 enum {
-    KIND_SHIFT = 56
+    KIND_SHIFT = 56,
+    SNAPSHOTS = 4
 };
 
 struct checker {
+    uint64_t snapshots; /* a bit for each that was acknowledged */
     stele_store_options options;
     stele_env env;
     const char *root;
@@ -21,15 +23,18 @@ struct checker {
 };
 
 /* A later intent takes the place of one with the same number: the process had ended. */
-static void read_notes(
-        const struct sim_notes *notes, struct store_bounds *bounds, bool *opened)
+static void read_notes(const struct sim_notes *notes, struct checker *c)
 {
+    struct store_bounds *bounds = &c->bounds;
+
     for (size_t i = 0; i < notes->count; i++) {
         const struct sim_note *n = &notes->list[i];
         uint64_t number = n->value & (((uint64_t)1 << KIND_SHIFT) - 1);
 
         if (n->what == STORE_OPENED) {
-            *opened = true;
+            c->options.must_exist = true;
+        } else if (n->what == STORE_SNAPSHOT) {
+            c->snapshots |= (uint64_t)1 << number;
         } else if (n->kind == SIM_INTENT) {
             bounds->issued = number;
             bounds->kinds[number - 1] = (char)(n->value >> KIND_SHIFT);
@@ -38,6 +43,42 @@ static void read_notes(
         }
     }
 }
+
+/* ---- Snapshots. ---- */
+
+static stele_code read_file(void *arg, void *data, size_t len, size_t *got, stele_error *err)
+{
+    (void)err;
+    *got = fread(data, 1, len, arg);
+    return STELE_OK;
+}
+
+/* One that has its name is whole; one that was acknowledged is there. */
+static bool check_snapshots(struct checker *c)
+{
+    for (unsigned i = 0; i < SNAPSHOTS; i++) {
+        char path[DISK_PATH_SIZE + 32];
+        stele_error err;
+        stele_code code = STELE_OK;
+        FILE *f;
+
+        (void)snprintf(path, sizeof path, "%s/snapshot-%u", c->root, i);
+        f = fopen(path, "r");
+        if (f == NULL && (c->snapshots >> i & 1) != 0) {
+            return store_wrong(c->why, "snapshot %u is missing", i);
+        }
+        if (f != NULL) {
+            code = stele_store_snapshot_verify(read_file, f, NULL, &err);
+            (void)fclose(f);
+        }
+        if (code != STELE_OK) {
+            return store_wrong(c->why, "snapshot %u: %s", i, err.message);
+        }
+    }
+    return true;
+}
+
+/* ---- Stores. ---- */
 
 static bool open_store(struct checker *c, stele_store **out)
 {
@@ -126,19 +167,17 @@ int store_check(void *arg, struct sim_world *w, uint64_t at_op, const struct sim
     struct checker c = {.root = root, .why = &text};
     static struct disk_base base;
     uint64_t last = 0;
-    bool opened = false;
     bool ok;
 
     (void)arg;
     (void)at_op;
     store_options_init(&c.options, &c.env, w);
-    read_notes(notes, &c.bounds, &opened);
-    c.options.must_exist = opened;
+    read_notes(notes, &c);
     disk_scratch(root);
     disk_make_files(&base, image, root, image->hash % 2 == 1);
     sim_image_unref(image);
     disk_record(&base);
-    ok = first_time(&c, &last) && write_on(&c, last) && last_time(&c);
+    ok = check_snapshots(&c) && first_time(&c, &last) && write_on(&c, last) && last_time(&c);
     record_stop();
     /* To be crashed in turn. */
     if (ok && sim_disk_traces(w->disk) && !disk_repeat(w, &base)) {

@@ -2,18 +2,13 @@
  *
  * store_judge.c: whether what a store has is the state after one of the batches.
  */
-#include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "crash/store_run.h"
-#include "store/buckets.h"
-#include "store/generation.h"
-#include "store/pages.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool store_wrong(struct store_why *why, const char *format, ...)
@@ -176,18 +171,12 @@ static bool read_last(stele_store_read *r, uint64_t *last, struct store_why *why
     return true;
 }
 
-bool store_judge(
-        stele_store *s, const struct store_bounds *bounds, uint64_t *last, struct store_why *why)
+bool store_judge_read(stele_store_read *r, const struct store_bounds *bounds, uint64_t *last,
+        struct store_why *why)
 {
     static struct script_state state;
-    stele_store_read *r = NULL;
-    stele_error err;
-    bool ok;
+    bool ok = read_last(r, last, why);
 
-    if (stele_store_read_begin(&r, s, &err) != STELE_OK) {
-        return store_wrong(why, "%s", err.message);
-    }
-    ok = read_last(r, last, why);
     if (ok && *last < bounds->acked) {
         ok = store_wrong(why, "batch %" PRIu64 " was acknowledged, and %" PRIu64 " is the last",
                 bounds->acked, *last);
@@ -196,49 +185,20 @@ bool store_judge(
         ok = store_wrong(why, "batch %" PRIu64 " is there, and %" PRIu64 " was the last that ended",
                 *last, bounds->issued);
     }
-    ok = ok && judge_state(r, &state, why);
+    return ok && judge_state(r, &state, why);
+}
+
+bool store_judge(
+        stele_store *s, const struct store_bounds *bounds, uint64_t *last, struct store_why *why)
+{
+    stele_store_read *r = NULL;
+    stele_error err;
+    bool ok;
+
+    if (stele_store_read_begin(&r, s, &err) != STELE_OK) {
+        return store_wrong(why, "%s", err.message);
+    }
+    ok = store_judge_read(r, bounds, last, why);
     stele_store_read_end(r);
     return ok;
-}
-
-/* ---- Files. ---- */
-
-static void on_fault(void *arg, int64_t position, const char *text)
-{
-    struct store_why *why = arg;
-
-    (void)store_wrong(why, "page at %" PRId64 ": %s", position, text);
-}
-
-static bool check_pages(const char *root, uint64_t number, struct store_why *why)
-{
-    struct sti_pages_found found = {0};
-    struct sti_dir dir = {.raw = NULL};
-    char path[DISK_PATH_SIZE + 32];
-    uint64_t txn_id = 0;
-    stele_error err = {.code = STELE_OK};
-    stele_code code;
-
-    (void)snprintf(path, sizeof path, "%s/gen-%" PRIu64, root, number);
-    code = sti_dir_open(&dir, NULL, path, STELE_OPEN_READ, &err);
-    code = code == STELE_OK ? sti_pages_newest(&dir, &txn_id, &err) : code;
-    code = code == STELE_OK ? sti_pages_check(&dir, txn_id, on_fault, why, &found, &err) : code;
-    sti_dir_close(&dir);
-    if (code != STELE_OK) {
-        return store_wrong(why, "pages: %s", err.message);
-    }
-    return found.faults == 0;
-}
-
-bool store_check_files(const char *root, struct store_why *why)
-{
-    struct sti_generation current;
-    struct sti_dir dir = {.raw = NULL};
-    stele_error err = {.code = STELE_OK};
-    stele_code code = sti_dir_open(&dir, NULL, root, STELE_OPEN_READ, &err);
-
-    code = code == STELE_OK ? sti_current_read(&dir, &current, &err) : code;
-    sti_dir_close(&dir);
-    return code == STELE_OK ? check_pages(root, current.number, why)
-                            : store_wrong(why, "%s", err.message);
 }

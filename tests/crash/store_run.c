@@ -4,6 +4,7 @@
  */
 #include "crash/store_run.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ struct player {
     stele_env env;
     bool fault_set;
     unsigned snapshots;
+    stele_store_read *held;
+    struct store_bounds held_bounds;
 };
 
 void store_options_init(stele_store_options *options, stele_env *env, struct sim_world *w)
@@ -58,9 +61,23 @@ static bool complain(struct player *p, const char *what, const char *text)
     return false;
 }
 
+/* Whether a disk without room has made the store refuse to write. LMDB's page that makes a commit
+ * valid is another thing: it has its room, and where it cannot be written LMDB gives up. */
+static bool is_poisoned_by_room(const struct player *p, const stele_error *err)
+{
+    const struct record_fault *f = p->work->fault;
+    stele_store_stats stats = {.failed = false};
+
+    return f != NULL && f->error == ENOSPC && p->s != NULL && strstr(err->message, "PANIC") == NULL &&
+           stele_store_stat(p->s, &stats, NULL) == STELE_OK && stats.failed;
+}
+
 /* A step failed: that is wrong, unless failures are what it is about. */
 static bool fails(struct player *p, const char *what, const stele_error *err)
 {
+    if (is_poisoned_by_room(p, err)) {
+        return complain(p, "a full disk ends all writing", err->message);
+    }
     return p->work->insist ? true : complain(p, what, err->message);
 }
 
@@ -111,11 +128,41 @@ static bool step_open(struct player *p)
     return complain(p, "after open", why.text);
 }
 
+static bool step_hold(struct player *p)
+{
+    stele_error err;
+
+    if (stele_store_read_begin(&p->held, p->s, &err) != STELE_OK) {
+        p->held = NULL;
+        return fails(p, "hold a read", &err);
+    }
+    p->held_bounds = p->at->bounds;
+    p->held_bounds.acked = p->held_bounds.issued = p->at->number;
+    return true;
+}
+
+static bool step_let_go(struct player *p)
+{
+    struct store_why why;
+    uint64_t last;
+    bool ok = p->held == NULL;
+
+    for (int i = 0; i < TRIES && !ok; i++) {
+        ok = store_judge_read(p->held, &p->held_bounds, &last, &why);
+    }
+    stele_store_read_end(p->held);
+    p->held = NULL;
+    return ok ? true : complain(p, "a read that was held", why.text);
+}
+
 static bool step_close(struct player *p)
 {
     stele_error err;
-    stele_code code = stele_store_close(p->s, &err);
+    stele_code code;
 
+    stele_store_read_end(p->held);
+    p->held = NULL;
+    code = stele_store_close(p->s, &err);
     p->s = NULL;
     if (code != STELE_OK) {
         return fails(p, "close", &err);
@@ -196,9 +243,13 @@ static bool step_snapshot(struct player *p)
         return fails(p, "snapshot", &err);
     }
     acknowledge(p);
-    (void)snprintf(path, sizeof path, "%s/snapshot-%u", p->root, p->snapshots++);
+    (void)snprintf(path, sizeof path, "%s/snapshot-%u", p->root, p->snapshots);
     code = stele_store_snapshot_save(snapshot, path, NULL, NULL, &err);
     stele_store_snapshot_close(snapshot);
+    if (code == STELE_OK) {
+        record_note(DISK_ACK, STORE_SNAPSHOT, p->snapshots);
+    }
+    p->snapshots++;
     return code == STELE_OK ? true : fails(p, "snapshot", &err);
 }
 
@@ -233,6 +284,10 @@ static bool play_step(struct player *p, const char *step)
         return step_commit(p);
     case 'n':
         return step_snapshot(p);
+    case 'h':
+        return step_hold(p);
+    case 'H':
+        return step_let_go(p);
     case 'D':
         return step_defrag(p);
     default:

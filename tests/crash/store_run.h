@@ -16,7 +16,8 @@
 /* Notes. The value of a batch's intent has its kind in the highest byte. */
 enum store_note {
     STORE_OPENED, /* there is a store */
-    STORE_BATCH   /* with the number of a batch */
+    STORE_BATCH,  /* with the number of a batch */
+    STORE_SNAPSHOT /* that of its file */
 };
 
 /* `arg` of a workload. */
@@ -55,6 +56,8 @@ struct store_bounds {
 
 /* Everything that a read sees is such a state; *last is its batch. */
 bool store_judge(stele_store *s, const struct store_bounds *bounds, uint64_t *last,
+        struct store_why *why);
+bool store_judge_read(stele_store_read *r, const struct store_bounds *bounds, uint64_t *last,
         struct store_why *why);
 
 /* One batch of a kind, ended as the letter says; the code of the first call that failed. */

@@ -8,11 +8,11 @@
 
 static struct store_work create = {.steps = "oxox"};
 static struct store_work durable = {.steps = "os!s!s.s!s.xos!x"};
-static struct store_work commits = {.steps = "os.s.cs+s.s~s-s.cx"};
+static struct store_work commits = {.steps = "os.s.cs+hs.s~Hm-s-m.hr.cHx"};
 static struct store_work mixed = {.steps = "os!s.cs!s!b+l!s.x"};
 static struct store_work limit = {.steps = "os.s.s.s.s.s.s.x", .batch_limit = 8};
 static struct store_work large = {.steps = "ob+b!b.b+b+cx"};
-static struct store_work keys = {.steps = "ol+l!l+l.l+l!x"};
+static struct store_work keys = {.steps = "ol+l!xol+l.kol+l!x"};
 static struct store_work growth = {.steps = "om+m+m+m!m+m.x"};
 static struct store_work buckets = {.steps = "om+r+R!s+R.cr!m+R+x"};
 static struct store_work replay = {.steps = "os!s!s.kos!s.cs!kos!x"};
