@@ -4,8 +4,7 @@
  */
 #include "crash/store_run.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 struct writer {
     stele_store_batch *batch;
@@ -44,7 +43,7 @@ static int on_remove(void *arg, unsigned bucket, unsigned key)
             w->batch, stele_str(script_bucket(bucket)), script_key(key, w->key), w->err);
 }
 
-static stele_code end_batch(stele_store_batch *batch, char end, stele_error *err)
+stele_code store_batch_finish(stele_store_batch *batch, char end, stele_error *err)
 {
     stele_code code;
 
@@ -65,20 +64,35 @@ static stele_code end_batch(stele_store_batch *batch, char end, stele_error *err
     }
 }
 
+stele_code store_batch_fill(
+        stele_store_batch *batch, char kind, uint64_t number, stele_error *err)
+{
+    struct writer *w = malloc(sizeof *w);
+    const struct script_sink sink = {on_create, on_drop, on_put, on_remove, w};
+    stele_code code;
+
+    if (w == NULL) {
+        abort();
+    }
+    w->batch = batch;
+    w->err = err;
+    code = (stele_code)script_write(kind, number, &sink);
+    free(w);
+    return code;
+}
+
 stele_code store_batch(stele_store *s, char kind, char end, uint64_t number, stele_error *err)
 {
-    static struct writer w;
-    const struct script_sink sink = {on_create, on_drop, on_put, on_remove, &w};
-    stele_code code = stele_store_batch_begin(&w.batch, s, NULL, err);
+    stele_store_batch *batch = NULL;
+    stele_code code = stele_store_batch_begin(&batch, s, NULL, err);
 
     if (code != STELE_OK) {
         return code;
     }
-    w.err = err;
-    code = (stele_code)script_write(kind, number, &sink);
+    code = store_batch_fill(batch, kind, number, err);
     if (code != STELE_OK) {
-        stele_store_batch_abort(w.batch);
+        stele_store_batch_abort(batch);
         return code;
     }
-    return end_batch(w.batch, end, err);
+    return store_batch_finish(batch, end, err);
 }

@@ -171,6 +171,7 @@ int store_check(void *arg, struct sim_world *w, uint64_t at_op, const struct sim
 
     (void)arg;
     (void)at_op;
+    store_step();
     store_options_init(&c.options, &c.env, w);
     read_notes(notes, &c);
     disk_scratch(root);

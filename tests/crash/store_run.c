@@ -62,13 +62,15 @@ static bool complain(struct player *p, const char *what, const char *text)
 }
 
 /* Whether a disk without room has made the store refuse to write. LMDB's page that makes a commit
- * valid is another thing: it has its room, and where it cannot be written LMDB gives up. */
+ * valid is another thing: it has its room, and where it cannot be written LMDB gives up. So has what
+ * the log overwrites, and a disk that never lets it ends it. */
 static bool is_poisoned_by_room(const struct player *p, const stele_error *err)
 {
     const struct record_fault *f = p->work->fault;
     stele_store_stats stats = {.failed = false};
 
-    return f != NULL && f->error == ENOSPC && p->s != NULL && strstr(err->message, "PANIC") == NULL &&
+    return f != NULL && f->error == ENOSPC && !f->persistent && p->s != NULL &&
+           strstr(err->message, "PANIC") == NULL &&
            stele_store_stat(p->s, &stats, NULL) == STELE_OK && stats.failed;
 }
 
@@ -385,6 +387,20 @@ static void play_again(struct player *p)
     }
 }
 
+static uint64_t *counted_steps;
+
+void store_count_steps(uint64_t *steps)
+{
+    counted_steps = steps;
+}
+
+void store_step(void)
+{
+    if (counted_steps != NULL) {
+        __atomic_add_fetch(counted_steps, 1, __ATOMIC_RELAXED);
+    }
+}
+
 int store_run(void *arg, struct sim_world *w)
 {
     struct store_work *work = arg;
@@ -397,6 +413,7 @@ int store_run(void *arg, struct sim_world *w)
     if (p.at == MAP_FAILED) {
         return sim_wrong(w, "no memory");
     }
+    store_step();
     disk_scratch(root);
     disk_base_init(&base, root);
     disk_record(&base);

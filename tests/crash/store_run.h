@@ -38,6 +38,10 @@ int store_run(void *arg, struct sim_world *w);
 int store_check(void *arg, struct sim_world *w, uint64_t at_op, const struct sim_notes *notes,
         char *why, size_t why_len);
 
+/* Count each run and each check there; NULL: nowhere. */
+void store_count_steps(uint64_t *steps);
+void store_step(void);
+
 /* ---- For those who open stores themselves. ---- */
 
 /* What is wrong. */
@@ -51,6 +55,7 @@ bool store_wrong(struct store_why *why, const char *format, ...) STELE_PRINTF(2,
 struct store_bounds {
     uint64_t acked;
     uint64_t issued;
+    char (*kind_of)(uint64_t number); /* if not NULL, of batches without number */
     char kinds[SCRIPT_BATCHES + 1]; /* of the batches, a letter each */
 };
 
@@ -62,6 +67,11 @@ bool store_judge_read(stele_store_read *r, const struct store_bounds *bounds, ui
 
 /* One batch of a kind, ended as the letter says; the code of the first call that failed. */
 stele_code store_batch(stele_store *s, char kind, char end, uint64_t number, stele_error *err);
+
+/* The writes of it alone; and its end. */
+stele_code store_batch_fill(
+        stele_store_batch *batch, char kind, uint64_t number, stele_error *err);
+stele_code store_batch_finish(stele_store_batch *batch, char end, stele_error *err);
 
 /* Look at every page, entry, count and hash of a store that is closed. */
 bool store_check_files(const char *root, struct store_why *why);
