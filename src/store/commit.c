@@ -63,7 +63,7 @@ static void freeze(stele_store *s, struct sti_store_table *fresh, struct sti_sto
 
     t->seq = atomic_load(&s->visible);
     t->next_bucket = s->next_bucket;
-    t->wal_id = s->wal_expected == 0 || STI_MUTANT(STORE_WAL_ID_LOST) ? 0 : s->wal_expected - 1;
+    t->wal_id = s->wal_expected == 0 ? 0 : s->wal_expected - 1;
     t->ticket = s->wal_ticket;
     sti_store_publish(s, view, fresh, t, s->buckets->commit.txn_id);
     sti_mutex_lock(&s->write);

@@ -120,9 +120,6 @@ static stele_code append(
     }
     sti_assert(at == s->record + size);
     record.data = stele_bytes_of(s->record, size);
-    if (STI_MUTANT(STORE_LOGGED_TOO_SOON)) {
-        view->tables[0]->logged = marks[0];
-    }
     code = stele_wal_append_async(wal, &record, 1, ticket, err);
     if (code != STELE_OK) {
         return code;

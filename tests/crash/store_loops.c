@@ -17,7 +17,7 @@ enum {
 };
 
 static const char *const names[STORE_LOOPS] = {
-        "eio", "enospc", "full", "short", "sync", "kill", "kill-soon"};
+        "eio", "enospc", "full", "short", "sync", "kill-soon", "kill"};
 
 static const struct record_fault faults[STORE_LOOPS] = {
         [STORE_LOOP_EIO] = {.kind = RECORD_FAULT_ERROR, .error = EIO},

@@ -13,8 +13,8 @@ enum store_loop {
     STORE_LOOP_FULL,     /* and all behind it */
     STORE_LOOP_SHORT,    /* a write takes half */
     STORE_LOOP_SYNC,     /* a sync fails */
-    STORE_LOOP_KILL,     /* the process ends before a call, */
-    STORE_LOOP_KILL_SOON /* or behind it */
+    STORE_LOOP_KILL_SOON, /* the process ends behind a call, */
+    STORE_LOOP_KILL       /* or before it */
 };
 
 #define STORE_LOOPS 7

@@ -18,7 +18,7 @@
 enum {
     QUICK_STRIDE = 31,
     QUICK_SAMPLES = 2,
-    FULL_SAMPLES = 6
+    FULL_SAMPLES = 4
 };
 
 static void allocations(const struct sim_workload *workload, struct sim_report *sum)
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
             continue;
         }
         for (unsigned how = 0; how < STORE_LOOPS; how++) {
-            bool kill = how >= STORE_LOOP_KILL;
+            bool kill = how >= STORE_LOOP_KILL_SOON;
 
             (void)store_loop(&list[i], (enum store_loop)how,
                     stride == 1 ? 0 : (unsigned)(i * 7 + how * 5) % stride, stride,

@@ -9,6 +9,7 @@
 #include "crash/store_workloads.h"
 #include "sim/loops.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -35,29 +36,27 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_STORE_META_NOT_SYNCED, MUTANTS_CRASHES, "store-commits"},
         {STI_MUTANT_STORE_CLOSE_DROPS, MUTANTS_CRASHES, "store-commits"},
         {STI_MUTANT_STORE_ID_GIVEN_TWICE, MUTANTS_CRASHES, "store-again"},
-        {STI_MUTANT_STORE_HOLE_NOT_FILLED, MUTANTS_FAULTS, "store-durable"},
+        {STI_MUTANT_STORE_HOLE_NOT_FILLED, MUTANTS_CRASHES, "store-hole"},
         {STI_MUTANT_STORE_LOG_OWN_ONLY, MUTANTS_CRASHES, "store-replay"},
-        {STI_MUTANT_STORE_LOGGED_TOO_SOON, MUTANTS_FAULTS, "store-durable"},
         {STI_MUTANT_STORE_ACK_BEFORE_SYNC, MUTANTS_CRASHES, "store-durable"},
         {STI_MUTANT_STORE_LOG_FAILURE_IGNORED, MUTANTS_FAULTS, "store-durable"},
         {STI_MUTANT_STORE_VISIBLE_BEFORE_LOG, MUTANTS_ALLOCATIONS, "store-durable"},
         {STI_MUTANT_STORE_MARK_AHEAD, MUTANTS_CRASHES, "store-mixed"},
-        {STI_MUTANT_STORE_WAL_ID_LOST, MUTANTS_CRASHES, "store-mixed"},
         {STI_MUTANT_STORE_TRIM_BEFORE_COMMIT, MUTANTS_CRASHES, "store-mixed"},
         {STI_MUTANT_STORE_SEQ_AHEAD, MUTANTS_CRASHES, "store-mixed"},
         {STI_MUTANT_STORE_SEQ_BEHIND, MUTANTS_CRASHES, "store-mixed"},
-        {STI_MUTANT_STORE_REPLAY_OLD, MUTANTS_CRASHES, "store-mixed"},
+        {STI_MUTANT_STORE_REPLAY_OLD, MUTANTS_CRASHES, "store-retry"},
         {STI_MUTANT_STORE_REPLAY_ONE, MUTANTS_CRASHES, "store-replay"},
         {STI_MUTANT_STORE_REPLAY_UNSEEN, MUTANTS_CRASHES, "store-replay"},
         {STI_MUTANT_STORE_REPLAY_NUMBERS, MUTANTS_CRASHES, "store-replay"},
-        {STI_MUTANT_STORE_REPLAY_SKIPS_DELETES, MUTANTS_CRASHES, "store-durable"},
+        {STI_MUTANT_STORE_REPLAY_SKIPS_DELETES, MUTANTS_CRASHES, "store-mixed"},
         {STI_MUTANT_STORE_REPLAY_SKIPS_DROPS, MUTANTS_CRASHES, "store-buckets"},
-        {STI_MUTANT_STORE_NO_LOG_IS_FINE, MUTANTS_CRASHES, "store-mixed"},
+        {STI_MUTANT_STORE_NO_LOG_IS_FINE, MUTANTS_SCENARIOS, "log"},
         {STI_MUTANT_STORE_COMMIT_FAILURE_IGNORED, MUTANTS_FAULTS, "store-commits"},
         {STI_MUTANT_STORE_FULL_DISK_POISONS, MUTANTS_FAULTS, "store-commits"},
         {STI_MUTANT_STORE_DROPS_NOT_APPLIED, MUTANTS_CRASHES, "store-buckets"},
         {STI_MUTANT_STORE_CREATES_NOT_APPLIED, MUTANTS_CRASHES, "store-commits"},
-        {STI_MUTANT_STORE_DELETES_NOT_APPLIED, MUTANTS_CRASHES, "store-commits"},
+        {STI_MUTANT_STORE_DELETES_NOT_APPLIED, MUTANTS_CRASHES, "store-keys"},
         {STI_MUTANT_STORE_COUNTS_KEPT, MUTANTS_CRASHES, "store-commits"},
         {STI_MUTANT_STORE_HASH_KEPT, MUTANTS_CRASHES, "store-commits"},
         {STI_MUTANT_STORE_LAYERS_GIVEN_TWICE, MUTANTS_CRASHES, "store-keys"},
@@ -92,7 +91,7 @@ static bool explore(const struct sim_workload *w, bool nested, bool aimed)
 
 static bool loops(const struct sim_workload *w, unsigned from, unsigned to, bool aimed)
 {
-    unsigned samples = from >= STORE_LOOP_KILL ? DEATH_SAMPLES : AIMED_SAMPLES;
+    unsigned samples = from >= STORE_LOOP_KILL_SOON ? DEATH_SAMPLES : AIMED_SAMPLES;
     struct sim_report sum = {0};
     bool good = true;
 
@@ -126,7 +125,7 @@ static bool search(const struct sim_workload *w, enum mutants_how how, bool aime
     case MUTANTS_FAULTS:
         return loops(w, STORE_LOOP_EIO, STORE_LOOP_SYNC, aimed);
     case MUTANTS_DEATHS:
-        return loops(w, STORE_LOOP_KILL, STORE_LOOP_KILL_SOON, aimed);
+        return loops(w, STORE_LOOP_KILL_SOON, STORE_LOOP_KILL, aimed);
     case MUTANTS_ALLOCATIONS:
         return allocations(w, aimed);
     default:
@@ -134,9 +133,40 @@ static bool search(const struct sim_workload *w, enum mutants_how how, bool aime
     }
 }
 
+/* ---- Scenarios. ---- */
+
+/* What no crash does: somebody takes the log away. */
+static bool log_is_missed(void)
+{
+    char dir[DISK_PATH_SIZE];
+    char log[DISK_PATH_SIZE + 8];
+    stele_store *s = NULL;
+    bool ok;
+
+    disk_scratch(dir);
+    (void)snprintf(log, sizeof log, "%s/wal", dir);
+    ok = stele_store_open(&s, dir, NULL, NULL) == STELE_OK && store_batch(s, 's', '!', 1, NULL) == STELE_OK &&
+         store_batch(s, 's', '+', 2, NULL) == STELE_OK && stele_store_close(s, NULL) == STELE_OK;
+    disk_remove(log);
+    s = NULL;
+    ok = ok && stele_store_open(&s, dir, NULL, NULL) == STELE_ECORRUPT;
+    (void)stele_store_close(s, NULL);
+    disk_remove(dir);
+    return ok;
+}
+
+static const struct scenario *scenarios(size_t *count)
+{
+    static const struct scenario list[] = {{"a log that is missing is missed", log_is_missed}};
+
+    *count = sizeof list / sizeof list[0];
+    return list;
+}
+
 const struct mutants_module mutants_store = {
         .name = "store",
         .workloads = store_workloads,
+        .scenarios = scenarios,
         .search = search,
         .aims = aims,
         .aim_count = sizeof aims / sizeof aims[0],

@@ -269,6 +269,9 @@ static bool step_defrag(struct player *p)
     return true;
 }
 
+static const struct record_fault full_once = {
+        .kind = RECORD_FAULT_ERROR, .error = ENOSPC, .only_writes = true};
+
 static bool is_batch(char step)
 {
     return step != '\0' && strchr("sbmlrR", step) != NULL;
@@ -286,6 +289,9 @@ static bool play_step(struct player *p, const char *step)
         return step_commit(p);
     case 'n':
         return step_snapshot(p);
+    case 'E':
+        record_set_fault(&full_once);
+        return true;
     case 'h':
         return step_hold(p);
     case 'H':
@@ -368,7 +374,9 @@ static void play_again(struct player *p)
 {
     struct store_work work = *p->work;
 
-    if (work.fault != NULL) {
+    if (work.fault == NULL) {
+        record_set_fault(NULL);
+    } else {
         p->work->calls = record_fault_calls();
         p->work->hits = record_fault_hits();
         record_set_fault(NULL);

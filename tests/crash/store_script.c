@@ -35,7 +35,8 @@ stele_bytes script_key(unsigned key, uint8_t out[SCRIPT_KEY_SIZE])
         memcpy(out, text, (size_t)len);
         return stele_bytes_of(out, (size_t)len);
     }
-    memset(out, 'l', LONG_KEY);
+    /* Two of them begin alike. */
+    memset(out, (int)('l' + (key - SCRIPT_SHORT) / 2), LONG_KEY);
     len = snprintf(text, sizeof text, "%05u", key);
     memcpy(out + LONG_KEY, text, (size_t)len);
     return stele_bytes_of(out, LONG_KEY + (size_t)len);

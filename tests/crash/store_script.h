@@ -10,6 +10,7 @@
  *     c         commit
  *     n         a snapshot into a file
  *     h H       a read begins; it sees what it saw, and ends
+ *     E         the next call that needs room finds none
  *     D         defragment
  *     s b m l r R   a batch: small values; a large one; many keys; long keys; a bucket dropped; a
  *               bucket dropped and made again. Behind it how it ends:

@@ -17,6 +17,8 @@ static struct store_work growth = {.steps = "om+m+m+m!m+m.x"};
 static struct store_work buckets = {.steps = "om+r+R!s+R.cr!m+R+x"};
 static struct store_work replay = {.steps = "os!s!s.kos!s.cs!kos!x"};
 static struct store_work again = {.steps = "os!koxos.xos!kokos.x"};
+static struct store_work retry = {.steps = "os.s.Ecs!s.cs!x", .insist = true};
+static struct store_work hole = {.steps = "os!Es!s.s!s!x", .insist = true};
 static struct store_work snapshot = {.steps = "os!m.ns.nx"};
 
 #define WORKLOAD(label, work)                                                     \
@@ -39,6 +41,8 @@ const struct sim_workload *store_workloads(size_t *count)
             WORKLOAD("buckets", buckets),
             WORKLOAD("replay", replay),
             WORKLOAD("again", again),
+            WORKLOAD("retry", retry),
+            WORKLOAD("hole", hole),
             WORKLOAD("snapshot", snapshot),
     };
 
