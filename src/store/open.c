@@ -255,7 +255,7 @@ stele_code stele_store_open(
         stele_store **out, const char *dir, const stele_store_options *opts, stele_error *err)
 {
     stele_store_options options;
-    stele_store *s;
+    stele_store *s = NULL;
     stele_code code;
 
     if (out == NULL || dir == NULL) {
@@ -269,6 +269,7 @@ stele_code stele_store_open(
     if (code != STELE_OK) {
         return code;
     }
+    sti_assert(s != NULL);
     code = open_all(s, err);
     if (code != STELE_OK) {
         (void)stele_wal_close(atomic_load(&s->wal), NULL);

@@ -115,6 +115,7 @@ static void make_entry(struct disk_base *base, uint32_t parent, const struct sim
 {
     bool is_dir = e->name[0] == 'D';
     unsigned number = is_dir ? number_of(e->content) : 0;
+    char path[DISK_PATH_SIZE];
     struct disk_node *n;
 
     if (is_dir && number == 0) {
@@ -124,9 +125,9 @@ static void make_entry(struct disk_base *base, uint32_t parent, const struct sim
     n->number = number;
     n->parent = parent;
     (void)snprintf(n->name, sizeof n->name, "%.60s", e->name + 2);
-    must(snprintf(n->path, sizeof n->path, "%s/%s", base->nodes[parent].path, n->name) <
-                    DISK_PATH_SIZE,
+    must(snprintf(path, sizeof path, "%s/%s", base->nodes[parent].path, n->name) < DISK_PATH_SIZE,
             "path");
+    memcpy(n->path, path, sizeof path);
     if (is_dir) {
         must(mkdir(n->path, 0700) == 0, n->path);
     } else {
