@@ -288,7 +288,8 @@ static stele_code commit_last(stele_store *s, stele_error *err)
     uint64_t visible = atomic_load(&s->visible);
     stele_code code;
 
-    if (s->options.read_only || STI_MUTANT(STORE_CLOSE_DROPS) || (s->committed >= visible && atomic_load(&s->failed) == STELE_OK)) {
+    if (s->options.read_only || STI_MUTANT(STORE_CLOSE_DROPS) ||
+            (s->committed >= visible && atomic_load(&s->failed) == STELE_OK)) {
         return STELE_OK;
     }
     code = sti_store_commit_upto(s, visible, false, err);

@@ -157,8 +157,8 @@ static bool search(const struct mutants_module *module, const struct sim_workloa
 }
 
 /* What is found without the bug as well is not the bug. */
-static bool try_one(const struct hunt *h, const struct mutants_module *module,
-        enum mutants_how how, const struct sim_workload *workload, bool aimed)
+static bool try_one(const struct hunt *h, const struct mutants_module *module, enum mutants_how how,
+        const struct sim_workload *workload, bool aimed)
 {
     int mutant = sti_mutant_on;
     bool found;

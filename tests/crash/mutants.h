@@ -53,8 +53,7 @@ struct mutants_module {
     const struct scenario *(*scenarios)(size_t *count); /* may be NULL */
     /* Searches instead of those that know the simulated disk alone; true: something was found. It
      * counts its steps. May be NULL. */
-    bool (*search)(
-            const struct sim_workload *w, enum mutants_how how, bool aimed, uint64_t *steps);
+    bool (*search)(const struct sim_workload *w, enum mutants_how how, bool aimed, uint64_t *steps);
     const struct mutants_aim *aims;
     size_t aim_count;
     const struct mutants_reason *explained;

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * record.c: system calls, made and written down.
- *
- * The names of the C library's functions are given to functions of other names here, since its
- * headers declare some of them inline.
  */
-#include "crash/record.h"
+#include "crash/record_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -156,6 +152,7 @@ void record_start(const char *root)
         rec.owner = getpid();
     }
     must(stat(root, &st) == 0);
+    must(record_calls_are_here());
     rec.shared->count = 0;
     rec.shared->used = 0;
     rec.shared->node_count = 0;
@@ -294,7 +291,7 @@ static void remember(int fd, int flags)
     }
 }
 
-static int open_file(int at, const char *path, int flags, unsigned mode)
+int record_open(int at, const char *path, int flags, unsigned mode)
 {
     const char *name;
     uint32_t dir;
@@ -326,7 +323,7 @@ static int open_file(int at, const char *path, int flags, unsigned mode)
     return fd;
 }
 
-static int make_dir(int at, const char *path, unsigned mode)
+int record_mkdir(int at, const char *path, unsigned mode)
 {
     const char *name;
     uint32_t dir;
@@ -369,7 +366,7 @@ static void forget(uint32_t node)
     }
 }
 
-static int remove_name(int at, const char *path, int flags)
+int record_unlink(int at, const char *path, int flags)
 {
     const char *name;
     uint32_t dir;
@@ -397,7 +394,7 @@ static int remove_name(int at, const char *path, int flags)
     return rc;
 }
 
-static int rename_name(int from_at, const char *from, int to_at, const char *to)
+int record_rename(int from_at, const char *from, int to_at, const char *to)
 {
     const char *name;
     const char *to_name;
@@ -470,7 +467,7 @@ static struct record_event *note_write(
 }
 
 /* Write the pieces at `at`, or where the descriptor is. */
-static ssize_t write_pieces(int fd, const struct iovec *pieces, int count, off_t at, bool here)
+ssize_t record_write(int fd, const struct iovec *pieces, int count, off_t at, bool here)
 {
     struct iovec some[PIECES];
     size_t total = 0;
@@ -503,7 +500,7 @@ static ssize_t write_pieces(int fd, const struct iovec *pieces, int count, off_t
     return put;
 }
 
-static int truncate_file(int fd, off_t size)
+int record_truncate(int fd, off_t size)
 {
     enum fate fate;
     int rc;
@@ -524,7 +521,7 @@ static int truncate_file(int fd, off_t size)
 
 /* Blocks are not reserved, only the length is made: that is all that shows, and a hundred times as
  * fast. */
-static int allocate_file(int fd, off_t at, off_t len)
+int record_allocate(int fd, off_t at, off_t len)
 {
     enum fate fate;
     struct stat st;
@@ -549,7 +546,7 @@ static int allocate_file(int fd, off_t at, off_t len)
 }
 
 /* What is recorded lies in memory: there is nothing to wait for. */
-static int sync_file(int fd)
+int record_sync(int fd)
 {
     struct record_event *e;
     enum fate fate;
@@ -564,76 +561,10 @@ static int sync_file(int fd)
     return fate == FATE_ERROR ? -1 : 0;
 }
 
-/* ---- The names of the C library. ---- */
-
-#define INSTEAD_OF(name) __asm__(name) __attribute__((visibility("default"), used))
-
-int instead_open(const char *path, int flags, ...) INSTEAD_OF("open");
-int instead_open64(const char *path, int flags, ...) INSTEAD_OF("open64");
-int instead_openat(int at, const char *path, int flags, ...) INSTEAD_OF("openat");
-int instead_openat64(int at, const char *path, int flags, ...) INSTEAD_OF("openat64");
-int instead_close(int fd) INSTEAD_OF("close");
-int instead_mkdirat(int at, const char *path, unsigned mode) INSTEAD_OF("mkdirat");
-int instead_unlink(const char *path) INSTEAD_OF("unlink");
-int instead_unlinkat(int at, const char *path, int flags) INSTEAD_OF("unlinkat");
-int instead_rename(const char *from, const char *to) INSTEAD_OF("rename");
-int instead_renameat(int from_at, const char *from, int to_at, const char *to)
-        INSTEAD_OF("renameat");
-ssize_t instead_write(int fd, const void *bytes, size_t len) INSTEAD_OF("write");
-ssize_t instead_writev(int fd, const struct iovec *pieces, int count) INSTEAD_OF("writev");
-ssize_t instead_pwrite(int fd, const void *bytes, size_t len, off_t at) INSTEAD_OF("pwrite");
-ssize_t instead_pwrite64(int fd, const void *bytes, size_t len, off_t at) INSTEAD_OF("pwrite64");
-ssize_t instead_pwritev(int fd, const struct iovec *pieces, int count, off_t at)
-        INSTEAD_OF("pwritev");
-ssize_t instead_pwritev64(int fd, const struct iovec *pieces, int count, off_t at)
-        INSTEAD_OF("pwritev64");
-int instead_ftruncate(int fd, off_t size) INSTEAD_OF("ftruncate");
-int instead_ftruncate64(int fd, off_t size) INSTEAD_OF("ftruncate64");
-int instead_fallocate(int fd, int mode, off_t at, off_t len) INSTEAD_OF("fallocate");
-int instead_fallocate64(int fd, int mode, off_t at, off_t len) INSTEAD_OF("fallocate64");
-int instead_fsync(int fd) INSTEAD_OF("fsync");
-int instead_fdatasync(int fd) INSTEAD_OF("fdatasync");
-
-#define OPEN(at, path, flags)                                      \
-    do {                                                           \
-        unsigned mode = 0;                                         \
-        va_list ap;                                                \
-        if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {              \
-            va_start(ap, flags);                                   \
-            mode = va_arg(ap, unsigned);                           \
-            va_end(ap);                                            \
-        }                                                          \
-        return rec.on ? open_file((at), (path), (flags), mode)     \
-                      : (int)syscall(SYS_openat, (at), (path), (flags), mode); \
-    } while (0)
-
-int instead_open(const char *path, int flags, ...)
-{
-    OPEN(AT_FDCWD, path, flags);
-}
-
-int instead_open64(const char *path, int flags, ...)
-{
-    OPEN(AT_FDCWD, path, flags);
-}
-
-int instead_openat(int at, const char *path, int flags, ...)
-{
-    OPEN(at, path, flags);
-}
-
-int instead_openat64(int at, const char *path, int flags, ...)
-{
-    OPEN(at, path, flags);
-}
-
-int instead_close(int fd)
+int record_close(int fd)
 {
     int rc;
 
-    if (node_of(fd) == 0) {
-        return (int)syscall(SYS_close, fd);
-    }
     (void)pthread_mutex_lock(&rec.lock);
     rec.node_of[fd] = 0;
     rc = (int)syscall(SYS_close, fd);
@@ -641,97 +572,12 @@ int instead_close(int fd)
     return rc;
 }
 
-int instead_mkdirat(int at, const char *path, unsigned mode)
+bool record_is_on(void)
 {
-    return rec.on ? make_dir(at, path, mode) : (int)syscall(SYS_mkdirat, at, path, mode);
+    return rec.on;
 }
 
-int instead_unlinkat(int at, const char *path, int flags)
+bool record_has(int fd)
 {
-    return rec.on ? remove_name(at, path, flags) : (int)syscall(SYS_unlinkat, at, path, flags);
-}
-
-int instead_unlink(const char *path)
-{
-    return instead_unlinkat(AT_FDCWD, path, 0);
-}
-
-int instead_renameat(int from_at, const char *from, int to_at, const char *to)
-{
-    return rec.on ? rename_name(from_at, from, to_at, to)
-                  : (int)syscall(SYS_renameat2, from_at, from, to_at, to, 0);
-}
-
-int instead_rename(const char *from, const char *to)
-{
-    return instead_renameat(AT_FDCWD, from, AT_FDCWD, to);
-}
-
-ssize_t instead_pwritev(int fd, const struct iovec *pieces, int count, off_t at)
-{
-    return node_of(fd) != 0 ? write_pieces(fd, pieces, count, at, false)
-                            : syscall(SYS_pwritev, fd, pieces, count, at, 0);
-}
-
-ssize_t instead_pwritev64(int fd, const struct iovec *pieces, int count, off_t at)
-{
-    return instead_pwritev(fd, pieces, count, at);
-}
-
-ssize_t instead_pwrite(int fd, const void *bytes, size_t len, off_t at)
-{
-    const struct iovec piece = {(void *)(uintptr_t)bytes, len};
-
-    return node_of(fd) != 0 ? write_pieces(fd, &piece, 1, at, false)
-                            : syscall(SYS_pwrite64, fd, bytes, len, at);
-}
-
-ssize_t instead_pwrite64(int fd, const void *bytes, size_t len, off_t at)
-{
-    return instead_pwrite(fd, bytes, len, at);
-}
-
-ssize_t instead_writev(int fd, const struct iovec *pieces, int count)
-{
-    return node_of(fd) != 0 ? write_pieces(fd, pieces, count, 0, true)
-                            : syscall(SYS_writev, fd, pieces, count);
-}
-
-ssize_t instead_write(int fd, const void *bytes, size_t len)
-{
-    const struct iovec piece = {(void *)(uintptr_t)bytes, len};
-
-    return node_of(fd) != 0 ? write_pieces(fd, &piece, 1, 0, true)
-                            : syscall(SYS_write, fd, bytes, len);
-}
-
-int instead_ftruncate(int fd, off_t size)
-{
-    return node_of(fd) != 0 ? truncate_file(fd, size) : (int)syscall(SYS_ftruncate, fd, size);
-}
-
-int instead_ftruncate64(int fd, off_t size)
-{
-    return instead_ftruncate(fd, size);
-}
-
-int instead_fallocate(int fd, int mode, off_t at, off_t len)
-{
-    return node_of(fd) != 0 && mode == 0 ? allocate_file(fd, at, len)
-                                         : (int)syscall(SYS_fallocate, fd, mode, at, len);
-}
-
-int instead_fallocate64(int fd, int mode, off_t at, off_t len)
-{
-    return instead_fallocate(fd, mode, at, len);
-}
-
-int instead_fsync(int fd)
-{
-    return node_of(fd) != 0 ? sync_file(fd) : (int)syscall(SYS_fsync, fd);
-}
-
-int instead_fdatasync(int fd)
-{
-    return node_of(fd) != 0 ? sync_file(fd) : (int)syscall(SYS_fdatasync, fd);
+    return node_of(fd) != 0;
 }

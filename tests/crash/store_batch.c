@@ -64,8 +64,7 @@ stele_code store_batch_finish(stele_store_batch *batch, char end, stele_error *e
     }
 }
 
-stele_code store_batch_fill(
-        stele_store_batch *batch, char kind, uint64_t number, stele_error *err)
+stele_code store_batch_fill(stele_store_batch *batch, char kind, uint64_t number, stele_error *err)
 {
     struct writer *w = malloc(sizeof *w);
     const struct script_sink sink = {on_create, on_drop, on_put, on_remove, w};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * store_cuts.c: power cuts of a real file system. It is shut down beneath a process that writes to a
- * store, as a journal that is never flushed; then it is mounted again, and what it has is judged.
+ * store_cuts.c: power cuts of a real file system. It is shut down beneath a process that writes to
+ * a store, as a journal that is never flushed; then it is mounted again, and what it has is judged.
  *
  *     store_cuts [COUNT]
  *
@@ -131,8 +131,8 @@ static bool set_up(struct place *p, struct store_why *why)
 {
     const char *parent = getenv("TMPDIR");
 
-    (void)snprintf(p->dir, sizeof p->dir, "%.100s/stele-cuts-XXXXXX",
-            parent == NULL ? "/tmp" : parent);
+    (void)snprintf(
+            p->dir, sizeof p->dir, "%.100s/stele-cuts-XXXXXX", parent == NULL ? "/tmp" : parent);
     if (mkdtemp(p->dir) == NULL) {
         return cannot(why, "a directory");
     }
@@ -158,8 +158,8 @@ static void tear_down(const struct place *p)
 
 /* ---- Cuts. ---- */
 
-static bool prepare(struct store_load *load, const struct place *p, bool fresh,
-        struct store_why *why)
+static bool prepare(
+        struct store_load *load, const struct place *p, bool fresh, struct store_why *why)
 {
     if (!fresh) {
         return true;
@@ -172,8 +172,8 @@ static bool prepare(struct store_load *load, const struct place *p, bool fresh,
     return make_image(p, why) && mount_image(p, why) && mkdir(p->store, 0700) == 0;
 }
 
-static bool cut(struct store_load *load, const struct place *p, uint64_t random,
-        struct store_why *why)
+static bool cut(
+        struct store_load *load, const struct place *p, uint64_t random, struct store_why *why)
 {
     uint64_t until = atomic_load(&load->ends) + random % 40;
     uint64_t acked;
@@ -228,7 +228,8 @@ int main(int argc, char **argv)
     unsigned done = 0;
     bool ok = true;
 
-    if (!set_up(&p, &why) || !shut_down(&p, &why) || umount(p.mount) != 0 || !mount_image(&p, &why)) {
+    if (!set_up(&p, &why) || !shut_down(&p, &why) || umount(p.mount) != 0 ||
+            !mount_image(&p, &why)) {
         (void)printf("store cuts: SKIPPED, all %u of them: %s\n", count, why.text);
     } else {
         ok = run(load, &p, count, &done, &why);

@@ -182,6 +182,7 @@ void disk_record(const struct disk_base *base)
 struct repeat {
     struct sim_world *w;
     unsigned next_dir;
+
     struct handle {
         stele_dir *dir;
         stele_file *file;
@@ -240,8 +241,7 @@ static int repeat_mkdir(struct repeat *r, const struct record_event *e)
     /* One that a crash left without a number. */
     (void)d->ops->unlink(d, entry_name(name, e->name, true));
     if (rc == 0) {
-        rc = d->ops->open(
-                d, name, STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, &f);
+        rc = d->ops->open(d, name, STELE_OPEN_WRITE | STELE_OPEN_CREATE | STELE_OPEN_EXCL, &f);
     }
     if (rc == 0) {
         rc = f->ops->pwritev(f, &slice, 1, 0) == (int64_t)slice.len ? 0 : -EIO;

@@ -26,6 +26,7 @@ enum {
 struct disk_base {
     uint32_t count;
     unsigned next_dir;
+
     struct disk_node {
         bool is_dir;
         unsigned number; /* of a directory on the disk */

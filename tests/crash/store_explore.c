@@ -19,8 +19,7 @@ enum {
     FULL_NESTED = 12
 };
 
-static void explore(
-        const struct sim_workload *workload, uint32_t sector, struct sim_report *sum)
+static void explore(const struct sim_workload *workload, uint32_t sector, struct sim_report *sum)
 {
     struct sim_explore_options options;
     struct sim_report report;

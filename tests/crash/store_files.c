@@ -50,8 +50,7 @@ struct entries {
     bool ok;
 };
 
-static stele_code add_entries(
-        struct sti_tree_cursor *at, struct sti_bucket *sum, stele_error *err)
+static stele_code add_entries(struct sti_tree_cursor *at, struct sti_bucket *sum, stele_error *err)
 {
     stele_code code;
 
@@ -82,8 +81,8 @@ static stele_code on_bucket(
     sti_tree_cursor_init(&at, e->raw, bucket->number);
     code = add_entries(&at, &sum, err);
     sti_tree_cursor_free(&at);
-    if (code == STELE_OK && (sum.keys != bucket->keys || sum.bytes != bucket->bytes ||
-                                    sum.hash != bucket->hash)) {
+    if (code == STELE_OK &&
+            (sum.keys != bucket->keys || sum.bytes != bucket->bytes || sum.hash != bucket->hash)) {
         e->ok = store_wrong(e->why,
                 "the record of bucket %.*s has %" PRIu64 " keys, %" PRIu64 " bytes, hash %" PRIx64
                 "; its entries %" PRIu64 ", %" PRIu64 ", %" PRIx64,

@@ -172,8 +172,7 @@ static bool read_last(stele_store_read *r, uint64_t *last, struct store_why *why
 }
 
 /* Batches without end are not kept by their letters. */
-static bool find_state(
-        const struct store_bounds *bounds, uint64_t count, struct script_state *out)
+static bool find_state(const struct store_bounds *bounds, uint64_t count, struct script_state *out)
 {
     if (bounds->kind_of == NULL) {
         return script_state_at(bounds->kinds, count, out);

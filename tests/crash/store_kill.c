@@ -37,8 +37,8 @@ static bool wait_for(struct store_load *load, pid_t child, uint64_t count)
     return true;
 }
 
-static bool kill_one(struct store_load *load, const char *dir, uint64_t random,
-        struct store_why *why)
+static bool kill_one(
+        struct store_load *load, const char *dir, uint64_t random, struct store_why *why)
 {
     int status = 0;
     pid_t child = fork();

@@ -176,8 +176,8 @@ _Noreturn void store_load_run(struct store_load *load, const char *dir, bool may
     }
     for (unsigned i = 0; i < WRITERS + READERS; i++) {
         workers[i] = (struct worker){load, s, i, may_fail};
-        if (pthread_create(
-                    &threads[i], NULL, i < WRITERS ? run_writer : run_reader, &workers[i]) != 0) {
+        if (pthread_create(&threads[i], NULL, i < WRITERS ? run_writer : run_reader, &workers[i]) !=
+                0) {
             complain(load, "thread", "cannot be had");
         }
     }

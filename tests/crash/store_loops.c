@@ -55,8 +55,8 @@ struct sim_workload store_insisting(const struct sim_workload *workload)
 }
 
 /* One run with the fault at call n. False: there are not so many calls, or something is wrong. */
-static bool run_one(const struct loop *l, struct sim_workload *w, uint64_t n,
-        struct sim_report *report)
+static bool run_one(
+        const struct loop *l, struct sim_workload *w, uint64_t n, struct sim_report *report)
 {
     struct store_work *work = w->arg;
     struct record_fault fault = faults[l->how];

@@ -8,11 +8,11 @@
 #include "sim/explore.h"
 
 enum store_loop {
-    STORE_LOOP_EIO,      /* a call fails */
-    STORE_LOOP_ENOSPC,   /* one that needs room, */
-    STORE_LOOP_FULL,     /* and all behind it */
-    STORE_LOOP_SHORT,    /* a write takes half */
-    STORE_LOOP_SYNC,     /* a sync fails */
+    STORE_LOOP_EIO,       /* a call fails */
+    STORE_LOOP_ENOSPC,    /* one that needs room, */
+    STORE_LOOP_FULL,      /* and all behind it */
+    STORE_LOOP_SHORT,     /* a write takes half */
+    STORE_LOOP_SYNC,      /* a sync fails */
     STORE_LOOP_KILL_SOON, /* the process ends behind a call, */
     STORE_LOOP_KILL       /* or before it */
 };

@@ -145,7 +145,8 @@ static bool log_is_missed(void)
 
     disk_scratch(dir);
     (void)snprintf(log, sizeof log, "%s/wal", dir);
-    ok = stele_store_open(&s, dir, NULL, NULL) == STELE_OK && store_batch(s, 's', '!', 1, NULL) == STELE_OK &&
+    ok = stele_store_open(&s, dir, NULL, NULL) == STELE_OK &&
+         store_batch(s, 's', '!', 1, NULL) == STELE_OK &&
          store_batch(s, 's', '+', 2, NULL) == STELE_OK && stele_store_close(s, NULL) == STELE_OK;
     disk_remove(log);
     s = NULL;

@@ -62,8 +62,8 @@ static bool complain(struct player *p, const char *what, const char *text)
 }
 
 /* Whether a disk without room has made the store refuse to write. LMDB's page that makes a commit
- * valid is another thing: it has its room, and where it cannot be written LMDB gives up. So has what
- * the log overwrites, and a disk that never lets it ends it. */
+ * valid is another thing: it has its room, and where it cannot be written LMDB gives up. So has
+ * what the log overwrites, and a disk that never lets it ends it. */
 static bool is_poisoned_by_room(const struct player *p, const stele_error *err)
 {
     const struct record_fault *f = p->work->fault;
@@ -108,8 +108,7 @@ static bool step_open(struct player *p)
 
     set_fault(p);
     store_options_init(&options, &p->env, p->w);
-    options.batch_limit =
-            p->work->batch_limit == 0 ? options.batch_limit : p->work->batch_limit;
+    options.batch_limit = p->work->batch_limit == 0 ? options.batch_limit : p->work->batch_limit;
     options.must_exist = p->at->opened;
     for (int i = 0; i < (p->work->insist ? TRIES : 1) && code != STELE_OK; i++) {
         code = stele_store_open(&p->s, p->root, &options, &err);
@@ -342,8 +341,8 @@ static void play_in_child(struct player *p, const char *step, const char *end)
 
 static bool is_killed(const struct store_work *work)
 {
-    return work->fault != NULL && (work->fault->kind == RECORD_FAULT_KILL ||
-                                          work->fault->kind == RECORD_FAULT_KILL_AFTER);
+    return work->fault != NULL &&
+           (work->fault->kind == RECORD_FAULT_KILL || work->fault->kind == RECORD_FAULT_KILL_AFTER);
 }
 
 static void play(struct player *p)
@@ -389,8 +388,8 @@ static void play_again(struct player *p)
         (void)complain(p, "at the end", "it cannot be opened");
     }
     /* To be closed as it was found; and to be written on. */
-    if (!p->at->wrong && step_close(p) && step_open(p) && p->s != NULL &&
-            step_batch(p, 's', '!') && step_batch(p, 'm', '.')) {
+    if (!p->at->wrong && step_close(p) && step_open(p) && p->s != NULL && step_batch(p, 's', '!') &&
+            step_batch(p, 'm', '.')) {
         (void)step_close(p);
     }
 }

@@ -15,8 +15,8 @@
 
 /* Notes. The value of a batch's intent has its kind in the highest byte. */
 enum store_note {
-    STORE_OPENED, /* there is a store */
-    STORE_BATCH,  /* with the number of a batch */
+    STORE_OPENED,  /* there is a store */
+    STORE_BATCH,   /* with the number of a batch */
     STORE_SNAPSHOT /* that of its file */
 };
 
@@ -56,12 +56,12 @@ struct store_bounds {
     uint64_t acked;
     uint64_t issued;
     char (*kind_of)(uint64_t number); /* if not NULL, of batches without number */
-    char kinds[SCRIPT_BATCHES + 1]; /* of the batches, a letter each */
+    char kinds[SCRIPT_BATCHES + 1];   /* of the batches, a letter each */
 };
 
 /* Everything that a read sees is such a state; *last is its batch. */
-bool store_judge(stele_store *s, const struct store_bounds *bounds, uint64_t *last,
-        struct store_why *why);
+bool store_judge(
+        stele_store *s, const struct store_bounds *bounds, uint64_t *last, struct store_why *why);
 bool store_judge_read(stele_store_read *r, const struct store_bounds *bounds, uint64_t *last,
         struct store_why *why);
 
@@ -69,8 +69,7 @@ bool store_judge_read(stele_store_read *r, const struct store_bounds *bounds, ui
 stele_code store_batch(stele_store *s, char kind, char end, uint64_t number, stele_error *err);
 
 /* The writes of it alone; and its end. */
-stele_code store_batch_fill(
-        stele_store_batch *batch, char kind, uint64_t number, stele_error *err);
+stele_code store_batch_fill(stele_store_batch *batch, char kind, uint64_t number, stele_error *err);
 stele_code store_batch_finish(stele_store_batch *batch, char end, stele_error *err);
 
 /* Look at every page, entry, count and hash of a store that is closed. */

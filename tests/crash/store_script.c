@@ -109,8 +109,7 @@ static int put_long(uint64_t n, const struct script_sink *sink)
     for (unsigned i = 0; i < 2 && rc == 0; i++) {
         struct script_cell cell = cell_of(n, i, 100);
 
-        rc = sink->put(
-                sink->arg, 1, SCRIPT_SHORT + (unsigned)(n * 2 + i) % SCRIPT_LONG, &cell);
+        rc = sink->put(sink->arg, 1, SCRIPT_SHORT + (unsigned)(n * 2 + i) % SCRIPT_LONG, &cell);
     }
     if (rc == 0 && n % 2 == 0) {
         rc = sink->remove(sink->arg, 1, SCRIPT_SHORT + (unsigned)(n * 3) % SCRIPT_LONG);

@@ -21,10 +21,10 @@ static struct store_work retry = {.steps = "os.s.Ecs!s.cs!x", .insist = true};
 static struct store_work hole = {.steps = "os!Es!s.s!s!x", .insist = true};
 static struct store_work snapshot = {.steps = "os!m.ns.nx"};
 
-#define WORKLOAD(label, work)                                                     \
-    {                                                                             \
-        .name = "store-" label, .arg = &(work), .disk = {.file_max = 64U << 20}, \
-        .run = store_run, .check = store_check                                    \
+#define WORKLOAD(label, work)                                                                      \
+    {                                                                                              \
+        .name = "store-" label, .arg = &(work), .disk = {.file_max = 64U << 20}, .run = store_run, \
+        .check = store_check                                                                       \
     }
 
 const struct sim_workload *store_workloads(size_t *count)
