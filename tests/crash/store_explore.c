@@ -14,9 +14,9 @@
 
 enum {
     QUICK_STATES = 60, /* of one workload, spread over its operations */
-    FULL_STATES = 1400,
+    FULL_STATES = 1200,
     QUICK_NESTED = 1,
-    FULL_NESTED = 12
+    FULL_NESTED = 4
 };
 
 static void explore(const struct sim_workload *workload, uint32_t sector, struct sim_report *sum)
