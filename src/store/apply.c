@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 enum {
     GARBAGE_AT_ONCE = 4096, /* LMDB entries of dropped buckets that one commit removes */
@@ -259,9 +260,9 @@ static stele_code change_of(
 static void forget_old(struct change *c, stele_bytes key, const struct sti_tree_old *old)
 {
     if (old->there) {
-        c->now.keys--;
+        c->now.keys -= STI_MUTANT(STORE_COUNTS_KEPT) ? 0U : 1U;
         c->now.bytes -= key.len + old->mark.len;
-        c->now.hash -= sti_value_hash(&old->mark);
+        c->now.hash -= STI_MUTANT(STORE_HASH_KEPT) ? 0U : sti_value_hash(&old->mark);
     }
 }
 
@@ -356,7 +357,9 @@ static stele_code write_records(struct sti_apply *a, const struct sti_apply_mark
     record->seq = mark->seq;
     record->wal_id = mark->wal_id;
     record->time = mark->time;
-    record->next_layer = a->writer.next_layer;
+    if (!STI_MUTANT(STORE_LAYERS_GIVEN_TWICE)) {
+        record->next_layer = a->writer.next_layer;
+    }
     if (mark->next_bucket > record->next_bucket) {
         record->next_bucket = mark->next_bucket;
     }

@@ -4,6 +4,7 @@
  */
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/state.h"
 
 #define STALL_BYTES ((uint64_t)64 << 20) /* of the active table, while another one waits */
@@ -232,9 +233,12 @@ void sti_batch_rollback(struct stele_store_batch *batch)
     stele_store *s = batch->s;
 
     sti_read_stop(&batch->view);
-    if (sti_table_size(&s->active->table).writes > batch->start.writes) {
+    if (sti_table_size(&s->active->table).writes > batch->start.writes &&
+            !STI_MUTANT(STORE_ABORT_KEEPS)) {
         sti_table_rollback(&s->active->table, &batch->start);
-        memset(s->names, 0, sizeof s->names);
+        if (!STI_MUTANT(STORE_ABORT_KEEPS_NAMES)) {
+            memset(s->names, 0, sizeof s->names);
+        }
     }
 }
 
@@ -402,6 +406,9 @@ stele_code stele_store_batch_end_durable(stele_store_batch *batch, stele_error *
     s = batch->s;
     begun = sti_env_monotonic_ns(&s->env);
     code = sti_store_usable(s, &why);
+    if (STI_MUTANT(STORE_VISIBLE_BEFORE_LOG)) {
+        atomic_store(&s->visible, batch->seq);
+    }
     code = code == STELE_OK ? sti_store_log_append(batch, &ticket, &why) : code;
     if (code != STELE_OK && code != STELE_ENOSPC && code != STELE_ETOOBIG) {
         stele_store_batch_abort(batch);

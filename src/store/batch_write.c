@@ -5,6 +5,7 @@
 #include "base/coding.h"
 #include "base/error.h"
 #include "base/fnv.h"
+#include "base/mutant.h"
 #include "store/state.h"
 
 enum {
@@ -116,7 +117,9 @@ stele_code stele_store_batch_delete_bucket(
         sti_table_rollback(table, &mark);
         return code;
     }
-    forget(batch, bucket);
+    if (!STI_MUTANT(STORE_DROP_KEEPS_NAME)) {
+        forget(batch, bucket);
+    }
     return STELE_OK;
 }
 

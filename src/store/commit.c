@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/commit_apply.h"
 
 enum {
@@ -127,6 +128,9 @@ static stele_code grow(stele_store *s, stele_error *err)
 /* A failure before LMDB's own commit leaves nothing in doubt, but only lack of memory can pass. */
 static bool is_fatal(stele_code code, bool in_doubt)
 {
+    if (STI_MUTANT(STORE_FULL_DISK_POISONS) && code == STELE_ENOSPC) {
+        return true;
+    }
     return code != STELE_OK && code != STELE_ENOSPC && (in_doubt || code != STELE_ENOMEM);
 }
 
@@ -202,8 +206,14 @@ static stele_code commit_frozen(stele_store *s, stele_error *err)
     uint64_t begun = sti_env_monotonic_ns(&s->env);
     struct sti_store_view *view = sti_store_view_new(err);
     bool no_room = false;
-    stele_code code = view == NULL ? STELE_ENOMEM : apply_frozen(s, &no_room, err);
+    stele_code code = STELE_OK;
 
+    if (STI_MUTANT(STORE_TRIM_BEFORE_COMMIT) && atomic_load(&s->wal) != NULL && s->frozen != NULL) {
+        code = stele_wal_trim(atomic_load(&s->wal), s->frozen->wal_id, err);
+    }
+    if (code == STELE_OK) {
+        code = view == NULL ? STELE_ENOMEM : apply_frozen(s, &no_room, err);
+    }
     if (code == STELE_OK) {
         uint64_t ns = sti_env_monotonic_ns(&s->env) - begun;
 
@@ -274,6 +284,9 @@ static stele_code wait_locked(stele_store *s, uint64_t seq, stele_error *err) ST
         }
         if (atomic_load(&s->failed) != STELE_OK) {
             return STELE_EFAILED;
+        }
+        if (ended && STI_MUTANT(STORE_COMMIT_FAILURE_IGNORED)) {
+            return STELE_OK;
         }
         if (ended && s->attempts.code != STELE_OK) {
             if (err != NULL) {

@@ -11,6 +11,7 @@
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/apply.h"
 
 enum {
@@ -95,7 +96,7 @@ static stele_code apply_creates(
     more = sti_cursor_seek(&c, STI_STORE_NAMES_BUCKET, stele_nil());
     for (; code == STELE_OK && more && c.entry->bucket == STI_STORE_NAMES_BUCKET;
             more = sti_cursor_next(&c)) {
-        if (c.version->kind == STI_WRITE_PUT) {
+        if (c.version->kind == STI_WRITE_PUT && !STI_MUTANT(STORE_CREATES_NOT_APPLIED)) {
             code = add_created(&l, sti_get_le32(c.version->value), sti_entry_key(c.entry), err);
         }
     }
@@ -122,6 +123,9 @@ static stele_code apply_writes(struct sti_apply *apply, const struct sti_table *
         stele_bytes key = sti_entry_key(c.entry);
         stele_bytes value = stele_bytes_of(c.version->value, c.version->value_len);
 
+        if (STI_MUTANT(STORE_DELETES_NOT_APPLIED) && c.version->kind == STI_WRITE_DELETE) {
+            continue;
+        }
         code = c.version->kind == STI_WRITE_PUT ? sti_apply_put(apply, bucket, key, value, err)
                                                 : sti_apply_delete(apply, bucket, key, err);
     }
@@ -131,7 +135,8 @@ static stele_code apply_writes(struct sti_apply *apply, const struct sti_table *
 stele_code sti_commit_put_table(struct sti_apply *apply, const struct sti_buckets *buckets,
         const struct sti_table *t, stele_error *err)
 {
-    stele_code code = apply_drops(apply, buckets, t, err);
+    stele_code code =
+            STI_MUTANT(STORE_DROPS_NOT_APPLIED) ? STELE_OK : apply_drops(apply, buckets, t, err);
 
     code = code == STELE_OK ? apply_creates(apply, t, err) : code;
     return code == STELE_OK ? apply_writes(apply, t, err) : code;
@@ -172,7 +177,8 @@ static struct sti_apply_mark make_mark(stele_store *s, const struct sti_store_ta
     };
 
     if (t != NULL) {
-        mark.seq = t->seq;
+        mark.seq = t->seq + (STI_MUTANT(STORE_SEQ_AHEAD) ? 1U : 0U) -
+                   (STI_MUTANT(STORE_SEQ_BEHIND) ? 1U : 0U);
         mark.wal_id = sti_store_log_mark(s, t);
         mark.next_bucket = t->next_bucket;
     }

@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/state.h"
 
 stele_code sti_store_data_open(struct sti_store_data **out, stele_store *s, uint64_t number,
@@ -14,7 +15,7 @@ stele_code sti_store_data_open(struct sti_store_data **out, stele_store *s, uint
             .env = &s->env,
             .read_only = s->options.read_only,
             /* What has no name yet need not survive anything. */
-            .no_sync = s->options.no_sync || temporary,
+            .no_sync = s->options.no_sync || temporary || STI_MUTANT(STORE_COMMIT_NOT_SYNCED),
             .later = temporary,
             .map_hint = s->options.map_size,
             .readers_max = s->options.readers_max,

@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/buckets.h"
 
 #include <inttypes.h>
@@ -116,6 +117,17 @@ stele_code sti_current_write(
     char text[TEXT_SIZE];
     size_t len = encode_current(text, generation);
 
+    if (STI_MUTANT(STORE_CURRENT_IN_PLACE)) {
+        struct sti_file file = {.raw = NULL};
+        stele_code code =
+                sti_file_open(&file, dir, CURRENT, STELE_OPEN_WRITE | STELE_OPEN_CREATE, err);
+
+        code = code == STELE_OK ? sti_dir_sync(dir, err) : code;
+        code = code == STELE_OK ? sti_file_write(&file, 0, text, len, err) : code;
+        code = code == STELE_OK ? sti_file_sync(&file, false, err) : code;
+        sti_file_close(&file);
+        return code;
+    }
     return sti_dir_replace(dir, CURRENT, text, len, err);
 }
 
@@ -223,7 +235,7 @@ stele_code sti_generation_make(struct sti_dir *dir, const stele_env *env,
     }
     options.path = path;
     code = sti_lmdb_open(&lmdb, &options, err);
-    if (code == STELE_OK) {
+    if (code == STELE_OK && !STI_MUTANT(STORE_FIRST_NOT_COMMITTED)) {
         code = write_first(lmdb, generation, err);
     }
     sti_lmdb_close(lmdb);
@@ -242,7 +254,7 @@ stele_code sti_generation_finish(struct sti_dir *dir, const stele_env *env,
     if (code != STELE_OK) {
         return code;
     }
-    code = sti_dir_sync(&inner, err);
+    code = STI_MUTANT(STORE_GENERATION_NOT_SYNCED) ? STELE_OK : sti_dir_sync(&inner, err);
     sti_dir_close(&inner);
     if (code != STELE_OK) {
         return code;
@@ -250,7 +262,9 @@ stele_code sti_generation_finish(struct sti_dir *dir, const stele_env *env,
     sti_generation_name(temporary, generation->number, true);
     sti_generation_name(name, generation->number, false);
     code = sti_dir_rename(dir, temporary, name, err);
-    return code == STELE_OK ? sti_dir_sync(dir, err) : code;
+    return code == STELE_OK && !STI_MUTANT(STORE_GENERATION_NAME_NOT_SYNCED)
+                   ? sti_dir_sync(dir, err)
+                   : code;
 }
 
 /* ---- Removing. ---- */
@@ -338,7 +352,7 @@ stele_code sti_generation_clean(
     bool any = false;
     stele_code code = sti_dir_unlink(dir, CURRENT ".tmp", NULL, err);
 
-    while (code == STELE_OK) {
+    while (code == STELE_OK && !STI_MUTANT(STORE_LEFTOVERS_KEPT)) {
         struct listing l = {.keep = keep};
 
         code = sti_dir_list(dir, on_name, &l, err);

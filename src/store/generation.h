@@ -21,6 +21,8 @@
 #include "store/lmdb.h"
 #include "vfs/vfs.h"
 
+#define STI_CURRENT_NAME "current"
+
 enum {
     STI_GENERATION_NAME_SIZE = 32 /* "gen-" and a number, ".tmp" */
 };

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/lmdb_raw.h"
 
 #include <errno.h>
@@ -113,6 +114,7 @@ static int open_env(MDB_env **out, const struct sti_lmdb_options *options, uint6
     if (rc != 0) {
         return rc;
     }
+    flags |= STI_MUTANT(STORE_META_NOT_SYNCED) ? MDB_NOMETASYNC : 0;
     rc = mdb_env_set_maxdbs(env, 1);
     if (rc == 0) {
         rc = mdb_env_set_maxreaders(env, readers_of(options));

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/record.h"
 #include "store/wal_open.h"
 
@@ -69,10 +70,10 @@ static stele_code next_id(stele_store *s, const struct sti_store_view *view, ste
     if (code != STELE_OK) {
         return code;
     }
-    if (any) {
+    if (any && !STI_MUTANT(STORE_ID_GIVEN_TWICE)) {
         *id = atomic_load(&s->wal_committed) + 1;
     }
-    if (s->wal_expected != 0 && *id != s->wal_expected) {
+    if (s->wal_expected != 0 && *id != s->wal_expected && !STI_MUTANT(STORE_HOLE_NOT_FILLED)) {
         for (uint32_t i = 0; i < view->count; i++) {
             view->tables[i]->logged = (struct sti_table_mark){.last = NULL};
         }
@@ -91,7 +92,12 @@ static stele_code append(
     stele_wal_record record = {.id = 0};
     size_t size = STI_RECORD_HEAD;
     uint8_t *at;
-    stele_code code = next_id(s, view, wal, &record.id, err);
+    stele_code code;
+
+    if (STI_MUTANT(STORE_LOG_OWN_ONLY)) {
+        view->tables[0]->logged = batch->start;
+    }
+    code = next_id(s, view, wal, &record.id, err);
 
     for (uint32_t i = view->count; i-- > 0;) {
         size = measure(view->tables[i], batch->seq, size);
@@ -166,11 +172,14 @@ stele_code sti_store_log_wait(stele_store *s, stele_wal_ticket ticket, stele_err
 {
     stele_error why = {.code = STELE_OK, .position = -1};
     stele_wal *wal = atomic_load(&s->wal);
+    stele_code code;
 
-    if (ticket == 0) {
+    if (ticket == 0 || STI_MUTANT(STORE_ACK_BEFORE_SYNC)) {
         return STELE_OK;
     }
-    return judge(s, stele_wal_wait(wal, ticket, NULL, &why), &why, err);
+    code = stele_wal_wait(wal, ticket, NULL, &why);
+    code = STI_MUTANT(STORE_LOG_FAILURE_IGNORED) ? STELE_OK : code;
+    return judge(s, code, &why, err);
 }
 
 uint64_t sti_store_log_mark(stele_store *s, const struct sti_store_table *frozen)
@@ -180,6 +189,9 @@ uint64_t sti_store_log_mark(stele_store *s, const struct sti_store_table *frozen
 
     if (wal == NULL || frozen->wal_id <= before) {
         return before;
+    }
+    if (STI_MUTANT(STORE_MARK_AHEAD)) {
+        return frozen->wal_id + 1;
     }
     /* An id that is not known to be durable may be given again, to what is not contained. */
     if (frozen->ticket != 0 && stele_wal_wait(wal, frozen->ticket, NULL, NULL) != STELE_OK) {

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/commit_apply.h"
 #include "store/wal_open.h"
 
@@ -104,9 +105,19 @@ static stele_code create(stele_store *s, stele_error *err)
     s->current.number = 1;
     s->current.store_id = sti_env_random64(&s->env);
     code = sti_generation_clean(&s->dir, &s->env, 0, NULL, err);
+    if (code == STELE_OK && STI_MUTANT(STORE_CURRENT_FIRST)) {
+        code = sti_current_write(&s->dir, &s->current, err);
+    }
     code = code == STELE_OK ? sti_generation_make(&s->dir, &s->env, &s->current, err) : code;
     code = code == STELE_OK ? sti_generation_finish(&s->dir, &s->env, &s->current, err) : code;
-    return code == STELE_OK ? sti_current_write(&s->dir, &s->current, err) : code;
+    if (code == STELE_OK) {
+        code = sti_current_write(&s->dir, &s->current, err);
+        if (code != STELE_OK && !STI_MUTANT(STORE_CURRENT_KEPT)) {
+            /* A name whose sync failed is one that nobody may build upon. */
+            (void)sti_dir_unlink(&s->dir, STI_CURRENT_NAME, NULL, NULL);
+        }
+    }
+    return code;
 }
 
 static stele_code find_current(stele_store *s, stele_error *err)
@@ -131,6 +142,11 @@ static stele_code find_current(stele_store *s, stele_error *err)
     if (code == STELE_OK && !s->options.read_only) {
         code = sti_generation_clean(&s->dir, &s->env, s->current.number, NULL, err);
     }
+    if (code == STELE_OK && !s->options.read_only && !s->options.no_sync &&
+            !STI_MUTANT(STORE_NAMES_NOT_SYNCED)) {
+        /* A process that died may have made its names, and that of the wal, and not synced them. */
+        code = sti_dir_sync(&s->dir, err);
+    }
     return code;
 }
 
@@ -151,8 +167,13 @@ static stele_code load_buckets(
         stele_store *s, struct sti_lmdb *lmdb, struct sti_buckets **out, stele_error *err)
 {
     struct sti_lmdb_txn *txn;
-    stele_code code = sti_lmdb_begin(&txn, lmdb, false, err);
+    stele_code code = STELE_OK;
 
+    if (!s->options.read_only && !s->options.no_sync && !STI_MUTANT(STORE_OPEN_NOT_SYNCED)) {
+        /* What a process that died was about to sync is taken for committed from here on. */
+        code = sti_lmdb_sync(lmdb, err);
+    }
+    code = code == STELE_OK ? sti_lmdb_begin(&txn, lmdb, false, err) : code;
     if (code != STELE_OK) {
         return code;
     }
@@ -228,7 +249,7 @@ stele_code stele_store_open(
         stele_store **out, const char *dir, const stele_store_options *opts, stele_error *err)
 {
     stele_store_options options;
-    stele_store *s;
+    stele_store *s = NULL;
     stele_code code;
 
     if (out == NULL || dir == NULL) {
@@ -260,7 +281,8 @@ static stele_code commit_last(stele_store *s, stele_error *err)
     uint64_t visible = atomic_load(&s->visible);
     stele_code code;
 
-    if (s->options.read_only || (s->committed >= visible && atomic_load(&s->failed) == STELE_OK)) {
+    if (s->options.read_only || STI_MUTANT(STORE_CLOSE_DROPS) ||
+            (s->committed >= visible && atomic_load(&s->failed) == STELE_OK)) {
         return STELE_OK;
     }
     code = sti_store_commit_upto(s, visible, false, err);

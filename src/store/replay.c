@@ -4,6 +4,7 @@
  */
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/wal_open.h"
 #include "store/wal_walk.h"
 
@@ -27,7 +28,9 @@ static stele_code take_write(void *arg, const struct sti_write *w, stele_error *
     if (code == STELE_OK && w->kind == STI_WRITE_PUT && w->bucket == STI_STORE_NAMES_BUCKET) {
         uint32_t number = sti_get_le32(w->value.data);
 
-        s->next_bucket = number >= s->next_bucket ? number + 1 : s->next_bucket;
+        if (!STI_MUTANT(STORE_REPLAY_NUMBERS)) {
+            s->next_bucket = number >= s->next_bucket ? number + 1 : s->next_bucket;
+        }
     }
     return code;
 }
@@ -44,7 +47,7 @@ stele_code sti_store_replay(stele_store *s, stele_error *err)
     }
     code = there ? sti_store_wal_open(s, true, &why) : STELE_ENOTFOUND;
     if (code == STELE_ENOTFOUND) {
-        if (s->buckets->commit.wal_id != 0) {
+        if (s->buckets->commit.wal_id != 0 && !STI_MUTANT(STORE_NO_LOG_IS_FINE)) {
             return sti_fail(err, STELE_ECORRUPT, "the log of durable batches is missing");
         }
         return there ? STELE_OK : sti_store_wal_make_dir(s, err);
@@ -63,7 +66,9 @@ stele_code sti_store_replay(stele_store *s, stele_error *err)
         return sti_wrap(err, code, "wal");
     }
     s->active->logged = sti_table_mark(&s->active->table);
-    atomic_store(&s->visible, last);
+    if (!STI_MUTANT(STORE_REPLAY_UNSEEN)) {
+        atomic_store(&s->visible, last);
+    }
     atomic_store(&s->wal_committed, s->buckets->commit.wal_id);
     s->waiting_since = last > s->buckets->commit.seq ? sti_store_now(s) : 0;
     return STELE_OK;

@@ -4,6 +4,7 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/mutant.h"
 #include "store/state.h"
 
 struct sti_store_table *sti_store_table_new(stele_error *err)
@@ -88,7 +89,7 @@ static struct sti_store_view *take_free_locked(stele_store *s)
     while (*at != NULL) {
         struct sti_store_view *v = *at;
 
-        if (is_kept(s, v)) {
+        if (is_kept(s, v) && !STI_MUTANT(STORE_VIEW_FREED_EARLY)) {
             at = &v->next_retired;
             continue;
         }

@@ -6,6 +6,7 @@
 
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/keys.h"
 #include "store/record.h"
 
@@ -35,6 +36,12 @@ static stele_code take_write(struct walk *walk, const struct sti_write *w, stele
     return walk->each == NULL ? STELE_OK : walk->each(walk->arg, w, err);
 }
 
+static bool is_left_out(const struct sti_write *w)
+{
+    return (STI_MUTANT(STORE_REPLAY_SKIPS_DELETES) && w->kind == STI_WRITE_DELETE) ||
+           (STI_MUTANT(STORE_REPLAY_SKIPS_DROPS) && w->kind == STI_WRITE_DROP);
+}
+
 static stele_code take_record(struct walk *walk, stele_bytes record, stele_error *err)
 {
     uint64_t before = walk->last;
@@ -44,7 +51,10 @@ static stele_code take_record(struct walk *walk, stele_bytes record, stele_error
 
     while (code == STELE_OK) {
         code = sti_record_next(record, &at, &w, err);
-        if (code == STELE_OK && w.seq > before) {
+        if (code == STELE_OK && is_left_out(&w)) {
+            continue;
+        }
+        if (code == STELE_OK && (w.seq > before || STI_MUTANT(STORE_REPLAY_OLD))) {
             code = take_write(walk, &w, err);
         }
     }
@@ -72,6 +82,7 @@ stele_code sti_wal_walk(stele_wal *wal, const struct sti_commit_record *commit,
             code = take_record(&walk, record.data, err);
             code = code == STELE_OK ? code : sti_wrap(err, code, "record %" PRIu64, id);
             id++;
+            code = code == STELE_OK && STI_MUTANT(STORE_REPLAY_ONE) ? STELE_END : code;
         }
     }
     (void)stele_wal_iter_close(it, NULL);

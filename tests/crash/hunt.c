@@ -22,6 +22,7 @@ const char *const hunt_names[MUTANTS_HOWS] = {
         [MUTANTS_CRASHES] = "crashes",
         [MUTANTS_NESTED] = "crashes in recovery",
         [MUTANTS_FAULTS] = "faults",
+        [MUTANTS_DEATHS] = "deaths",
         [MUTANTS_RECOVERY_FAULTS] = "faults in recovery",
         [MUTANTS_ALLOCATIONS] = "allocations",
         [MUTANTS_BITS] = "bits",
@@ -141,29 +142,34 @@ static bool loop(const struct sim_workload *w, enum mutants_how how, bool aimed)
     }
 }
 
-static bool search(const struct sim_workload *w, enum mutants_how how, bool aimed)
+static bool search(const struct mutants_module *module, const struct sim_workload *workload,
+        enum mutants_how how, bool aimed, struct verdict *verdict)
 {
+    struct counted counted = {workload, verdict};
+    struct sim_workload w = counting(&counted);
+
+    if (module->search != NULL) {
+        return module->search(workload, how, aimed, &verdict->steps);
+    }
     return how == MUTANTS_CRASHES || how == MUTANTS_NESTED
-                   ? explore(w, how == MUTANTS_NESTED, aimed)
-                   : loop(w, how, aimed);
+                   ? explore(&w, how == MUTANTS_NESTED, aimed)
+                   : loop(&w, how, aimed);
 }
 
 /* What is found without the bug as well is not the bug. */
-static bool try_one(
-        const struct hunt *h, enum mutants_how how, const struct sim_workload *workload, bool aimed)
+static bool try_one(const struct hunt *h, const struct mutants_module *module, enum mutants_how how,
+        const struct sim_workload *workload, bool aimed)
 {
-    struct counted counted = {workload, h->verdict};
-    struct sim_workload w = counting(&counted);
     int mutant = sti_mutant_on;
     bool found;
 
     h->verdict->how = how;
     (void)snprintf(
             h->verdict->by, sizeof h->verdict->by, "%s, %s", hunt_names[how], workload->name);
-    found = search(&w, how, aimed);
+    found = search(module, workload, how, aimed, h->verdict);
     if (found && mutant != STI_MUTANT_NONE && !(aimed && h->trusted)) {
         sti_mutant_on = STI_MUTANT_NONE;
-        found = !search(&w, how, aimed);
+        found = !search(module, workload, how, aimed, h->verdict);
         sti_mutant_on = mutant;
     }
     return found;
@@ -203,6 +209,9 @@ static const struct sim_workload *workloads_for(
     const struct sim_workload *(*source)(size_t * count);
 
     switch (how) {
+    case MUTANTS_DEATHS:
+        source = module->search != NULL ? module->workloads : NULL;
+        break;
     case MUTANTS_BITS:
     case MUTANTS_CUTS:
         source = module->damage;
@@ -232,7 +241,7 @@ static bool try_all(const struct hunt *h, const struct mutants_module *module, e
         if (!aimed && is_over()) {
             return false;
         }
-        if (strstr(list[i].name, part) != NULL && try_one(h, how, &list[i], aimed)) {
+        if (strstr(list[i].name, part) != NULL && try_one(h, module, how, &list[i], aimed)) {
             return true;
         }
     }

@@ -40,6 +40,7 @@ static const struct mutants_module *const modules[] = {
         &mutants_stream,
         &mutants_wal,
         &mutants_journal,
+        &mutants_store,
 };
 
 struct mutant {

@@ -20,6 +20,7 @@ enum mutants_how {
     MUTANTS_CRASHES,
     MUTANTS_NESTED,
     MUTANTS_FAULTS,
+    MUTANTS_DEATHS, /* the process ends at a call; by modules that can */
     MUTANTS_RECOVERY_FAULTS,
     MUTANTS_ALLOCATIONS,
     MUTANTS_BITS,
@@ -50,6 +51,9 @@ struct mutants_module {
     /* With a probe, for runs whose writes store something else. May be NULL. */
     const struct sim_workload *(*lies)(size_t *count);
     const struct scenario *(*scenarios)(size_t *count); /* may be NULL */
+    /* Searches instead of those that know the simulated disk alone; true: something was found. It
+     * counts its steps. May be NULL. */
+    bool (*search)(const struct sim_workload *w, enum mutants_how how, bool aimed, uint64_t *steps);
     const struct mutants_aim *aims;
     size_t aim_count;
     const struct mutants_reason *explained;
@@ -59,5 +63,6 @@ struct mutants_module {
 extern const struct mutants_module mutants_stream;
 extern const struct mutants_module mutants_wal;
 extern const struct mutants_module mutants_journal;
+extern const struct mutants_module mutants_store;
 
 #endif /* TESTS_CRASH_MUTANTS_H */

@@ -1595,6 +1595,11 @@ const stele_vfs *sim_disk_vfs(struct sim_disk *d)
     return &d->vfs;
 }
 
+bool sim_disk_traces(const struct sim_disk *d)
+{
+    return !d->options.no_trace;
+}
+
 uint64_t sim_disk_ops(struct sim_disk *d)
 {
     uint64_t op;

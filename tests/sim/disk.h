@@ -105,6 +105,9 @@ void sim_disk_free(struct sim_disk *d);
 
 const stele_vfs *sim_disk_vfs(struct sim_disk *d);
 
+/* Whether effects are recorded; if not, what is done there is of no use to the explorer. */
+bool sim_disk_traces(const struct sim_disk *d);
+
 /* Numbers so far: operations, calls of these classes, handles and maps that are open. */
 uint64_t sim_disk_ops(struct sim_disk *d);
 uint64_t sim_disk_calls(struct sim_disk *d, unsigned calls);
