@@ -123,7 +123,7 @@ static stele_code get_bucket(struct input *in, stele_error *err)
 {
     uint8_t name[STELE_STORE_BUCKET_MAX];
     uint8_t counts[16];
-    uint8_t len;
+    uint8_t len = 0;
     stele_code code = get(in, &len, 1, err);
 
     code = code == STELE_OK ? get(in, name, len, err) : code;
@@ -264,7 +264,7 @@ static stele_code get_all(struct input *in, stele_error *err)
     stele_code code = get_head(in, err);
 
     while (code == STELE_OK) {
-        uint8_t kind;
+        uint8_t kind = 0;
 
         code = get(in, &kind, 1, err);
         if (code != STELE_OK) {

@@ -13,8 +13,8 @@
  * Without STELE_FULL one byte of each seven is changed, in one way; with it every byte, those of
  * the data in three.
  */
-#include "../store_core/kit.h"
 #include "dirs.h"
+#include "history.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 enum {
-    PUT_MAX = 400,
     LATEST_SECONDS = 10
 };
 
@@ -39,85 +38,18 @@ enum stage {
     WRONG     /* something was given that was not put */
 };
 
-struct put {
-    char *bucket;
-    stele_bytes key;
-    stele_bytes value;
-    bool committed; /* it is there for who reads only */
-    bool there;     /* it is there for who has the wal as well */
-};
-
 struct rig {
     struct kit *kit; /* the store that was killed */
-    struct put puts[PUT_MAX];
-    size_t count;
+    struct history history;
     struct dirs files;
     /* Of the file that is being damaged. */
     const char *name;
     uint8_t *bytes;
     size_t len;
-    uint8_t how; /* what a byte is changed by; 0: another bit of each */
-    bool wal;
+    uint8_t how;     /* what a byte is changed by; 0: another bit of each */
     uint8_t *stages; /* of each byte; shared */
     size_t ended;
 };
-
-static stele_bytes copy_of(stele_bytes b)
-{
-    uint8_t *p = malloc(b.len + 1);
-
-    assert_non_null(p);
-    memcpy(p, b.data, b.len);
-    return stele_bytes_of(p, b.len);
-}
-
-/* ---- What is put. ---- */
-
-static void put(struct rig *r, stele_store_batch *b, const char *bucket, stele_bytes key,
-        unsigned seed, size_t len)
-{
-    static uint8_t value[8000];
-    stele_error err;
-
-    for (size_t i = 0; i < len; i++) {
-        value[i] = (uint8_t)(seed * 31 + i * 7 + (i >> 8));
-    }
-    CHECK_OK(stele_store_batch_put(b, stele_str(bucket), key, stele_bytes_of(value, len), &err),
-            &err);
-    for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->puts[i].bucket, bucket) == 0 && stele_bytes_equal(r->puts[i].key, key)) {
-            r->puts[i].there = false;
-        }
-    }
-    assert_true(r->count < PUT_MAX);
-    r->puts[r->count++] = (struct put){.bucket = strdup(bucket),
-            .key = copy_of(key),
-            .value = copy_of(stele_bytes_of(value, len)),
-            .there = true};
-}
-
-static void put_some(struct rig *r, stele_store_batch *b, const char *bucket, unsigned from,
-        unsigned to, unsigned seed)
-{
-    static uint8_t key[1200];
-
-    memset(key, 'k', sizeof key);
-    for (unsigned i = from; i < to; i++) {
-        (void)snprintf((char *)key, 9, "%08u", i % 100000000);
-        key[8] = 'k';
-        put(r, b, bucket, stele_bytes_of(key, i % 20 == 7 ? 500 + i : 8), seed + i,
-                i == 11 ? 5000 : i % 40);
-    }
-}
-
-/* All that is committed counts for who reads only. */
-static void commit(struct rig *r, struct kit *k)
-{
-    kit_commit(k);
-    for (size_t i = 0; i < r->count; i++) {
-        r->puts[i].committed = r->puts[i].there;
-    }
-}
 
 static void write_data(struct rig *r, struct kit *k)
 {
@@ -125,15 +57,15 @@ static void write_data(struct rig *r, struct kit *k)
 
     kit_create(b, "first");
     kit_create(b, "empty");
-    put_some(r, b, "first", 0, 30, 0);
+    history_put(&r->history, b, "first", 0, 30, 0);
     kit_end(b);
-    commit(r, k);
+    history_commit(&r->history, k);
     b = kit_begin(k);
     kit_create(b, "second");
-    put_some(r, b, "second", 0, 10, 1000);
-    put_some(r, b, "first", 10, 20, 2000);
+    history_put(&r->history, b, "second", 0, 10, 1000);
+    history_put(&r->history, b, "first", 10, 20, 2000);
     kit_end(b);
-    commit(r, k);
+    history_commit(&r->history, k);
 }
 
 static void end_durable(stele_store_batch *b)
@@ -151,101 +83,16 @@ static void write_log(struct rig *r, struct kit *k)
     kit_create(b, "first");
     kit_create(b, "second");
     kit_create(b, "empty");
-    put_some(r, b, "second", 0, 5, 0);
+    history_put(&r->history, b, "second", 0, 5, 0);
     end_durable(b);
-    commit(r, k);
+    history_commit(&r->history, k);
     b = kit_begin(k);
-    put_some(r, b, "first", 0, 5, 3000);
+    history_put(&r->history, b, "first", 0, 5, 3000);
     end_durable(b);
     b = kit_begin(k);
     kit_create(b, "logged");
-    put_some(r, b, "logged", 0, 5, 4000);
+    history_put(&r->history, b, "logged", 0, 5, 4000);
     end_durable(b);
-}
-
-/* ---- What is given. ---- */
-
-struct given {
-    const struct rig *rig;
-    const char *bucket;
-    size_t count; /* that are as they should be */
-    bool wrong;
-    stele_store_read *read;
-};
-
-static bool counts(const struct rig *r, const struct put *p)
-{
-    return r->wal ? p->there : p->committed;
-}
-
-static stele_code on_pair(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
-{
-    struct given *g = arg;
-
-    (void)err;
-    for (size_t i = 0; i < g->rig->count; i++) {
-        const struct put *p = &g->rig->puts[i];
-
-        if (strcmp(p->bucket, g->bucket) == 0 && stele_bytes_equal(p->key, key) &&
-                stele_bytes_equal(p->value, value)) {
-            g->count += counts(g->rig, p) ? 1 : 0;
-            return STELE_OK;
-        }
-    }
-    g->wrong = true;
-    return STELE_OK;
-}
-
-static void get_all(struct given *g)
-{
-    for (size_t i = 0; i < g->rig->count; i++) {
-        const struct put *p = &g->rig->puts[i];
-        stele_bytes value;
-
-        if (counts(g->rig, p) && stele_store_read_get(g->read, stele_str(p->bucket), p->key, &value,
-                                         NULL) == STELE_OK) {
-            g->bucket = p->bucket;
-            (void)on_pair(g, p->key, value, NULL);
-        }
-    }
-}
-
-static bool has_bucket(const struct rig *r, const char *bucket)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->puts[i].bucket, bucket) == 0 && counts(r, &r->puts[i])) {
-            return true;
-        }
-    }
-    return strcmp(bucket, "empty") == 0;
-}
-
-/* Twice: by ranges, and by key. *whole: nothing is missing. */
-static bool is_right(const struct rig *r, stele_store *s, bool *whole)
-{
-    static const char *const buckets[] = {"first", "second", "logged", "empty"};
-    struct given g = {.rig = r};
-    size_t expected = 0;
-    bool failed = false;
-
-    *whole = false;
-    if (stele_store_read_begin(&g.read, s, NULL) != STELE_OK) {
-        return true;
-    }
-    for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++) {
-        stele_code code;
-
-        g.bucket = buckets[i];
-        code = stele_store_read_for_each(g.read, stele_str(buckets[i]), on_pair, &g, NULL);
-        failed = failed || (code != STELE_OK && has_bucket(r, buckets[i]));
-    }
-    for (size_t i = 0; i < r->count; i++) {
-        expected += counts(r, &r->puts[i]) ? 2 : 0;
-    }
-    get_all(&g);
-    stele_store_read_end(g.read);
-    *whole = !failed && g.count == expected;
-    return !g.wrong;
 }
 
 /* ---- One byte. ---- */
@@ -258,12 +105,12 @@ static enum stage judge(const struct rig *r, const char *path, bool reported)
     bool right = true;
 
     stele_store_options_init(&options);
-    options.read_only = !r->wal;
+    options.read_only = !r->history.logged;
     options.must_exist = true;
     options.no_sync = true;
     options.no_background = true;
     if (stele_store_open(&s, path, &options, NULL) == STELE_OK) {
-        right = is_right(r, s, &whole);
+        right = history_is_right(&r->history, s, &whole);
         (void)stele_store_close(s, NULL);
     }
     if (!right) {
@@ -280,7 +127,7 @@ static enum stage look(struct rig *r, volatile uint8_t *stage)
     *stage = CHECKING;
     reported = stele_store_check_dir(r->kit->tmp.path, NULL, NULL, NULL, NULL, NULL) != STELE_OK;
     *stage = READING;
-    if (r->wal) {
+    if (r->history.logged) {
         struct tmpdir copy;
 
         tmpdir_make(&copy);
@@ -371,7 +218,7 @@ static size_t used_of(const struct rig *r)
 {
     size_t used = r->len;
 
-    while (r->wal && used > 0 && r->bytes[used - 1] == 0) {
+    while (r->history.logged && used > 0 && r->bytes[used - 1] == 0) {
         used--;
     }
     return used + 64 < r->len ? used + 64 : r->len;
@@ -385,7 +232,7 @@ static void run_file(struct rig *r, const char *name, uint8_t how, size_t step)
 
     r->name = name;
     r->how = how;
-    r->wal = strncmp(name, "wal/", 4) == 0;
+    r->history.logged = strncmp(name, "wal/", 4) == 0;
     r->bytes = tmpdir_read(&r->kit->tmp, name, &len);
     r->len = len;
     r->len = used_of(r);
@@ -521,11 +368,7 @@ static int tear_down(void **state)
 {
     struct rig *r = *state;
 
-    for (size_t i = 0; i < r->count; i++) {
-        free(r->puts[i].bucket);
-        free((void *)(uintptr_t)r->puts[i].key.data);
-        free((void *)(uintptr_t)r->puts[i].value.data);
-    }
+    history_free(&r->history);
     dirs_free(&r->files);
     tmpdir_remove(&r->kit->tmp);
     free(r->kit);
@@ -540,7 +383,7 @@ static void test_whole(void **state)
     uint8_t stage = NOT_TRIED;
 
     for (int wal = 0; wal < 2; wal++) {
-        r->wal = wal == 1;
+        r->history.logged = wal == 1;
         assert_int_equal(look(r, &stage), HARMLESS);
     }
 }
