@@ -37,8 +37,6 @@ enum {
 
 #define SHUTDOWN _IOR('X', 125, uint32_t)
 
-extern char **environ;
-
 struct place {
     char dir[DISK_PATH_SIZE];
     char image[DISK_PATH_SIZE + 16];

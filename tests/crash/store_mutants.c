@@ -13,10 +13,10 @@
 #include <stdlib.h>
 
 enum {
-    AIMED_STATES = 700,
+    AIMED_STATES = 450,
     AIMED_STRIDE = 1,
     AIMED_SAMPLES = 3,
-    DEATH_SAMPLES = 16, /* only those behind the death count */
+    DEATH_SAMPLES = 12, /* only those behind the death count */
     STATES = 60,
     STRIDE = 13,
     SAMPLES = 1
