@@ -230,7 +230,7 @@ stele_code stele_store_open(
         stele_store **out, const char *dir, const stele_store_options *opts, stele_error *err)
 {
     stele_store_options options;
-    stele_store *s;
+    stele_store *s = NULL;
     stele_code code;
 
     if (out == NULL || dir == NULL) {
