@@ -94,6 +94,7 @@ static stele_code take_length(
 {
     uint64_t at = sti_docs_cdbk_source_position(source);
     uint8_t bytes[STI_VARINT_MAX];
+    uint8_t shortest[STI_VARINT_MAX];
     size_t len = 0;
     int64_t length = 0;
 
@@ -105,7 +106,8 @@ static stele_code take_length(
         }
         len++;
     } while (bytes[len - 1] >= 0x80 && len < sizeof bytes);
-    if (sti_varint_get(bytes, len, &length) != (int)len) {
+    if (sti_varint_get(bytes, len, &length) != (int)len ||
+            sti_varint_put(shortest, length) != len) {
         return damaged(err, at, "a length that is longer than it need be, or no number");
     }
     if (length < -1 || length > max) {
