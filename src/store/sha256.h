@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * sha256.h: SHA-256 of a file, which etcd puts behind the snapshots that it saves.
- *
- * libcrypto does the work. It has its memory from malloc(), which the loops that fail each
- * allocation do not reach.
  */
 #ifndef STI_STORE_SHA256_H
 #define STI_STORE_SHA256_H
 
+#include "base/sha256.h"
 #include "vfs/vfs.h"
-
-enum {
-    STI_SHA256_SIZE = 32
-};
 
 /* What a file holds, in numbers. */
 struct sti_file_sums {
