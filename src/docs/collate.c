@@ -73,8 +73,8 @@ void sti_docs_collator_version(
 }
 
 /* Append the key of UTF-16. ICU says how long a key would be that has no room: so twice at most. */
-static stele_code make_key(const struct sti_docs_collator *collator, const UChar *text,
-        int32_t len, stele_buf *out, stele_error *err)
+static stele_code make_key(const struct sti_docs_collator *collator, const UChar *text, int32_t len,
+        stele_buf *out, stele_error *err)
 {
     uint8_t small[512];
     uint8_t *key = small;
@@ -123,9 +123,8 @@ stele_code sti_docs_collator_key(const struct sti_docs_collator *collator, stele
     }
     stele_buf_clear(out);
     if (text.len > 0) {
-        u_strFromUTF8(units,
-                (int32_t)(text.len > 256 ? text.len : sizeof small / sizeof small[0]), &len,
-                (const char *)text.data, (int32_t)text.len, &status);
+        u_strFromUTF8(units, (int32_t)(text.len > 256 ? text.len : sizeof small / sizeof small[0]),
+                &len, (const char *)text.data, (int32_t)text.len, &status);
     }
     if (U_FAILURE(status)) {
         rc = fail_icu(status, "a string that is not UTF-8", err);

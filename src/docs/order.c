@@ -261,8 +261,7 @@ static bool instant_of(const json_t *value, struct sti_docs_instant *out)
 }
 
 stele_code sti_docs_order_encode(const struct sti_docs_collator *collator,
-        enum sti_docs_order order, const json_t *value, stele_buf *out, bool *cut,
-        stele_error *err)
+        enum sti_docs_order order, const json_t *value, stele_buf *out, bool *cut, stele_error *err)
 {
     struct sti_docs_instant instant;
     json_t *number = NULL;

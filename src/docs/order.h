@@ -8,11 +8,11 @@
  * | --- | --- | --- |
  * | 10 | null |  |
  * | 18, 19 | false, true |  |
- * | 20 | number | 8 BE: the greatest double that is not above it, its bits made unsigned in the order of the numbers · 2 BE: what an integer is above that double, 0 to 1,023 |
- * | 28 | string | text |
- * | 30 | time | 8 BE: seconds since 1970, plus 2^63 · 4 BE: nanoseconds |
- * | 38 | array | text: the fields of its elements, and 01 |
- * | 40 | object | text: name and field of each member, in the order of the names' bytes, and 01 |
+ * | 20 | number | 8 BE: the greatest double that is not above it, its bits made unsigned in the
+ * order of the numbers · 2 BE: what an integer is above that double, 0 to 1,023 | | 28 | string |
+ * text | | 30 | time | 8 BE: seconds since 1970, plus 2^63 · 4 BE: nanoseconds | | 38 | array |
+ * text: the fields of its elements, and 01 | | 40 | object | text: name and field of each member,
+ * in the order of the names' bytes, and 01 |
  *
  * Text is its bytes, 00 written 01 01 and 01 written 01 02, and then 00. If that takes more than
  * 480 bytes without the 00, as many whole ones as fit stand there, and then, instead of the 00,
