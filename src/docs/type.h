@@ -32,7 +32,7 @@ enum {
     STI_DOCS_PATH_MAX = 1024,         /* bytes of the path of a field, at least 1 */
     STI_DOCS_FIELD_MAX = 16,          /* fields of a key, at least 1 */
     STI_DOCS_KEY_MAX = 64,            /* keys of a type */
-    STI_DOCS_TYPE_SIZE_MAX = 1 << 21, /* bytes of a definition as JSON, more than any can have */
+    STI_DOCS_TYPE_SIZE_MAX = 1 << 23, /* bytes of a definition as JSON, more than any can have */
     STI_DOCS_TYPE_HASH_SIZE = 32
 };
 
