@@ -187,3 +187,17 @@ bool sti_docs_instant_of_double(double seconds, struct sti_docs_instant *out)
     *out = (struct sti_docs_instant){.seconds = whole, .ns = ns};
     return true;
 }
+
+bool sti_docs_instant_of(const json_t *value, struct sti_docs_instant *out)
+{
+    if (json_is_integer(value)) {
+        *out = (struct sti_docs_instant){.seconds = json_integer_value(value)};
+        return true;
+    }
+    if (json_is_real(value)) {
+        return sti_docs_instant_of_double(json_real_value(value), out);
+    }
+    return json_is_string(value) &&
+           sti_docs_instant_parse(
+                   stele_bytes_of(json_string_value(value), json_string_length(value)), out);
+}

@@ -248,18 +248,6 @@ static stele_code number_of(stele_bytes text, json_t **number, stele_error *err)
     return rc == STELE_ECORRUPT || rc == STELE_ETOOBIG ? STELE_OK : rc;
 }
 
-static bool instant_of(const json_t *value, struct sti_docs_instant *out)
-{
-    if (json_is_integer(value)) {
-        *out = (struct sti_docs_instant){.seconds = json_integer_value(value)};
-        return true;
-    }
-    if (json_is_real(value)) {
-        return sti_docs_instant_of_double(json_real_value(value), out);
-    }
-    return json_is_string(value) && sti_docs_instant_parse(string_of(value), out);
-}
-
 stele_code sti_docs_order_encode(const struct sti_docs_collator *collator,
         enum sti_docs_order order, const json_t *value, stele_buf *out, bool *cut, stele_error *err)
 {
@@ -277,7 +265,7 @@ stele_code sti_docs_order_encode(const struct sti_docs_collator *collator,
     if (rc != STELE_OK) {
         return rc;
     }
-    if (order == STI_DOCS_ORDER_TIME && instant_of(value, &instant)) {
+    if (order == STI_DOCS_ORDER_TIME && sti_docs_instant_of(value, &instant)) {
         rc = put_instant(&instant, out, err);
     } else if (json_is_string(value) && order == STI_DOCS_ORDER_UTF8) {
         rc = put_loose(collator, value, out, cut, err);

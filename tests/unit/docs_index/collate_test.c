@@ -112,6 +112,40 @@ static void test_keys(void **state)
     sti_docs_collator_close(collator);
 }
 
+/* The key of a text is the beginning of that of each text that goes on from it, so that strings can
+ * be searched by prefix: also where the script changes, at which ICU writes shorter keys. */
+static void test_beginnings(void **state)
+{
+    static const char *const words[] = {"a", "Z", "strasse", "\u00f8", "\ufb01", "42", "\uff19",
+            "\u00bd", " ", "_", "@", "\u30c6\u30b9\u30c8", "\u6f22\u5b57", "\ud55c\uad6d\uc5b4",
+            "\u043f\u0440\u0438\u0432\u0435\u0442", "\u03c9", "\u0645\u0631", "\U0001f44d", ""};
+    struct sti_docs_collator *collator;
+    stele_error err;
+
+    (void)state;
+    CHECK_OK(sti_docs_collator_open(&collator, &err), &err);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        for (size_t j = 0; j < sizeof words / sizeof words[0]; j++) {
+            char text[64];
+            stele_buf first;
+            stele_buf both;
+
+            (void)snprintf(text, sizeof text, "%s%s", words[i], words[j]);
+            stele_buf_init(&first, SIZE_MAX);
+            stele_buf_init(&both, SIZE_MAX);
+            CHECK_OK(sti_docs_collator_key(collator, stele_str(words[i]), &first, &err), &err);
+            CHECK_OK(sti_docs_collator_key(collator, stele_str(text), &both, &err), &err);
+            if (first.len > both.len ||
+                    (first.len > 0 && memcmp(first.data, both.data, first.len) != 0)) {
+                fail_msg("%s does not begin %s", words[i], text);
+            }
+            stele_buf_free(&first);
+            stele_buf_free(&both);
+        }
+    }
+    sti_docs_collator_close(collator);
+}
+
 static void test_version(void **state)
 {
     uint8_t version[2][STI_DOCS_COLLATOR_VERSION_SIZE];
@@ -135,7 +169,7 @@ static void test_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs), cmocka_unit_test(test_keys),
-            cmocka_unit_test(test_version)};
+            cmocka_unit_test(test_beginnings), cmocka_unit_test(test_version)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,11 +113,36 @@ static void test_doubles(void **state)
     assert_false(sti_docs_instant_of_double(1e300, &got));
 }
 
+static void check_value(const char *text, bool is, int64_t seconds)
+{
+    json_t *value = json_of(text);
+    struct sti_docs_instant got = {0};
+
+    assert_int_equal(sti_docs_instant_of(value, &got), is);
+    assert_true(got.seconds == seconds);
+    json_decref(value);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    check_value("5", true, 5);
+    check_value("-9223372036854775808", true, INT64_MIN);
+    check_value("5.75", true, 5);
+    check_value("1e300", false, 0);
+    check_value("'1970-01-01T00:00:05Z'", true, 5);
+    check_value("'1970-01-01T00:00:05Z\\u0000'", false, 0);
+    check_value("'5'", false, 0);
+    check_value("null", false, 0);
+    check_value("[5]", false, 0);
+    assert_false(sti_docs_instant_of(NULL, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_times),
             cmocka_unit_test(test_no_times), cmocka_unit_test(test_calendar),
-            cmocka_unit_test(test_doubles)};
+            cmocka_unit_test(test_doubles), cmocka_unit_test(test_values)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
