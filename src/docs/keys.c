@@ -185,26 +185,25 @@ static stele_code fill_row(struct row *row, const struct sti_docs_indexer *index
 /* How many combinations there are, 0 for too many of them or of their bytes. */
 static size_t combinations(const struct row *row, size_t id_len, size_t bytes_before)
 {
-    size_t count = 1;
-    size_t size = STI_DOCS_INDEX_HEAD + 1 + id_len;
+    uint64_t count = 1; /* a list has fewer than 2^32 values */
+    uint64_t size = STI_DOCS_INDEX_HEAD + 1 + id_len;
 
     for (size_t i = 0; i < row->count; i++) {
         const struct list *list = &row->lists[i];
         size_t longest = 0;
 
-        if (list->count > STI_DOCS_COMBINATIONS_MAX / count) {
-            return 0;
-        }
-        count *= list->count;
         for (size_t e = 0; e < list->count; e++) {
             size_t len = list->entries[e].bytes.len;
 
             longest = len > longest ? len : longest;
         }
         size += longest;
+        count *= list->count;
+        if (count > STI_DOCS_COMBINATIONS_MAX) {
+            return 0;
+        }
     }
-    /* At most 4,096 times some 24 KiB. */
-    return count * size > STI_DOCS_KEYS_SIZE_MAX - bytes_before ? 0 : count;
+    return count * size > STI_DOCS_KEYS_SIZE_MAX - bytes_before ? 0 : (size_t)count;
 }
 
 /* Room for `more` items. */

@@ -8,9 +8,13 @@
 #include "base/error.h"
 #include "docs/walk.h"
 
+struct target {
+    json_t *object; /* borrowed */
+};
+
 struct merge {
     struct sti_docs_walk walk; /* of the patch */
-    json_t **targets;          /* one for each of its levels, borrowed */
+    struct target *targets;    /* one for each of its levels */
     size_t capacity;
 };
 
@@ -25,8 +29,7 @@ static stele_code enter(struct merge *merge, json_t *target, const json_t *patch
 
     if (depth == merge->capacity) {
         size_t capacity = depth == 0 ? 16 : depth * 2;
-        json_t **targets =
-                (json_t **)sti_realloc((void *)merge->targets, capacity, sizeof *targets);
+        struct target *targets = sti_realloc(merge->targets, capacity, sizeof *targets);
 
         if (targets == NULL) {
             return sti_fail_memory(err, capacity * sizeof *targets);
@@ -34,7 +37,7 @@ static stele_code enter(struct merge *merge, json_t *target, const json_t *patch
         merge->targets = targets;
         merge->capacity = capacity;
     }
-    merge->targets[depth] = target;
+    merge->targets[depth].object = target;
     return sti_docs_walk_enter(&merge->walk, patch, err);
 }
 
@@ -46,7 +49,7 @@ static stele_code set_member(json_t *target, const char *name, json_t *value, st
 /* One member of the innermost level of the patch, or its end. */
 static stele_code step(struct merge *merge, stele_error *err)
 {
-    json_t *target = merge->targets[merge->walk.count - 1];
+    json_t *target = merge->targets[merge->walk.count - 1].object;
     const char *name;
     const json_t *value = sti_docs_walk_next(&merge->walk, &name);
     json_t *inner;
@@ -88,7 +91,7 @@ stele_code sti_docs_patch(const json_t *target, const json_t *patch, json_t **ou
         rc = step(&merge, err);
     }
     sti_docs_walk_free(&merge.walk);
-    sti_free((void *)merge.targets);
+    sti_free(merge.targets);
     if (rc != STELE_OK) {
         json_decref(result);
         return rc;
