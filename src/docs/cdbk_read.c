@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 enum {
+    MANIFEST_HEAD = 8, /* bytes that tell whether it is one */
     STEP_MIN = 64,
     STEP_MAX = 1 << 20 /* bytes of a value that are asked for before any have come in */
 };
@@ -94,6 +95,7 @@ static stele_code take_length(
 {
     uint64_t at = sti_docs_cdbk_source_position(source);
     uint8_t bytes[STI_VARINT_MAX];
+    uint8_t shortest[STI_VARINT_MAX];
     size_t len = 0;
     int64_t length = 0;
 
@@ -105,7 +107,8 @@ static stele_code take_length(
         }
         len++;
     } while (bytes[len - 1] >= 0x80 && len < sizeof bytes);
-    if (sti_varint_get(bytes, len, &length) != (int)len) {
+    if (sti_varint_get(bytes, len, &length) != (int)len ||
+            sti_varint_put(shortest, length) != len) {
         return damaged(err, at, "a length that is longer than it need be, or no number");
     }
     if (length < -1 || length > max) {
@@ -216,7 +219,7 @@ static stele_code take_manifest(struct sti_docs_cdbk_reader *reader, stele_error
     uint64_t at = sti_docs_cdbk_source_position(source);
     uint8_t bytes[STI_DOCS_CDBK_MANIFEST_SIZE];
     uint8_t hash[STI_SHA256_SIZE] = {0};
-    stele_code rc = sti_docs_cdbk_source_take(source, bytes, STI_DOCS_CDBK_HASHED, err);
+    stele_code rc = sti_docs_cdbk_source_take(source, bytes, MANIFEST_HEAD, err);
 
     if (rc == STELE_OK &&
             memcmp(bytes, sti_docs_cdbk_manifest_magic, sizeof sti_docs_cdbk_manifest_magic) != 0) {
@@ -225,6 +228,10 @@ static stele_code take_manifest(struct sti_docs_cdbk_reader *reader, stele_error
     if (rc == STELE_OK && sti_get_be32(bytes + 4) != 0) {
         rc = sti_fail_at(err, STELE_EVERSION, "backup", (int64_t)at + 4,
                 "flags of the manifest 0x%08" PRIx32 ", not known", sti_get_be32(bytes + 4));
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_cdbk_source_take(
+                source, bytes + MANIFEST_HEAD, STI_DOCS_CDBK_HASHED - MANIFEST_HEAD, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_cdbk_source_hash(source, hash, err);
