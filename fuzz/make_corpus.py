@@ -3,14 +3,17 @@
 """make_corpus.py: the seeds of the stream, wal, journal, bbolt and docs targets, most made from files of the references.
 
 Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt}/seed_*
-and corpus/docs_{path,order,search}/seed_*:
+and corpus/docs_{entry,checkpoint,type,backup,path,order,search}/seed_*, one of which the command zstd makes:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
 seed small; those of tests/vectors/blb, tests/golden/wal and tests/golden/journal without
 the zeros at their end, and those of tests/golden/bbolt without the pages that are not used.
 """
+import hashlib
+import json
 import pathlib
 import struct
+import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
 LOGS = HERE.parent / "tests" / "vectors" / "klevdb"
@@ -182,6 +185,87 @@ def bbolt_seeds():
             write("bbolt", f"{path.stem}_second", bytes([2]) + bytes(80) + data[80:])
 
 
+# ---- Documents, as the reference wrote them. ----
+
+CLOUDDB = HERE.parent / "tests" / "vectors" / "clouddb"
+DOCS_REPAIR = 2
+SOME_HASHES = bytes(range(64)) + b"\xff" * 32
+
+
+def varint(number):
+    number = number << 1 if number >= 0 else -number * 2 - 1
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes(out) + bytes([number])
+
+
+def backup_pairs(data):
+    at, pairs = 8, []
+
+    def length():
+        nonlocal at
+        number = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return (number >> 1) ^ -(number & 1)
+
+    while (size := length()) >= 0:
+        key = data[at : at + size]
+        at += size
+        size = length()
+        pairs.append((key, data[at : at + size]))
+        at += size
+    return pairs
+
+
+def backup(pairs, manifest):
+    data = b"CDBK" + bytes(4)
+    data += b"".join(varint(len(k)) + k + varint(len(v)) + v for k, v in pairs) + varint(-1)
+    if manifest:
+        data += struct.pack(">4sIQQ", b"STBK", 0, len(pairs), len(data))
+        data += hashlib.sha256(data).digest()
+    return data
+
+
+def docs_seeds():
+    for number, line in enumerate((CLOUDDB / "log_entries.jsonl").read_text().splitlines()):
+        entry = json.loads(line)
+        write("docs_entry", f"{number}", b"\0" + bytes.fromhex(entry["bytes"]))
+        write("docs_entry", f"{number}_key", b"\1" + bytes.fromhex(entry["storage_key"])[3:])
+    version = struct.pack(">QII", 5, 1, 2)
+    write("docs_entry", "info", b"\2" + version)
+    write("docs_entry", "info_deleted", b"\2" + version + b"\1")
+    write("docs_entry", "info_claims", b"\2" + version + b"\2\0\1k" + version + b"\0\2kk" + version)
+    write("docs_entry", "text", b"\3" + b"2026-11-26T04:58:00.123456789Z/7")
+    write("docs_entry", "text_far", b"\3" + b"292277026596-12-04T15:30:07.999999999Z/4294967295")
+    write("docs_entry", "text_bytes", b"\3" + version)
+    for number, line in enumerate((CLOUDDB / "checkpoints.jsonl").read_text().splitlines()):
+        write("docs_checkpoint", f"{number}", b"\0" + bytes.fromhex(json.loads(line)["bytes"]) + SOME_HASHES)
+    write("docs_checkpoint", "empty", b"\0" + struct.pack(">IQQQ", 0, 1, 0, 0) + bytes(32) + SOME_HASHES)
+    write("docs_checkpoint", "aggregate", b"\1" + b"\xff" * 32 + struct.pack(">Q", 3) + SOME_HASHES)
+    write("docs_checkpoint", "aggregate_empty", b"\1" + bytes(40) + SOME_HASHES)
+    pairs = backup_pairs((CLOUDDB / "backup" / "full.cdbk").read_bytes())
+    sections = [[p for p in pairs if p[0][:3] == name][:4] for name in (b"typ", b"chk", b"log", b"nfo", b"dat")]
+    some = [pair for section in sections for pair in section]
+    for name, value in sections[0]:
+        write("docs_type", name[3:].decode(), value)
+    write("docs_type", "ours", b'{"name":"t","keys":[{"name":"k","fields":["a","b/0"],"method":"utf8",'
+          b'"array":true,"orders":["utf8","time"]}],"version":-1,"expiry":"e"}')
+    write("docs_backup", "empty", b"\0" + backup([], False))
+    write("docs_backup", "some", b"\x10" + backup(some, False))
+    write("docs_backup", "manifest", bytes([1 | DOCS_REPAIR]) + backup(some, True))
+    for name, section in zip(("typ", "chk", "log", "nfo", "dat"), sections):
+        write("docs_backup", name, bytes([0x70 | DOCS_REPAIR]) + backup(section[:2], True))
+    packed = subprocess.run(["zstd", "-q", "-c"], input=backup(some, True), capture_output=True, check=True).stdout
+    write("docs_backup", "zstd", b"\1" + packed)
+
+
 JSON = [
     b'{"key":"a","value":"b","time":1700000000000000}\n{"key":null}\n',
     b'{"key_b64":"AP8=","value_b64":"","time":"2024-02-29T12:00:00.5Z"}\n',
@@ -217,7 +301,7 @@ DOCS_SEARCH = [
 ]
 
 
-def docs_seeds():
+def docs_json_seeds():
     for number, parts in enumerate(DOCS_PATH):
         write("docs_path", f"{number}", b"\0".join(parts))
     for number, data in enumerate(DOCS_ORDER):
@@ -247,6 +331,7 @@ def main():
     journal_seeds()
     bbolt_seeds()
     docs_seeds()
+    docs_json_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -179,7 +179,7 @@ stele_code sti_docs_log_key_encode(
 stele_code sti_docs_log_key_decode(
         struct sti_docs_version *version, stele_bytes *id, stele_bytes key, stele_error *err)
 {
-    struct sti_docs_version v = {0};
+    struct sti_docs_version v = {.seconds = 0};
     stele_bytes rest;
     stele_code rc;
 

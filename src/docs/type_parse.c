@@ -237,6 +237,7 @@ static stele_code load(json_t **out, stele_bytes text, stele_error *err)
 {
     json_error_t why = {.text = ""};
     json_t *root;
+    void *probe;
 
     if (text.len > STI_DOCS_TYPE_SIZE_MAX) {
         return sti_fail(err, STELE_EINVAL, "the definition of a type has %zu bytes, of at most %d",
@@ -247,6 +248,12 @@ static stele_code load(json_t **out, stele_bytes text, stele_error *err)
         return sti_fail(err, STELE_EINVAL, "the definition of a type is not JSON: %s",
                 text.len == 0 ? "it has no bytes" : "it has a zero byte");
     }
+    /* Nor does it see that there is no memory for a token: json/json.c has the whole story. */
+    probe = sti_realloc(NULL, 4, text.len + 16);
+    if (probe == NULL) {
+        return no_memory(err);
+    }
+    sti_free(probe);
     root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &why);
     if (root == NULL) {
         if (json_error_code(&why) == json_error_out_of_memory) {
