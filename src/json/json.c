@@ -122,8 +122,8 @@ static size_t depth_of(stele_bytes text)
     return deepest;
 }
 
-stele_code sti_json_load(stele_bytes text, const struct sti_json_rules *rules, struct json_t **out,
-        stele_error *err)
+stele_code sti_json_load(
+        stele_bytes text, const struct sti_json_rules *rules, struct json_t **out, stele_error *err)
 {
     size_t depth;
 
