@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""make_corpus.py: the seeds of the stream, wal, journal, bbolt and store targets, made from files of the references.
+"""make_corpus.py: the seeds of most targets, most made from files of the references.
 
 Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt,
-store_record,store_snapshot}/seed_* and corpus/docs_{entry,checkpoint,type,backup}/seed_*, one of which the command zstd
-makes:
+store_record,store_snapshot}/seed_* and corpus/docs_{entry,checkpoint,type,backup,path,order,search}/seed_*, one of
+which the command zstd makes:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
 seed small; those of tests/vectors/blb, tests/golden/wal and tests/golden/journal without
@@ -331,6 +331,41 @@ JSON = [
 ]
 
 
+DOCS_PATH = [
+    (b'{"a":{"b":[10,{"c":20}],"":40},"x~y":1}', b"a/b/1/c", b"/x~0y", b'{"a":{"b":null},"n":[1]}'),
+    (b'{"@type":"t","0":[[0.1,-0.0,1e300]]}', b"0/0/2", b"", b'{"0":{"1":{"2":null}}}'),
+    (b'[1]', b"//", b"/~2", b"{}"),
+]
+DOCS_ORDER = [
+    struct.pack(">Bqd", 4, 9007199254740993, 9007199254740992.0),
+    struct.pack(">Bqq", 12, 2**63 - 1, -(2**63)),
+    struct.pack(">Bdd", 0, -0.0, 5e-324),
+    b"\x01\x02\x00x\x00x\x00\x01",
+    b"\x01\xe1\x01" + b"q" * 481 + b"q" * 480 + b"\x01",
+    b'\x02[1,"a\\u0000",{"b":[null,true],"a":1.5}]\x00[1.0,"a",{}]',
+    b'\x06"Stra\xc3\x9fe"\x00"STRASSE"',
+    b'\x0a"12.5"\x00125e-1',
+    b'\x0e"2026-11-26T05:00:00.5+01:00"\x001795665600.5',
+]
+DOCS_SEARCH = [
+    b'\x00{"a":"x","b":1,"c":[2]}\x00{"b":1.0,"a":"x"}\x00\x00\x00\x00',
+    b'\x01{"a":"x1"}\x00{}\x00a\x00"x"\x00"x2"\x00',
+    b'\x02{"a":5,"b":true}\x00{"a":5}\x00b\x00false\x00true\x00',
+    b'\x00{"u":"\xc3\x84rger","n":"12"}\x00\x00u\x00\x00\x00"arg"',
+    b'\x03{"t":"2026-11-26T05:00:00Z"}\x00\x00t\x001795669199\x001795669201\x00',
+    b'\x00{"e":["b","a",["a"]],"f":["x","X"]}\x00{"e":"a"}\x00f\x00\x00\x00"x"',
+]
+
+
+def docs_json_seeds():
+    for number, parts in enumerate(DOCS_PATH):
+        write("docs_path", f"{number}", b"\0".join(parts))
+    for number, data in enumerate(DOCS_ORDER):
+        write("docs_order", f"{number}", data)
+    for number, data in enumerate(DOCS_SEARCH):
+        write("docs_search", f"{number}", data)
+
+
 def main():
     for directory in sorted((LOGS / "logs").iterdir()):
         if not directory.is_dir():
@@ -353,6 +388,7 @@ def main():
     bbolt_seeds()
     store_seeds()
     docs_seeds()
+    docs_json_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -31,6 +31,7 @@ build  | libisal-dev        | has_library libisal               | checksums of l
 build  | libssl-dev         | has_library libcrypto             | SHA-256 of snapshot files
 build  | liblmdb-dev        | has_library lmdb                  | the tree beneath a store
 build  | libzstd-dev        | has_library libzstd               | compressed snapshots
+build  | libicu-dev         | has_library icu-i18n              | loose comparison of strings
 demo   | jq                 | has_command jq                    | reads the JSON that the command prints
 test   | libcmocka-dev      | has_library cmocka                | runs the unit tests
 test   | g++                | has_command g++                   | headers are checked as C++ as well

@@ -17,7 +17,8 @@
 #include <jansson.h>
 
 /* Integers are read as doubles, since a uint64_t overflows jansson's. */
-#define LOAD_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL)
+#define CHECK_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL)
+#define LOAD_FLAGS  (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES)
 
 /* jansson (2.14) does not see that the buffer of a token failed to grow: it
  * goes on without the bytes, and may then abort, or read and write beyond what
@@ -49,7 +50,8 @@ static stele_code refuse(const json_error_t *why, stele_error *err)
             (int)(near == NULL ? strlen(why->text) : (size_t)(near - why->text)), why->text);
 }
 
-static stele_code load(stele_bytes text, size_t size_max, json_t **out, stele_error *err)
+static stele_code load(
+        stele_bytes text, size_t size_max, size_t flags, json_t **out, stele_error *err)
 {
     const char *data = text.len == 0 ? "" : (const char *)text.data;
     json_error_t why = {.text = ""};
@@ -70,7 +72,7 @@ static stele_code load(stele_bytes text, size_t size_max, json_t **out, stele_er
         return rc;
     }
     errno = 0;
-    root = json_loadb(data, text.len, LOAD_FLAGS, &why);
+    root = json_loadb(data, text.len, flags, &why);
     /* Not all failures of memory have their code: some have none, some are
      * reported as bad tokens, and some give a value that lacks bytes. */
     if (sti_code_of_errno(errno) == STELE_ENOMEM || (root == NULL && why.text[0] == '\0') ||
@@ -88,17 +90,60 @@ static stele_code load(stele_bytes text, size_t size_max, json_t **out, stele_er
 stele_code sti_json_check(stele_bytes text, size_t size_max, stele_error *err)
 {
     json_t *root = NULL;
-    stele_code rc = load(text, size_max, &root, err);
+    stele_code rc = load(text, size_max, CHECK_FLAGS, &root, err);
 
     json_decref(root);
     return rc;
+}
+
+/* How deep arrays and objects stand within each other, as far as the brackets outside of strings
+ * say: the parser finds out whether they match. */
+static size_t depth_of(stele_bytes text)
+{
+    bool in_string = false;
+    size_t deepest = 0;
+    size_t depth = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+
+        if (in_string) {
+            i += c == '\\' ? 1 : 0;
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            depth++;
+            deepest = depth > deepest ? depth : deepest;
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    return deepest;
+}
+
+stele_code sti_json_load(
+        stele_bytes text, const struct sti_json_rules *rules, struct json_t **out, stele_error *err)
+{
+    size_t depth;
+
+    if (text.len > rules->size_max) {
+        return sti_fail(
+                err, STELE_ETOOBIG, "JSON: %zu bytes, of at most %zu", text.len, rules->size_max);
+    }
+    depth = depth_of(text);
+    if (depth > rules->depth_max) {
+        return sti_fail(err, STELE_ETOOBIG, "JSON: %zu levels deep, of at most %zu", depth,
+                rules->depth_max);
+    }
+    return load(text, rules->size_max, LOAD_FLAGS, out, err);
 }
 
 stele_code sti_json_string_decode(
         stele_bytes text, size_t size_max, struct sti_json_string *out, stele_error *err)
 {
     json_t *root = NULL;
-    stele_code rc = load(text, size_max, &root, err);
+    stele_code rc = load(text, size_max, CHECK_FLAGS, &root, err);
 
     if (rc != STELE_OK) {
         return rc;

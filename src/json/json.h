@@ -25,10 +25,24 @@
 
 #include <stele/bytes.h>
 
+struct json_t; /* jansson's json_t, for those who include its header */
+
+/* What a text may be, beyond its grammar. */
+struct sti_json_rules {
+    size_t size_max;  /* in bytes */
+    size_t depth_max; /* of arrays and objects within each other; at most the parser's 2048 */
+};
+
 /* Is `text` one JSON text, at most size_max bytes long? Names may repeat.
  * STELE_ETOOBIG for the size and the depth, STELE_ENOMEM, and STELE_ECORRUPT
  * for all else, saying how many bytes were read until then. */
 stele_code sti_json_check(stele_bytes text, size_t size_max, stele_error *err);
+
+/* The value of a JSON text, to be let go with json_decref(). Stricter than the check above: names
+ * within an object differ, and numbers are those of int64_t, where they have neither fraction
+ * nor exponent, or finite doubles. Fails as the check does, and leaves `out` then untouched. */
+stele_code sti_json_load(stele_bytes text, const struct sti_json_rules *rules, struct json_t **out,
+        stele_error *err);
 
 /* What a JSON text that is a string, or null, stands for. */
 struct sti_json_string {
