@@ -258,7 +258,7 @@ static bool step_defrag(struct player *p)
 {
 #ifdef STORE_HAS_DEFRAG
     stele_error err;
-    stele_code code = stele_store_defrag(p->s, NULL, &err);
+    stele_code code = stele_store_defrag(p->s, NULL, NULL, NULL, &err);
 
     if (code != STELE_OK) {
         return fails(p, "defrag", &err);

@@ -21,6 +21,10 @@ static struct store_work retry = {.steps = "os.s.Ecs!s.cs!x", .insist = true};
 static struct store_work hole = {.steps = "os!Es!s.s!s!x", .insist = true};
 static struct store_work snapshot = {.steps = "os!m.ns.nx"};
 
+#ifdef STORE_HAS_DEFRAG
+static struct store_work defrag = {.steps = "om+r+s!s.hDHs!s.Ds.xoDs!kos.x"};
+#endif
+
 #define WORKLOAD(label, work)                                                                      \
     {                                                                                              \
         .name = "store-" label, .arg = &(work), .disk = {.file_max = 64U << 20}, .run = store_run, \
@@ -44,6 +48,9 @@ const struct sim_workload *store_workloads(size_t *count)
             WORKLOAD("retry", retry),
             WORKLOAD("hole", hole),
             WORKLOAD("snapshot", snapshot),
+#ifdef STORE_HAS_DEFRAG
+            WORKLOAD("defrag", defrag),
+#endif
     };
 
     *count = sizeof list / sizeof list[0];
