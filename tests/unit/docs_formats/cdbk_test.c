@@ -5,7 +5,7 @@
 #include "docs/cdbk.h"
 
 #include "base/alloc.h"
-#include "base/coding.h"
+#include "base/sha256.h"
 #include "unit/docs_formats/kit.h"
 
 #include <stdlib.h>
@@ -285,7 +285,7 @@ static void test_behind_the_end(void **state)
     }
 }
 
-/* The manifest of another backup of the same size. */
+/* A manifest that says something else, with its hash made right and not. */
 static void test_foreign_manifest(void **state)
 {
     static const size_t at[] = {15, 23, 24, 55}; /* in it: count, size, hash */
@@ -293,13 +293,22 @@ static void test_foreign_manifest(void **state)
     stele_error err;
 
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 8; i++) {
         struct written w;
+        stele_bytes hashed;
 
         write_sample(&w, 100, 0, true);
-        w.pipe.data[w.pipe.len - STI_DOCS_CDBK_MANIFEST_SIZE + at[i]] ^= 1;
-        CHECK_CODE(read_all(&w.pipe, false, 100, &summary, &err), STELE_ECORRUPT);
-        CHECK_MESSAGE_HAS(&err, "not that of this backup");
+        hashed = stele_bytes_of(w.pipe.data, w.pipe.len - STI_SHA256_SIZE);
+        w.pipe.data[w.pipe.len - STI_DOCS_CDBK_MANIFEST_SIZE + at[i / 2]] ^= 1;
+        if (i % 2 == 1) {
+            CHECK_OK(sti_sha256(&hashed, 1, w.pipe.data + hashed.len, NULL), NULL);
+        }
+        /* Of the hash itself nothing is wrong then. */
+        CHECK_CODE(read_all(&w.pipe, false, 100, &summary, &err),
+                i == 5 || i == 7 ? STELE_END : STELE_ECORRUPT);
+        if (i != 5 && i != 7) {
+            CHECK_MESSAGE_HAS(&err, "not that of this backup");
+        }
         kit_pipe_free(&w.pipe);
     }
 }

@@ -81,6 +81,17 @@ static void test_texts(void **state)
             "\"version\":0}");
 }
 
+static void test_orders(void **state)
+{
+    (void)state;
+    assert_int_equal(sti_docs_method_order(STI_DOCS_METHOD_DEFAULT), STI_DOCS_ORDER_BINARY);
+    assert_int_equal(sti_docs_method_order(STI_DOCS_METHOD_BINARY), STI_DOCS_ORDER_BINARY);
+    assert_int_equal(sti_docs_method_order(STI_DOCS_METHOD_INT), STI_DOCS_ORDER_BINARY);
+    assert_int_equal(sti_docs_method_order(STI_DOCS_METHOD_UTF8), STI_DOCS_ORDER_UTF8);
+    assert_int_equal(sti_docs_method_order(STI_DOCS_METHOD_NUMBER), STI_DOCS_ORDER_NUMBER);
+    assert_int_equal(sti_docs_method_order(STI_DOCS_METHOD_TIME), STI_DOCS_ORDER_TIME);
+}
+
 static void test_struct(void **state)
 {
     struct sti_docs_type *type = parsed(
@@ -295,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_texts),
+            cmocka_unit_test(test_orders),
             cmocka_unit_test(test_struct),
             cmocka_unit_test(test_hash),
             cmocka_unit_test(test_refused),
