@@ -17,7 +17,7 @@ enum {
     WINDOW_LOG_MAX = 27 /* what zstd allows by itself, 128 MiB */
 };
 
-static const uint8_t ZSTD_MAGIC[MAGIC_SIZE] = {0x28, 0xB5, 0x2F, 0xFD};
+static const uint8_t zstd_magic[MAGIC_SIZE] = {0x28, 0xB5, 0x2F, 0xFD};
 
 static stele_code read_input(struct sti_docs_cdbk_source *source, stele_error *err)
 {
@@ -60,7 +60,7 @@ stele_code sti_docs_cdbk_source_init(
         rc = read_input(source, err);
     }
     if (rc == STELE_OK && source->input_len >= MAGIC_SIZE &&
-            memcmp(source->input, ZSTD_MAGIC, MAGIC_SIZE) == 0) {
+            memcmp(source->input, zstd_magic, MAGIC_SIZE) == 0) {
         rc = begin_zstd(source, err);
     }
     if (rc != STELE_OK) {

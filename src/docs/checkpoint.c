@@ -11,9 +11,9 @@
 #include <inttypes.h>
 
 /* No version is later than this. */
-static const int64_t EPOCH_MAX = INT64_MAX / STI_DOCS_DAY_SECONDS + 1;
+static const int64_t epoch_max = INT64_MAX / STI_DOCS_DAY_SECONDS + 1;
 
-static const uint8_t NO_SUM[STI_DOCS_HASH_SIZE];
+static const uint8_t no_sum[STI_DOCS_HASH_SIZE];
 
 void sti_docs_checkpoint_init(
         struct sti_docs_checkpoint *checkpoint, struct sti_docs_version version)
@@ -93,10 +93,10 @@ stele_code sti_docs_checkpoint_get(
     c.count = sti_get_be64(bytes.data + 12);
     c.total = sti_get_be64(bytes.data + 20);
     memcpy(c.sum, bytes.data + 28, sizeof c.sum);
-    if (c.epoch < 1 || c.epoch > EPOCH_MAX) {
+    if (c.epoch < 1 || c.epoch > epoch_max) {
         return sti_fail(err, STELE_ECORRUPT, "a checkpoint of epoch %" PRId64, c.epoch);
     }
-    if (c.count == 0 && memcmp(c.sum, NO_SUM, sizeof c.sum) != 0) {
+    if (c.count == 0 && memcmp(c.sum, no_sum, sizeof c.sum) != 0) {
         return sti_fail(err, STELE_ECORRUPT,
                 "the checkpoint of epoch %" PRId64 " has a sum of no entries", c.epoch);
     }

@@ -13,7 +13,7 @@
 _Static_assert(
         (int)STI_DOCS_HASH_SIZE == (int)STI_SHA256_SIZE, "the hash of an entry is a SHA-256");
 
-static const char MAGIC[4] = {'C', 'D', 'B', 'L'};
+static const char magic[4] = {'C', 'D', 'B', 'L'};
 
 stele_code sti_docs_id_check(stele_bytes id, stele_error *err)
 {
@@ -49,7 +49,7 @@ static stele_code decode_head(
         return sti_fail(err, STELE_ECORRUPT, "a short entry, %zu of at least %d bytes", bytes.len,
                 STI_DOCS_ENTRY_HEAD);
     }
-    if (memcmp(bytes.data, MAGIC, sizeof MAGIC) != 0) {
+    if (memcmp(bytes.data, magic, sizeof magic) != 0) {
         return sti_fail(err, STELE_ECORRUPT, "not an entry of the log of documents");
     }
     flags = sti_get_be32(bytes.data + 4);
@@ -109,7 +109,7 @@ static stele_code encode_head(
     if (entry->json.len > STI_DOCS_ENTRY_SIZE_MAX - STI_DOCS_ENTRY_HEAD - entry->id.len) {
         return sti_fail(err, STELE_ETOOBIG, "a document of %zu bytes", entry->json.len);
     }
-    memcpy(head, MAGIC, sizeof MAGIC);
+    memcpy(head, magic, sizeof magic);
     sti_put_be32(head + 4, entry->is_delete);
     sti_docs_version_put(head + 8, entry->version);
     head[24] = (uint8_t)(entry->id.len >> 8);

@@ -18,7 +18,7 @@ enum {
     ESCAPE_MAX = 6  /* bytes that one becomes as JSON */
 };
 
-static const char *const ORDERS[] = {
+static const char *const order_names[] = {
         [STI_DOCS_ORDER_BINARY] = "binary",
         [STI_DOCS_ORDER_UTF8] = "utf8",
         [STI_DOCS_ORDER_NUMBER] = "number",
@@ -28,7 +28,7 @@ static const char *const ORDERS[] = {
 static const struct {
     const char *name;
     enum sti_docs_order order;
-} METHODS[] = {
+} method_table[] = {
         [STI_DOCS_METHOD_DEFAULT] = {"", STI_DOCS_ORDER_BINARY},
         [STI_DOCS_METHOD_BINARY] = {"binary", STI_DOCS_ORDER_BINARY},
         [STI_DOCS_METHOD_INT] = {"int", STI_DOCS_ORDER_BINARY},
@@ -38,32 +38,32 @@ static const struct {
 };
 
 enum {
-    ORDER_COUNT = sizeof ORDERS / sizeof ORDERS[0],
-    METHOD_COUNT = sizeof METHODS / sizeof METHODS[0]
+    ORDER_COUNT = sizeof order_names / sizeof order_names[0],
+    METHOD_COUNT = sizeof method_table / sizeof method_table[0]
 };
 
 enum sti_docs_order sti_docs_method_order(enum sti_docs_method method)
 {
     sti_assert((size_t)method < METHOD_COUNT);
-    return METHODS[method].order;
+    return method_table[method].order;
 }
 
 const char *sti_docs_order_name(enum sti_docs_order order)
 {
     sti_assert((size_t)order < ORDER_COUNT);
-    return ORDERS[order];
+    return order_names[order];
 }
 
 const char *sti_docs_method_name(enum sti_docs_method method)
 {
     sti_assert((size_t)method < METHOD_COUNT);
-    return METHODS[method].name;
+    return method_table[method].name;
 }
 
 bool sti_docs_order_find(const char *name, enum sti_docs_order *out)
 {
     for (size_t i = 0; i < ORDER_COUNT; i++) {
-        if (strcmp(ORDERS[i], name) == 0) {
+        if (strcmp(order_names[i], name) == 0) {
             *out = (enum sti_docs_order)i;
             return true;
         }
@@ -74,7 +74,7 @@ bool sti_docs_order_find(const char *name, enum sti_docs_order *out)
 bool sti_docs_method_find(const char *name, enum sti_docs_method *out)
 {
     for (size_t i = 0; i < METHOD_COUNT; i++) {
-        if (strcmp(METHODS[i].name, name) == 0) {
+        if (strcmp(method_table[i].name, name) == 0) {
             *out = (enum sti_docs_method)i;
             return true;
         }

@@ -102,6 +102,14 @@ static stele_code read_all(struct kit_pipe *pipe, bool demanded, size_t big,
     return rc;
 }
 
+static void is_same(const struct sti_docs_cdbk_summary *a, const struct sti_docs_cdbk_summary *b)
+{
+    assert_int_equal(a->pairs, b->pairs);
+    assert_int_equal(a->size, b->size);
+    assert_int_equal(a->has_manifest, b->has_manifest);
+    assert_int_equal(a->is_compressed, b->is_compressed);
+}
+
 static void test_round_trip(void **state)
 {
     static const size_t sizes[] = {0, 1, 63, 64, 8191, 65536, 70000, BIG};
@@ -118,7 +126,7 @@ static void test_round_trip(void **state)
             for (size_t p = 0; p < sizeof pieces / sizeof pieces[0]; p++) {
                 w.pipe.piece = pieces[p];
                 CHECK_CODE(read_all(&w.pipe, how % 2 == 1, sizes[i], &summary, &err), STELE_END);
-                assert_memory_equal(&summary, &w.summary, sizeof summary);
+                is_same(&summary, &w.summary);
                 if (sizes[i] == BIG && p == 0) {
                     break;
                 }

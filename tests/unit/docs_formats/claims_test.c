@@ -18,7 +18,7 @@ enum {
     BUF_LIMIT = 1 << 20
 };
 
-static const char *const KEY_TEXTS[KEYS] = {"a", "ab", "b"};
+static const char *const key_texts[KEYS] = {"a", "ab", "b"};
 
 struct event {
     unsigned id;
@@ -44,7 +44,7 @@ static void set_keys(struct event *e, unsigned bits)
     e->key_count = 0;
     for (unsigned k = 0; k < KEYS; k++) {
         if ((bits >> k & 1) != 0) {
-            e->keys[e->key_count++] = stele_str(KEY_TEXTS[k]);
+            e->keys[e->key_count++] = stele_str(key_texts[k]);
         }
     }
 }
@@ -122,7 +122,7 @@ static void describe(struct document docs[IDS], stele_buf *out)
 
         for (unsigned i = 0; i < IDS; i++) {
             for (size_t c = 0; c < docs[i].info.claim_count; c++) {
-                if (stele_bytes_equal(docs[i].info.claims[c].key, stele_str(KEY_TEXTS[k]))) {
+                if (stele_bytes_equal(docs[i].info.claims[c].key, stele_str(key_texts[k]))) {
                     list[count++] =
                             (struct sti_docs_claimant){.version = docs[i].info.claims[c].version,
                                     .id = stele_bytes_of(i == 0 ? "p" : "q", 1)};
