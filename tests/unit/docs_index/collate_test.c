@@ -7,6 +7,8 @@
 #include "docs/order.h"
 #include "kit.h"
 
+#include <pthread.h>
+
 enum {
     WORDS_MAX = 100
 };
@@ -146,6 +148,62 @@ static void test_beginnings(void **state)
     sti_docs_collator_close(collator);
 }
 
+/* One collator, and a thread that makes keys with it. */
+struct worker {
+    pthread_t thread;
+    const struct sti_docs_collator *collator;
+    uint64_t seed;
+    size_t wrong;
+};
+
+/* Keys of random strings, twice each: with the collator that all threads share, and one's own. */
+static void *make_keys(void *arg)
+{
+    struct worker *worker = arg;
+    struct random r = random_of(worker->seed);
+    struct sti_docs_collator *own = NULL;
+    stele_buf keys[2];
+
+    stele_buf_init(&keys[0], SIZE_MAX);
+    stele_buf_init(&keys[1], SIZE_MAX);
+    worker->wrong += sti_docs_collator_open(&own, NULL) == STELE_OK ? 0 : 1;
+    for (size_t i = 0; i < 3000 && worker->wrong == 0; i++) {
+        char text[32];
+        int len = snprintf(text, sizeof text, "%c\u00e9%llx\u304b\u3099",
+                'a' + (int)random_below(&r, 26), (unsigned long long)random_bits(&r));
+        stele_bytes bytes = stele_bytes_of(text, (size_t)len);
+
+        if (sti_docs_collator_key(worker->collator, bytes, &keys[0], NULL) != STELE_OK ||
+                sti_docs_collator_key(own, bytes, &keys[1], NULL) != STELE_OK ||
+                !stele_bytes_equal(stele_buf_view(&keys[0]), stele_buf_view(&keys[1]))) {
+            worker->wrong++;
+        }
+    }
+    sti_docs_collator_close(own);
+    stele_buf_free(&keys[0]);
+    stele_buf_free(&keys[1]);
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    struct sti_docs_collator *collator;
+    struct worker workers[4];
+    stele_error err;
+
+    (void)state;
+    CHECK_OK(sti_docs_collator_open(&collator, &err), &err);
+    for (size_t i = 0; i < 4; i++) {
+        workers[i] = (struct worker){.collator = collator, .seed = i + 1};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, make_keys, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+        assert_int_equal(workers[i].wrong, 0);
+    }
+    sti_docs_collator_close(collator);
+}
+
 static void test_version(void **state)
 {
     uint8_t version[2][STI_DOCS_COLLATOR_VERSION_SIZE];
@@ -169,7 +227,8 @@ static void test_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs), cmocka_unit_test(test_keys),
-            cmocka_unit_test(test_beginnings), cmocka_unit_test(test_version)};
+            cmocka_unit_test(test_beginnings), cmocka_unit_test(test_threads),
+            cmocka_unit_test(test_version)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
