@@ -346,6 +346,18 @@ static stele_code on_name(void *arg, const char *name)
     return STELE_OK;
 }
 
+stele_code sti_generation_others(
+        struct sti_dir *dir, uint64_t number, bool *others, stele_error *err)
+{
+    struct listing l = {.keep = number};
+    stele_code code = sti_dir_list(dir, on_name, &l, err);
+
+    for (size_t i = 0; code == STELE_OK && i < l.count; i++) {
+        *others = *others || !l.temporary[i];
+    }
+    return code;
+}
+
 stele_code sti_generation_clean(
         struct sti_dir *dir, const stele_env *env, uint64_t keep, bool *found, stele_error *err)
 {

@@ -70,6 +70,10 @@ stele_code sti_generation_finish(struct sti_dir *dir, const stele_env *env,
 stele_code sti_generation_open(struct sti_lmdb **out, const struct sti_dir *dir, uint64_t number,
         bool temporary, const struct sti_lmdb_options *options, stele_error *err);
 
+/* Whether there are others than this one, with a name that is not temporary. */
+stele_code sti_generation_others(
+        struct sti_dir *dir, uint64_t number, bool *others, stele_error *err);
+
 /* Remove one with its files; one that is not there is no error. */
 stele_code sti_generation_remove(struct sti_dir *dir, const stele_env *env, uint64_t number,
         bool temporary, stele_error *err);

@@ -120,6 +120,17 @@ static stele_code create(stele_store *s, stele_error *err)
     return code;
 }
 
+/* Where there is another generation, a swap was not finished: if a sync of the directory failed,
+ * what current says may be gone after a power cut, and then the other one must be there. So it is
+ * said once more before that one goes. */
+static stele_code say_current_again(stele_store *s, stele_error *err)
+{
+    bool others = false;
+    stele_code code = sti_generation_others(&s->dir, s->current.number, &others, err);
+
+    return code == STELE_OK && others ? sti_current_write(&s->dir, &s->current, err) : code;
+}
+
 static stele_code find_current(stele_store *s, stele_error *err)
 {
     stele_error why;
@@ -138,6 +149,9 @@ static stele_code find_current(stele_store *s, stele_error *err)
     }
     if (code != STELE_OK && err != NULL) {
         *err = why;
+    }
+    if (code == STELE_OK && !s->options.read_only) {
+        code = say_current_again(s, err);
     }
     if (code == STELE_OK && !s->options.read_only) {
         code = sti_generation_clean(&s->dir, &s->env, s->current.number, NULL, err);
