@@ -23,5 +23,8 @@ struct sti_claim {
 stele_code sti_claim_take(
         struct sti_claim *claim, struct sti_dir *dir, bool read_only, stele_error *err);
 void sti_claim_drop(struct sti_claim *claim, struct sti_dir *dir);
+/* The files that processes left which have died; `own` is kept. */
+stele_code sti_claim_remove_dead(
+        const struct sti_claim *own, struct sti_dir *dir, stele_error *err);
 
 #endif /* STI_STORE_CLAIM_H */

@@ -58,7 +58,7 @@ void sti_store_free(stele_store *s)
     sti_store_free_slots(s);
     sti_buckets_free(s->buckets);
     sti_store_data_close_all(s);
-    sti_store_forget_process(s);
+    sti_claim_drop(&s->claim, &s->dir);
     sti_file_close(&s->current_file);
     sti_file_close(&s->lock);
     sti_dir_close(&s->dir);
@@ -80,12 +80,12 @@ void sti_store_free(stele_store *s)
 
 static stele_code take_locks(stele_store *s, stele_error *err)
 {
-    stele_code code = sti_store_note_process(s, err);
+    stele_code code = sti_claim_take(&s->claim, &s->dir, s->options.read_only, err);
 
     if (code == STELE_OK && !s->options.read_only) {
         code = sti_lock_take(
                 &s->lock, &s->dir, STI_STORE_LOCK_NAME, true, s->options.lock_wait_ms, err);
-        code = code == STELE_OK ? sti_store_remove_dead(s, err) : code;
+        code = code == STELE_OK ? sti_claim_remove_dead(&s->claim, &s->dir, err) : code;
     }
     return code;
 }

@@ -17,15 +17,6 @@ stele_code sti_store_open_data(stele_store *s, stele_error *err);
 /* Remove the directory of a temporary store, whose wal is closed. Closes its data. */
 stele_code sti_store_remove_temporary(stele_store *s, stele_error *err);
 
-/* ---- process.c ---- */
-
-/* Note that this process has the store open. STELE_EBUSY: it has already. */
-stele_code sti_store_note_process(stele_store *s, stele_error *err);
-void sti_store_forget_process(stele_store *s);
-
-/* Remove what processes left that are no more. */
-stele_code sti_store_remove_dead(stele_store *s, stele_error *err);
-
 /* ---- follow.c ---- */
 
 /* Of a handle that only reads: read `current`, and open its data. */

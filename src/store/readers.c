@@ -231,7 +231,7 @@ stele_code stele_store_clear_stale(stele_store *s, uint64_t *cleared, stele_erro
     data = sti_store_data_use(s);
     code = sti_lmdb_clear_stale(data->lmdb, &count, err);
     if (code == STELE_OK && !s->options.read_only) {
-        code = sti_store_remove_dead(s, err);
+        code = sti_claim_remove_dead(&s->claim, &s->dir, err);
     }
     sti_store_data_leave(s, data);
     if (atomic_load(&s->has_old)) {

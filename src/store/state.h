@@ -132,6 +132,7 @@
 #include "base/thread.h"
 #include "store/apply.h"
 #include "store/buckets.h"
+#include "store/claim.h"
 #include "store/generation.h"
 #include "store/lmdb.h"
 #include "store/merge.h"
@@ -281,8 +282,7 @@ struct stele_store {
     char *path;
     struct sti_dir dir;
     struct sti_file lock;
-    struct sti_file process_lock; /* .reader-PID */
-    char process_name[32];
+    struct sti_claim claim;
     struct sti_generation current;
     struct sti_file current_file; /* of read_only: that was read last, and */
     _Atomic uint64_t current_id;  /* its id; 0: to be read again */

@@ -91,6 +91,6 @@ stele_code sti_store_remove_temporary(stele_store *s, stele_error *err)
     if (code != STELE_OK) {
         return sti_wrap(err, code, "remove store %s", s->path);
     }
-    sti_file_close(&s->process_lock);
+    sti_file_close(&s->claim.lock);
     return STELE_OK;
 }
