@@ -205,8 +205,10 @@ static stele_code check_with(const struct sti_run *run, check_fn check, stele_er
 {
     const char *dir = run->operands->items[0];
     struct result r;
-    stele_code code = in_child(run, check, &r, err);
+    stele_code code;
 
+    memset(&r, 0, sizeof r);
+    code = in_child(run, check, &r, err);
     if (code != STELE_OK) {
         return code;
     }
