@@ -180,7 +180,7 @@ static stele_code check_record(
 static stele_code load_buckets(
         stele_store *s, struct sti_lmdb *lmdb, struct sti_buckets **out, stele_error *err)
 {
-    struct sti_lmdb_txn *txn;
+    struct sti_lmdb_txn *txn = NULL;
     stele_code code = STELE_OK;
 
     if (!s->options.read_only && !s->options.no_sync && !STI_MUTANT(STORE_OPEN_NOT_SYNCED)) {
