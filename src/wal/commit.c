@@ -54,7 +54,6 @@ struct sti_commit {
     struct sti_cond turn[2];  /* waiters for tickets, by the parity of their batch */
     struct sti_cond unled;    /* those who want to lead for themselves */
     struct sti_cond unlocked; /* those who want to add */
-    struct sti_cond gathered; /* the leader, until those whom it expects wait */
 
     struct batch pending;
     struct batch spare;
@@ -62,15 +61,16 @@ struct sti_commit {
     uint64_t given;  /* the last ticket */
     uint64_t taken;  /* the last one that a leader has taken to write */
     uint64_t done;
-    bool leading;                          /* somebody writes, or has the file for itself */
-    bool closed;                           /* nobody may add: somebody has the file for itself */
-    size_t entering;                       /* how many want that */
-    size_t waiting;                        /* threads, for a ticket of the pending batch */
-    size_t expected;                       /* so many may wait for it: see gather() */
-    int64_t ended_ns;                      /* the last write */
-    int64_t write_ns;                      /* how long it took */
-    unsigned gather_passes;                /* so many batches more are not gathered */
-    unsigned gather_misses;                /* how many passes the last miss cost */
+    bool leading;           /* somebody writes, or has the file for itself */
+    bool *taken_over;       /* the leader only waits for others so far: see gather() */
+    bool closed;            /* nobody may add: somebody has the file for itself */
+    size_t entering;        /* how many want that */
+    size_t waiting;         /* threads, for a ticket of the pending batch */
+    size_t expected;        /* so many may wait for it: see gather() */
+    int64_t ended_ns;       /* the last write */
+    int64_t write_ns;       /* how long it took */
+    unsigned gather_passes; /* so many batches more are not gathered */
+    unsigned gather_misses; /* how many passes the last miss cost */
     struct failure failures[FAILURES_MAX]; /* in order */
     size_t failure_count;
 };
@@ -81,7 +81,7 @@ stele_code sti_commit_new(
         struct sti_commit **out, const struct sti_commit_ops *ops, void *arg, stele_error *err)
 {
     struct sti_commit *c = sti_calloc(1, sizeof *c);
-    struct sti_cond *conds[5];
+    struct sti_cond *conds[4];
     size_t made = 0;
     stele_code rc;
 
@@ -99,8 +99,7 @@ stele_code sti_commit_new(
     conds[1] = &c->turn[1];
     conds[2] = &c->unled;
     conds[3] = &c->unlocked;
-    conds[4] = &c->gathered;
-    while (made < 5 && rc == STELE_OK) {
+    while (made < 4 && rc == STELE_OK) {
         rc = sti_cond_init(conds[made], err);
         made += rc == STELE_OK ? 1 : 0;
     }
@@ -126,7 +125,6 @@ void sti_commit_free(struct sti_commit *c)
     sti_cond_destroy(&c->turn[1]);
     sti_cond_destroy(&c->unled);
     sti_cond_destroy(&c->unlocked);
-    sti_cond_destroy(&c->gathered);
     sti_mutex_destroy(&c->mutex);
     sti_free(c->pending.data);
     sti_free(c->spare.data);
@@ -287,7 +285,7 @@ static void fail_pending(struct sti_commit *c, const stele_error *why) STI_REQUI
     sti_cond_broadcast(&c->turn[c->parity]);
 }
 
-/* As the leader: write the pending batch, and wake those who wait for it. */
+/* As the leader: write the pending batch. Whoever waits for it is to be woken. */
 static void write_pending(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
     struct batch mine = c->pending;
@@ -311,7 +309,6 @@ static void write_pending(struct sti_commit *c) STI_REQUIRES(c->mutex)
     } else {
         fail_pending(c, &why);
     }
-    sti_cond_broadcast(&c->turn[1 - c->parity]);
     if (mine.capacity <= CAPACITY_KEPT) {
         c->spare = mine;
     } else {
@@ -329,42 +326,73 @@ static void step_down(struct sti_commit *c) STI_REQUIRES(c->mutex)
     }
 }
 
-/* As the leader: wait for those who are about to add. One that is alone would but lose time. */
-static void gather(struct sti_commit *c) STI_REQUIRES(c->mutex)
+/* As the leader: wait for those who are about to add. The last one of them leads in its stead: then
+ * false. One that is alone would but lose time. */
+static bool gather(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
     int64_t most = 2 * c->write_ns < GATHER_NS_MAX ? 2 * c->write_ns : GATHER_NS_MAX;
+    struct sti_cond *turn = &c->turn[c->parity];
+    bool taken_over = false;
     bool late = false;
 
     if (c->waiting >= c->expected) {
-        return;
+        return true;
     }
     if (c->gather_passes > 0 || most < GATHER_NS_MIN) {
         c->gather_passes -= c->gather_passes > 0 ? 1 : 0;
         sti_mutex_unlock(&c->mutex);
         sti_thread_yield();
         sti_mutex_lock(&c->mutex);
-        return;
+        return true;
     }
     if (sti_monotonic_now_ns() >= c->ended_ns + most) {
-        return; /* whoever meant to go on at once has done so */
+        return true; /* whoever meant to go on at once has done so */
     }
-    while (!late && c->waiting < c->expected) {
-        late = !sti_cond_wait_until(&c->gathered, &c->mutex, c->ended_ns + most);
+    c->taken_over = &taken_over;
+    while (!late && !taken_over) {
+        late = !sti_cond_wait_until(turn, &c->mutex, c->ended_ns + most);
     }
-    if (c->waiting >= c->expected) {
-        c->gather_misses = 0;
-    } else if (c->gather_misses < GATHER_PASSES_MAX) {
+    if (taken_over) {
+        return false;
+    }
+    c->taken_over = NULL;
+    if (c->gather_misses < GATHER_PASSES_MAX) {
         c->gather_misses = 2 * c->gather_misses + 1;
     }
     c->gather_passes = c->gather_misses;
+    return true;
+}
+
+/* Whether somebody gathers, and this was the last whom it waited for. */
+static bool takes_over(struct sti_commit *c) STI_REQUIRES(c->mutex)
+{
+    if (c->taken_over == NULL || c->waiting < c->expected) {
+        return false;
+    }
+    *c->taken_over = true;
+    c->taken_over = NULL;
+    c->gather_misses = 0;
+    return true;
+}
+
+/* As the leader. Those who are woken find the mutex free. */
+static void write_and_step_down(struct sti_commit *c) STI_REQUIRES(c->mutex)
+{
+    struct sti_cond *turn = &c->turn[c->parity];
+
+    write_pending(c);
+    step_down(c);
+    sti_mutex_unlock(&c->mutex);
+    sti_cond_broadcast(turn);
+    sti_mutex_lock(&c->mutex);
 }
 
 static void lead(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
     c->leading = true;
-    gather(c);
-    write_pending(c);
-    step_down(c);
+    if (gather(c)) {
+        write_and_step_down(c);
+    }
 }
 
 void sti_commit_enter(struct sti_commit *c)
@@ -379,6 +407,7 @@ void sti_commit_enter(struct sti_commit *c)
     c->closed = true;
     if (c->given > c->done) {
         write_pending(c);
+        sti_cond_broadcast(&c->turn[1 - c->parity]);
     }
     sti_mutex_unlock(&c->mutex);
 }
@@ -403,8 +432,8 @@ static stele_code wait_done(struct sti_commit *c, uint64_t ticket, int64_t deadl
 
     if (c->done < ticket && ticket > c->taken) {
         c->waiting++;
-        if (c->waiting == c->expected) {
-            sti_cond_signal(&c->gathered);
+        if (takes_over(c)) {
+            write_and_step_down(c);
         }
     }
     while (c->done < ticket) {
