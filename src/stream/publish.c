@@ -5,8 +5,8 @@
  * Under write_lock messages are encoded behind the tail's end; then one
  * release store of the head's item count lets readers see all of them. With
  * auto_sync that store waits for a sync, which concurrent callers share: one
- * of them (the leader) yields the processor once, so that others can join,
- * and then syncs for all that was written by then.
+ * of them (the leader) waits for others to join (base/gather.h), and then
+ * syncs for all that was written by then.
  *
  * When a write fails, what reached the file is cut off again, durably, before
  * anything else is written there: a shorter message written over it could
@@ -259,6 +259,8 @@ struct commit {
     int64_t next;
     bool dirty;
     bool name_pending;
+    size_t waiting; /* threads that wait for it */
+    int64_t began_ns;
 };
 
 /* Become the leader, unless somebody is, or segments before the tail's are
@@ -275,6 +277,8 @@ static bool lead(stele_stream *s, struct commit *c, int64_t *unsealed)
     } else if (!s->syncing) {
         s->syncing = true;
         mine = true;
+        c->waiting = sti_gather_take(&s->gather);
+        s->syncing_next = s->tail.next;
         c->seg = sti_segment_ref(s->tail.seg);
         c->written = c->seg->head->written;
         c->next = s->tail.next;
@@ -328,18 +332,83 @@ static stele_code take_sealed(stele_stream *s, int64_t upto, stele_error *err)
     return STELE_OK;
 }
 
-static void wait_for_leader(stele_stream *s, int64_t upto)
+static void wait_for_leader_locked(stele_stream *s, int64_t upto) STI_REQUIRES(s->sync_lock)
 {
-    sti_mutex_lock(&s->sync_lock);
-    while (s->syncing && atomic_load(&s->durable) < upto) {
+    while ((s->syncing || s->gather.gatherer != NULL) && atomic_load(&s->durable) < upto) {
         sti_cond_wait(&s->sync_cond, &s->sync_lock);
     }
+}
+
+/* Wait for those who are about to publish; true: then lead, or try to. */
+static bool gather_locked(stele_stream *s) STI_REQUIRES(s->sync_lock)
+{
+    bool other = false;
+    bool late = false;
+    int64_t deadline;
+
+    switch (sti_gather_begin(&s->gather, &deadline)) {
+    case STI_GATHER_GO:
+        return true;
+    case STI_GATHER_YIELD:
+        sti_mutex_unlock(&s->sync_lock);
+        sti_thread_yield();
+        sti_mutex_lock(&s->sync_lock);
+        return true;
+    case STI_GATHER_WAIT:
+        break;
+    }
+    s->gather.gatherer = &other;
+    while (!late && !other) {
+        late = !sti_cond_wait_until(&s->sync_cond, &s->sync_lock, deadline);
+    }
+    if (!other) {
+        s->gather.gatherer = NULL;
+        sti_gather_missed(&s->gather);
+    }
+    return !other;
+}
+
+/* Whether to lead, or try to. *counted: `upto` is known to those who gather. */
+static bool wait_for_turn(stele_stream *s, int64_t upto, bool *counted)
+{
+    bool mine;
+
+    sti_mutex_lock(&s->sync_lock);
+    if (!*counted && upto > s->syncing_next) {
+        *counted = true;
+        s->gather.waiting++;
+        mine = sti_gather_takes_over(&s->gather);
+    } else {
+        mine = false;
+    }
+    if (!mine && (s->syncing || s->gather.gatherer != NULL)) {
+        wait_for_leader_locked(s, upto);
+    } else if (!mine) {
+        mine = gather_locked(s);
+    }
+    sti_mutex_unlock(&s->sync_lock);
+    return mine;
+}
+
+/* Nobody leads whom those could wait for that slept while somebody gathered. */
+static void wake_waiters(stele_stream *s)
+{
+    sti_mutex_lock(&s->sync_lock);
+    sti_cond_broadcast(&s->sync_cond);
+    sti_mutex_unlock(&s->sync_lock);
+}
+
+static void sync_has_ended(stele_stream *s, const struct commit *c)
+{
+    sti_mutex_lock(&s->sync_lock);
+    sti_gather_done(&s->gather, c->waiting, c->began_ns);
     sti_mutex_unlock(&s->sync_lock);
 }
 
 stele_code sti_stream_commit(stele_stream *s, int64_t upto, stele_error *err)
 {
     stele_code rc = STELE_OK;
+    bool counted = false;
 
     while (rc == STELE_OK && atomic_load(&s->durable) < upto) {
         struct commit c;
@@ -348,15 +417,18 @@ stele_code sti_stream_commit(stele_stream *s, int64_t upto, stele_error *err)
         if (atomic_load(&s->failed) != STELE_OK) {
             return sti_stream_writable(s, err);
         }
-        sti_thread_yield();
+        if (!wait_for_turn(s, upto, &counted)) {
+            continue;
+        }
         if (lead(s, &c, &unsealed)) {
+            c.began_ns = sti_monotonic_now_ns();
             rc = sync_for_all(s, &c, err);
             sti_segment_unref(c.seg);
+            sync_has_ended(s, &c);
             sti_tail_release(s);
         } else if (unsealed >= 0) {
+            wake_waiters(s);
             rc = take_sealed(s, unsealed < upto ? unsealed : upto, err);
-        } else {
-            wait_for_leader(s, upto);
         }
     }
     return rc;

@@ -33,6 +33,7 @@
 #include <stele/stream.h>
 
 #include "base/env.h"
+#include "base/gather.h"
 #include "base/thread.h"
 #include "stream/bases.h"
 #include "stream/format.h"
@@ -267,8 +268,10 @@ struct stele_stream {
 
     struct sti_mutex sync_lock;
     struct sti_cond sync_cond;
-    bool syncing;            /* sync_lock: somebody syncs */
-    _Atomic int64_t durable; /* messages below it survive a power cut */
+    bool syncing;         /* sync_lock: somebody syncs */
+    int64_t syncing_next; /* sync_lock: what ended before this is in that sync, or in one before */
+    struct sti_gather gather; /* sync_lock: those who wait for a sync */
+    _Atomic int64_t durable;  /* messages below it survive a power cut */
 
     struct sti_mutex view_lock;
     struct sti_view *view; /* view_lock */

@@ -10,16 +10,14 @@
  * Whoever wants the file for itself comes before those who only wait: it writes what is pending
  * in their stead.
  *
- * Threads that append again and again fall into two halves, of which one adds while the other's
- * batch is written. So a leader gathers: it waits for as many as waited when the last batch ended,
- * those whom that has woken included, but not longer than twice what its write took. Where they do
- * not come back, gathering is left out for more and more batches.
+ * Before it writes, a leader gathers: base/gather.h.
  */
 #include "wal/commit.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/gather.h"
 #include "base/mutant.h"
 
 #include <inttypes.h>
@@ -27,10 +25,7 @@
 enum {
     CAPACITY_MIN = 64 << 10,
     CAPACITY_KEPT = 8 << 20, /* a buffer that has become larger is given back after its write */
-    FAILURES_MAX = 16,
-    GATHER_NS_MIN = 20000, /* a write that takes less is not worth waiting for others */
-    GATHER_NS_MAX = 2000000,
-    GATHER_PASSES_MAX = 63
+    FAILURES_MAX = 16
 };
 
 struct batch {
@@ -61,16 +56,10 @@ struct sti_commit {
     uint64_t given;  /* the last ticket */
     uint64_t taken;  /* the last one that a leader has taken to write */
     uint64_t done;
-    bool leading;           /* somebody writes, or has the file for itself */
-    bool *taken_over;       /* the leader only waits for others so far: see gather() */
-    bool closed;            /* nobody may add: somebody has the file for itself */
-    size_t entering;        /* how many want that */
-    size_t waiting;         /* threads, for a ticket of the pending batch */
-    size_t expected;        /* so many may wait for it: see gather() */
-    int64_t ended_ns;       /* the last write */
-    int64_t write_ns;       /* how long it took */
-    unsigned gather_passes; /* so many batches more are not gathered */
-    unsigned gather_misses; /* how many passes the last miss cost */
+    bool leading;                          /* somebody writes, or has the file for itself */
+    bool closed;                           /* nobody may add: somebody has the file for itself */
+    size_t entering;                       /* how many want that */
+    struct sti_gather gather;              /* those who wait for the pending batch */
     struct failure failures[FAILURES_MAX]; /* in order */
     size_t failure_count;
 };
@@ -250,7 +239,7 @@ static stele_code result(const struct sti_commit *c, uint64_t ticket, stele_erro
 
 /* ---- Leading. ---- */
 
-/* Without the mutex; notes how long it took, and how many may soon wait at once. */
+/* Without the mutex. */
 static stele_code write_batch(struct sti_commit *c, const struct batch *b, size_t waiting,
         stele_error *why) STI_REQUIRES(c->mutex)
 {
@@ -264,9 +253,7 @@ static stele_code write_batch(struct sti_commit *c, const struct batch *b, size_
     begin = sti_monotonic_now_ns();
     rc = c->ops->write(c->arg, b->data, b->len, why);
     sti_mutex_lock(&c->mutex);
-    c->ended_ns = sti_monotonic_now_ns();
-    c->write_ns = c->ended_ns - begin;
-    c->expected = waiting + c->waiting;
+    sti_gather_done(&c->gather, waiting, begin);
     return rc;
 }
 
@@ -278,7 +265,7 @@ static void fail_pending(struct sti_commit *c, const stele_error *why) STI_REQUI
     c->pending.appends = 0;
     c->taken = c->given;
     c->done = c->given;
-    c->waiting = 0;
+    (void)sti_gather_take(&c->gather);
     if (c->ops->failed != NULL) {
         c->ops->failed(c->arg, why->code);
     }
@@ -289,7 +276,7 @@ static void fail_pending(struct sti_commit *c, const stele_error *why) STI_REQUI
 static void write_pending(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
     struct batch mine = c->pending;
-    size_t waiting = c->waiting;
+    size_t waiting = sti_gather_take(&c->gather);
     stele_error why;
     stele_code rc;
 
@@ -299,7 +286,6 @@ static void write_pending(struct sti_commit *c) STI_REQUIRES(c->mutex)
     c->spare = (struct batch){0};
     c->parity = 1 - c->parity;
     c->taken = c->given;
-    c->waiting = 0;
     rc = write_batch(c, &mine, waiting, &why);
     if (rc == STELE_OK) {
         if (c->ops->done != NULL && mine.len > 0) {
@@ -326,53 +312,34 @@ static void step_down(struct sti_commit *c) STI_REQUIRES(c->mutex)
     }
 }
 
-/* As the leader: wait for those who are about to add. The last one of them leads in its stead: then
- * false. One that is alone would but lose time. */
+/* As the leader: wait for those who are about to add. False: another one leads. */
 static bool gather(struct sti_commit *c) STI_REQUIRES(c->mutex)
 {
-    int64_t most = 2 * c->write_ns < GATHER_NS_MAX ? 2 * c->write_ns : GATHER_NS_MAX;
     struct sti_cond *turn = &c->turn[c->parity];
-    bool taken_over = false;
+    bool other = false;
     bool late = false;
+    int64_t deadline;
 
-    if (c->waiting >= c->expected) {
+    switch (sti_gather_begin(&c->gather, &deadline)) {
+    case STI_GATHER_GO:
         return true;
-    }
-    if (c->gather_passes > 0 || most < GATHER_NS_MIN) {
-        c->gather_passes -= c->gather_passes > 0 ? 1 : 0;
+    case STI_GATHER_YIELD:
         sti_mutex_unlock(&c->mutex);
         sti_thread_yield();
         sti_mutex_lock(&c->mutex);
         return true;
+    case STI_GATHER_WAIT:
+        break;
     }
-    if (sti_monotonic_now_ns() >= c->ended_ns + most) {
-        return true; /* whoever meant to go on at once has done so */
+    c->gather.gatherer = &other;
+    while (!late && !other) {
+        late = !sti_cond_wait_until(turn, &c->mutex, deadline);
     }
-    c->taken_over = &taken_over;
-    while (!late && !taken_over) {
-        late = !sti_cond_wait_until(turn, &c->mutex, c->ended_ns + most);
+    if (!other) {
+        c->gather.gatherer = NULL;
+        sti_gather_missed(&c->gather);
     }
-    if (taken_over) {
-        return false;
-    }
-    c->taken_over = NULL;
-    if (c->gather_misses < GATHER_PASSES_MAX) {
-        c->gather_misses = 2 * c->gather_misses + 1;
-    }
-    c->gather_passes = c->gather_misses;
-    return true;
-}
-
-/* Whether somebody gathers, and this was the last whom it waited for. */
-static bool takes_over(struct sti_commit *c) STI_REQUIRES(c->mutex)
-{
-    if (c->taken_over == NULL || c->waiting < c->expected) {
-        return false;
-    }
-    *c->taken_over = true;
-    c->taken_over = NULL;
-    c->gather_misses = 0;
-    return true;
+    return !other;
 }
 
 /* As the leader. Those who are woken find the mutex free. */
@@ -431,8 +398,8 @@ static stele_code wait_done(struct sti_commit *c, uint64_t ticket, int64_t deadl
     bool late = deadline != INT64_MAX && sti_monotonic_now_ns() >= deadline;
 
     if (c->done < ticket && ticket > c->taken) {
-        c->waiting++;
-        if (takes_over(c)) {
+        c->gather.waiting++;
+        if (sti_gather_takes_over(&c->gather)) {
             write_and_step_down(c);
         }
     }
@@ -440,7 +407,7 @@ static stele_code wait_done(struct sti_commit *c, uint64_t ticket, int64_t deadl
         bool canceled = sti_cancel_triggered(cancel);
 
         if (canceled || late) {
-            c->waiting -= ticket > c->taken ? 1 : 0;
+            c->gather.waiting -= ticket > c->taken ? 1 : 0;
             return canceled ? sti_fail(err, STELE_ECANCELED, "waiting was canceled")
                             : sti_fail(err, STELE_ETIMEDOUT, "not durable in time");
         }
