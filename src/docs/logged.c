@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * logged.c: entries in the log.
+ */
+#include "base/coding.h"
+#include "base/sha256.h"
+#include "docs/apply.h"
+
+static stele_code rank_of(
+        struct sti_docs_rank *out, const struct sti_docs_entry *entry, stele_error *err)
+{
+    *out = (struct sti_docs_rank){.version = entry->version, .is_delete = entry->is_delete};
+    return sti_docs_entry_hash(entry, out->hash, err);
+}
+
+/* What the log has with this version and ID: *known if that is the entry itself or goes before it,
+ * otherwise it is taken out of the sums. */
+static stele_code displace(struct sti_docs_write *w, stele_bytes key,
+        const struct sti_docs_rank *rank, bool *known, stele_error *err)
+{
+    struct sti_docs_entry other;
+    struct sti_docs_rank other_rank;
+    stele_bytes bytes = stele_nil();
+    bool found = false;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_LOG, key, &bytes, &found, err);
+
+    *known = false;
+    if (rc != STELE_OK || !found) {
+        return rc;
+    }
+    rc = sti_docs_entry_decode(&other, bytes, err);
+    if (rc == STELE_OK) {
+        rc = rank_of(&other_rank, &other, err);
+    }
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    *known = sti_docs_rank_compare(&other_rank, rank) >= 0;
+    return *known ? STELE_OK
+                  : sti_docs_sums_change(w, other.version, other_rank.hash, false, err);
+}
+
+/* The place of an entry in the log of its ID. */
+static stele_code put_place(
+        struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err)
+{
+    static const uint8_t form = STI_DOCS_FORM;
+    uint8_t len[2] = {(uint8_t)(entry->id.len >> 8), (uint8_t)entry->id.len};
+    uint8_t version[STI_DOCS_VERSION_SIZE];
+    stele_buf key;
+    stele_code rc;
+
+    stele_buf_init(&key, SIZE_MAX);
+    sti_docs_version_put(version, entry->version);
+    rc = stele_buf_append(&key, stele_bytes_of(len, sizeof len), err);
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&key, entry->id, err);
+    }
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&key, stele_bytes_of(version, sizeof version), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(
+                w, STI_DOCS_LID, stele_buf_view(&key), stele_bytes_of(&form, sizeof form), err);
+    }
+    stele_buf_free(&key);
+    return rc;
+}
+
+stele_code sti_docs_log_add(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        bool *known, stele_error *err)
+{
+    struct sti_docs_rank rank;
+    stele_buf key;
+    stele_buf bytes;
+    stele_code rc;
+
+    stele_buf_init(&key, SIZE_MAX);
+    stele_buf_init(&bytes, SIZE_MAX);
+    rc = sti_docs_log_key_encode(entry->version, entry->id, &key, err);
+    if (rc == STELE_OK) {
+        rc = rank_of(&rank, entry, err);
+    }
+    if (rc == STELE_OK) {
+        rc = displace(w, stele_buf_view(&key), &rank, known, err);
+    }
+    if (rc != STELE_OK || *known) {
+        goto out;
+    }
+    rc = sti_docs_entry_encode(entry, &bytes, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_LOG, stele_buf_view(&key), stele_buf_view(&bytes), err);
+    }
+    if (rc == STELE_OK) {
+        rc = put_place(w, entry, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_sums_change(w, entry->version, rank.hash, true, err);
+    }
+
+out:
+    stele_buf_free(&key);
+    stele_buf_free(&bytes);
+    return rc;
+}
