@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "docs/state.h"
 
-#define KIND_VALUE "\1docs"
+#define KIND "docs"
 
 enum {
     SIZE_MOST = 127 << 20,
@@ -75,6 +75,13 @@ static stele_code see_bucket(void *arg, stele_bytes bucket, stele_error *err)
     return STELE_END;
 }
 
+/* Whatever its form is. */
+static bool is_kind(stele_bytes value)
+{
+    return value.len > 0 &&
+            stele_bytes_equal(stele_bytes_of(value.data + 1, value.len - 1), stele_str(KIND));
+}
+
 /* *fresh: there is nothing in the store. STELE_EMISMATCH if it is somebody else's. */
 static stele_code look(stele_docs *db, bool *fresh, stele_error *err)
 {
@@ -91,9 +98,7 @@ static stele_code look(stele_docs *db, bool *fresh, stele_error *err)
     if (rc == STELE_OK) {
         rc = sti_docs_read(read, STI_DOCS_MET, stele_str("kind"), &kind, &found, err);
     }
-    if (rc == STELE_OK && any &&
-            (!found || kind.len == 0 || !stele_bytes_equal(stele_bytes_of(kind.data + 1, kind.len - 1),
-                                                stele_str(KIND_VALUE + 1)))) {
+    if (rc == STELE_OK && any && !(found && is_kind(kind))) {
         rc = sti_fail(err, STELE_EMISMATCH, "the store holds something else than documents");
     }
     if (rc == STELE_OK && any && kind.data[0] != STI_DOCS_FORM) {
@@ -109,15 +114,18 @@ static stele_code look(stele_docs *db, bool *fresh, stele_error *err)
 
 static stele_code create(struct sti_docs_write *w, stele_error *err)
 {
+    uint8_t kind[sizeof KIND] = {STI_DOCS_FORM};
     uint8_t server[1 + 4] = {STI_DOCS_FORM};
     stele_code rc = STELE_OK;
 
+    memcpy(kind + 1, KIND, sizeof KIND - 1);
     for (int i = 0; i < STI_DOCS_BUCKET_COUNT && rc == STELE_OK; i++) {
         rc = stele_store_batch_create_bucket(
                 w->batch, sti_docs_bucket_name((enum sti_docs_bucket)i), err);
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_put(w, STI_DOCS_MET, stele_str("kind"), stele_str(KIND_VALUE), err);
+        rc = sti_docs_put(w, STI_DOCS_MET, stele_str("kind"),
+                stele_bytes_of(kind, sizeof kind), err);
     }
     /* 0 would be no number of a server. */
     sti_put_be32(server + 1, (uint32_t)(sti_env_random64(&w->db->env) % UINT32_MAX) + 1);
