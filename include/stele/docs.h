@@ -28,6 +28,7 @@ STELE_BEGIN_DECLS
 
 typedef struct stele_docs stele_docs;
 typedef struct stele_docs_iter stele_docs_iter;
+typedef struct stele_docs_batch stele_docs_batch;
 
 #define STELE_DOCS_ID_MAX ((size_t)16384)
 
@@ -67,8 +68,8 @@ static inline void stele_docs_options_init(stele_docs_options *opts)
 STELE_API STELE_NODISCARD stele_code stele_docs_open(
         stele_docs **out, const char *dir, const stele_docs_options *opts, stele_error *err);
 
-/* No iterator may be open (STELE_ESTATE, and nothing is done). Any other failure is reported, and
- * the database is gone all the same. Accepts NULL. */
+/* No iterator or batch may be open (STELE_ESTATE, and nothing is done). Any other failure is
+ * reported, and the database is gone all the same. Accepts NULL. */
 STELE_API stele_code stele_docs_close(stele_docs *db, stele_error *err);
 
 /* The directory, borrowed until close, and the number of the server in the versions given here. */
@@ -110,6 +111,39 @@ STELE_API STELE_NODISCARD stele_code stele_docs_set(stele_docs *db, stele_bytes 
 STELE_API STELE_NODISCARD stele_code stele_docs_delete(
         stele_docs *db, stele_bytes id, stele_docs_version *version, stele_error *err);
 
+/* Change members of a document by a merge patch (RFC 7396), a JSON object: each of its members is
+ * set or, where it is null, removed. The document is written anew, without blanks. STELE_ENOTFOUND,
+ * and what setting gives. */
+STELE_API STELE_NODISCARD stele_code stele_docs_patch(stele_docs *db, stele_bytes id,
+        stele_bytes patch, stele_docs_version *version, stele_error *err);
+
+/* ---- Several changes, all or none. ----
+ *
+ * A batch is for one thread at a time, and there is one at a time: others who change something wait
+ * until it ends. What it changed is seen by its own later changes at once, and by reads when it has
+ * ended. After a change that failed the batch can only end, without any of them.
+ *
+ * `expected` may be NULL; otherwise it is the version that the document has to have, zeros for none
+ * at all: STELE_ESTALE. */
+
+/* Waits for the batch that is open. */
+STELE_API STELE_NODISCARD stele_code stele_docs_batch_begin(
+        stele_docs_batch **out, stele_docs *db, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_batch_set(stele_docs_batch *batch, stele_bytes id,
+        stele_bytes json, const stele_docs_version *expected, stele_docs_version *version,
+        stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_batch_patch(stele_docs_batch *batch, stele_bytes id,
+        stele_bytes patch, const stele_docs_version *expected, stele_docs_version *version,
+        stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_batch_delete(stele_docs_batch *batch,
+        stele_bytes id, const stele_docs_version *expected, stele_docs_version *version,
+        stele_error *err);
+
+/* Frees it, also on failure; the first failure of a change is returned again. */
+STELE_API STELE_NODISCARD stele_code stele_docs_batch_end(
+        stele_docs_batch *batch, stele_error *err);
+STELE_API void stele_docs_batch_abort(stele_docs_batch *batch); /* accepts NULL */
+
 /* ---- Reading. ---- */
 
 /* Append the document as it was given. STELE_ENOTFOUND. */
@@ -118,8 +152,8 @@ STELE_API STELE_NODISCARD stele_code stele_docs_get(
 
 /* Append the value to which a JSON pointer (RFC 6901) leads, without blanks. STELE_ENOTFOUND: no
  * such document, or no such value in it · STELE_EINVAL: no pointer. */
-STELE_API STELE_NODISCARD stele_code stele_docs_get_field(stele_docs *db, stele_bytes id,
-        stele_bytes pointer, stele_buf *out, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_get_field(
+        stele_docs *db, stele_bytes id, stele_bytes pointer, stele_buf *out, stele_error *err);
 
 STELE_API STELE_NODISCARD stele_code stele_docs_has(
         stele_docs *db, stele_bytes id, bool *has, stele_error *err);
@@ -134,8 +168,8 @@ typedef struct stele_docs_search {
     size_t struct_size;
     const char *type;
 
-    /* A JSON object of fields and values, in any order: just those of a key, or its first ones. nil:
-     * none; without a bound that finds all of the type. */
+    /* A JSON object of fields and values, in any order: just those of a key, or its first ones.
+     * nil: none; without a bound that finds all of the type. */
     stele_bytes match;
 
     const char *key; /* the key to take; NULL: the best */
@@ -166,8 +200,8 @@ static inline void stele_docs_search_init(stele_docs_search *search)
  *
  * STELE_ETYPE: no document of that type, and it is not registered; or fields, and it is not ·
  * STELE_EINVAL: no key fits, with a list of those there are; bounds or token that cannot be. */
-STELE_API STELE_NODISCARD stele_code stele_docs_search_begin(stele_docs_iter **out, stele_docs *db,
-        const stele_docs_search *search, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_search_begin(
+        stele_docs_iter **out, stele_docs *db, const stele_docs_search *search, stele_error *err);
 
 /* Append the first document that a search finds to the buffers; either may be NULL.
  * STELE_ENOTFOUND. */
@@ -179,8 +213,8 @@ STELE_API STELE_NODISCARD stele_code stele_docs_range(stele_docs_iter **out, ste
         stele_bytes start, stele_bytes end, bool backward, stele_error *err);
 
 /* All whose IDs begin so. */
-STELE_API STELE_NODISCARD stele_code stele_docs_prefix(stele_docs_iter **out, stele_docs *db,
-        stele_bytes prefix, bool backward, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_prefix(
+        stele_docs_iter **out, stele_docs *db, stele_bytes prefix, bool backward, stele_error *err);
 
 /* The next one; STELE_END. The ID is valid until the next call, the JSON
  * until the iterator ends; either may be NULL. */
@@ -207,6 +241,11 @@ typedef struct stele_docs_entry {
  * returns other than STELE_OK ends it; STELE_END as a success. What it is given is valid until it
  * returns. */
 STELE_API STELE_NODISCARD stele_code stele_docs_log(stele_docs *db, stele_bytes after,
+        stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
+        stele_error *err);
+
+/* The entries of one document, as far as the log goes, in the order of their versions. */
+STELE_API STELE_NODISCARD stele_code stele_docs_history(stele_docs *db, stele_bytes id,
         stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
         stele_error *err);
 

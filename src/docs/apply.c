@@ -26,8 +26,8 @@ static stele_code find_unique(struct sti_docs_change *change, stele_error *err)
     return STELE_OK;
 }
 
-static stele_code fill_keys(struct sti_docs_change *change, struct sti_docs_write *w, bool local,
-        stele_error *err)
+static stele_code fill_keys(
+        struct sti_docs_change *change, struct sti_docs_write *w, bool local, stele_error *err)
 {
     struct sti_docs_indexer plain = {.type = NULL};
     const struct sti_docs_indexer *indexer = &plain;
@@ -82,6 +82,7 @@ static stele_code fail_conflict(const struct sti_docs_change *change, stele_byte
         stele_bytes owner, stele_error *err)
 {
     struct sti_docs_index_parts parts;
+
     enum {
         SHOWN = 128
     };

@@ -48,6 +48,9 @@ stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change
 stele_code sti_docs_log_add(struct sti_docs_write *w, const struct sti_docs_entry *entry,
         bool *known, stele_error *err);
 
+/* Append what the places of an ID in lid begin with. */
+stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err);
+
 /* ---- sums.c ---- */
 
 /* Add the hash of an entry to checkpoint and aggregates, or take it away. */
@@ -66,8 +69,7 @@ stele_code sti_docs_claims_of_log(
 /* Give a document the keys of a change, with the claims of its info, in place of those that it has;
  * NULL: no keys. */
 stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
-        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info,
-        stele_error *err);
+        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
 
 /* The first who claims a unique key, within the key of the index; *found: there is one. The cursor
  * is over idx, and stays there. */
@@ -81,8 +83,8 @@ struct sti_docs_index_value {
     stele_bytes id;
 };
 
-stele_code sti_docs_index_value_get(struct sti_docs_index_value *out, stele_bytes key,
-        stele_bytes value, stele_error *err);
+stele_code sti_docs_index_value_get(
+        struct sti_docs_index_value *out, stele_bytes key, stele_bytes value, stele_error *err);
 
 /* Go over the keys in a value of kdt. */
 struct sti_docs_kept {

@@ -50,8 +50,8 @@ stele_code sti_docs_check_form(stele_bytes value, size_t len, const char *what, 
         return sti_fail(err, STELE_ECORRUPT, "%s: no bytes", what);
     }
     if (value.data[0] != STI_DOCS_FORM) {
-        return sti_fail(err, STELE_EVERSION, "%s: form %u is not known", what,
-                (unsigned)value.data[0]);
+        return sti_fail(
+                err, STELE_EVERSION, "%s: form %u is not known", what, (unsigned)value.data[0]);
     }
     if (value.len - 1 != len) {
         return sti_fail(

@@ -5,7 +5,6 @@
  * It is the definition of the claims applied as it stands, entry by entry. It takes a parse of each
  * of them, which is paid for entries that come late, and for documents whose type gets unique keys.
  */
-#include "base/coding.h"
 #include "base/error.h"
 #include "docs/apply.h"
 
@@ -54,10 +53,9 @@ static stele_code step(struct steps *s, struct sti_docs_write *w, stele_bytes ve
     if (rc != STELE_OK) {
         return rc;
     }
-    keys = (struct sti_docs_keys){
-            .list = next.change.unique, .count = next.change.unique_count};
-    rc = sti_docs_info_after(&next.info, s->any ? &s->info : NULL, entry.version, entry.is_delete,
-            keys, err);
+    keys = (struct sti_docs_keys){.list = next.change.unique, .count = next.change.unique_count};
+    rc = sti_docs_info_after(
+            &next.info, s->any ? &s->info : NULL, entry.version, entry.is_delete, keys, err);
     if (rc != STELE_OK) {
         sti_docs_change_free(&next.change);
         return rc;
@@ -93,17 +91,13 @@ static stele_code walk(struct steps *s, struct sti_docs_write *w, stele_store_cu
 stele_code sti_docs_claims_of_log(
         struct sti_docs_write *w, stele_bytes id, stele_buf *out, stele_error *err)
 {
-    uint8_t len[2] = {(uint8_t)(id.len >> 8), (uint8_t)id.len};
     struct steps s = {.any = false};
     stele_store_cursor *cursor = NULL;
     stele_buf head;
     stele_code rc;
 
     stele_buf_init(&head, SIZE_MAX);
-    rc = stele_buf_append(&head, stele_bytes_of(len, sizeof len), err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&head, id, err);
-    }
+    rc = sti_docs_place_head(id, &head, err);
     if (rc == STELE_OK) {
         rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_LID), err);
     }

@@ -14,8 +14,8 @@ enum {
 
 /* ---- What idx and kdt hold. ---- */
 
-stele_code sti_docs_index_value_get(struct sti_docs_index_value *out, stele_bytes key,
-        stele_bytes value, stele_error *err)
+stele_code sti_docs_index_value_get(
+        struct sti_docs_index_value *out, stele_bytes key, stele_bytes value, stele_error *err)
 {
     stele_code rc = sti_docs_check_form(value, VALUE_SIZE, "key of the index", err);
     size_t claim_len;

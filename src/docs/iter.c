@@ -67,7 +67,7 @@ stele_bytes stele_docs_iter_token(const stele_docs_iter *it)
 static bool is_within(const stele_docs_iter *it, stele_bytes key)
 {
     return stele_bytes_compare(key, stele_buf_view(&it->start)) >= 0 &&
-            (it->to_end || stele_bytes_compare(key, stele_buf_view(&it->end)) < 0);
+           (it->to_end || stele_bytes_compare(key, stele_buf_view(&it->end)) < 0);
 }
 
 static stele_code go_to_beginning(stele_docs_iter *it, stele_error *err)
@@ -81,14 +81,13 @@ static stele_code go_to_beginning(stele_docs_iter *it, stele_error *err)
     if (!it->backward) {
         return rc;
     }
-    return rc == STELE_END ? stele_store_cursor_last(it->cursor, err)
-            : rc == STELE_OK ? stele_store_cursor_prev(it->cursor, err)
-                             : rc;
+    return rc == STELE_END  ? stele_store_cursor_last(it->cursor, err)
+           : rc == STELE_OK ? stele_store_cursor_prev(it->cursor, err)
+                            : rc;
 }
 
 /* The next pair within the range; STELE_END. */
-static stele_code move(
-        stele_docs_iter *it, stele_bytes *key, stele_bytes *value, stele_error *err)
+static stele_code move(stele_docs_iter *it, stele_bytes *key, stele_bytes *value, stele_error *err)
 {
     stele_code rc;
 
@@ -184,8 +183,8 @@ static stele_code is_first(
 }
 
 /* The next key of the index whose document is to be given. */
-static stele_code next_found(stele_docs_iter *it, stele_bytes *key, stele_bytes *id,
-        stele_error *err)
+static stele_code next_found(
+        stele_docs_iter *it, stele_bytes *key, stele_bytes *id, stele_error *err)
 {
     for (;;) {
         struct sti_docs_index_value here;
@@ -304,8 +303,8 @@ stele_code stele_docs_range(stele_docs_iter **out, stele_docs *db, stele_bytes s
     return STELE_OK;
 }
 
-stele_code stele_docs_prefix(stele_docs_iter **out, stele_docs *db, stele_bytes prefix,
-        bool backward, stele_error *err)
+stele_code stele_docs_prefix(
+        stele_docs_iter **out, stele_docs *db, stele_bytes prefix, bool backward, stele_error *err)
 {
     stele_bytes end = stele_nil();
     stele_buf above;

@@ -26,10 +26,10 @@ struct stele_docs_iter {
     uint64_t left; /* documents that may still be given */
     stele_buf start;
     stele_buf end;
-    bool to_end;      /* there is no end */
-    stele_buf from;   /* where it begins, forward: the first key at or above this; */
-    bool from_end;    /* backward: the last one below it, or the last one of all */
-    stele_buf token;  /* the key of the index that was given last; nil: none */
+    bool to_end;     /* there is no end */
+    stele_buf from;  /* where it begins, forward: the first key at or above this; */
+    bool from_end;   /* backward: the last one below it, or the last one of all */
+    stele_buf token; /* the key of the index that was given last; nil: none */
 };
 
 /* An iterator at its beginning, with a read, whose cursor is over the bucket; all else is the

@@ -14,8 +14,7 @@ static void kind_free(struct sti_docs_kind *kind)
     sti_free(kind);
 }
 
-const struct sti_docs_kind *sti_docs_kind_find(
-        stele_docs *db, uint32_t number, stele_bytes name)
+const struct sti_docs_kind *sti_docs_kind_find(stele_docs *db, uint32_t number, stele_bytes name)
 {
     const struct sti_docs_kind *kind;
 
@@ -129,7 +128,8 @@ stele_code sti_docs_type_new_number(
     }
     value[0] = STI_DOCS_FORM;
     sti_put_be32(value + 1, last + 1);
-    rc = sti_docs_put(w, STI_DOCS_MET, stele_str("types"), stele_bytes_of(value, sizeof value), err);
+    rc = sti_docs_put(
+            w, STI_DOCS_MET, stele_str("types"), stele_bytes_of(value, sizeof value), err);
     if (rc == STELE_OK) {
         rc = sti_docs_put(w, STI_DOCS_TNO, name, stele_bytes_of(value, sizeof value), err);
     }
@@ -151,8 +151,7 @@ stele_bytes sti_docs_type_of(const json_t *document)
 {
     stele_bytes name = sti_docs_value_type(document);
 
-    if (name.len == 0 || name.len > STI_DOCS_NAME_MAX ||
-            memchr(name.data, 0, name.len) != NULL) {
+    if (name.len == 0 || name.len > STI_DOCS_NAME_MAX || memchr(name.data, 0, name.len) != NULL) {
         return stele_str(STI_DOCS_TYPE_INVALID);
     }
     return name;

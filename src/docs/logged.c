@@ -2,8 +2,6 @@
  *
  * logged.c: entries in the log.
  */
-#include "base/coding.h"
-#include "base/sha256.h"
 #include "docs/apply.h"
 
 static stele_code rank_of(
@@ -36,8 +34,15 @@ static stele_code displace(struct sti_docs_write *w, stele_bytes key,
         return rc;
     }
     *known = sti_docs_rank_compare(&other_rank, rank) >= 0;
-    return *known ? STELE_OK
-                  : sti_docs_sums_change(w, other.version, other_rank.hash, false, err);
+    return *known ? STELE_OK : sti_docs_sums_change(w, other.version, other_rank.hash, false, err);
+}
+
+stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err)
+{
+    uint8_t len[2] = {(uint8_t)(id.len >> 8), (uint8_t)id.len};
+    stele_code rc = stele_buf_append(out, stele_bytes_of(len, sizeof len), err);
+
+    return rc == STELE_OK ? stele_buf_append(out, id, err) : rc;
 }
 
 /* The place of an entry in the log of its ID. */
@@ -45,17 +50,13 @@ static stele_code put_place(
         struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err)
 {
     static const uint8_t form = STI_DOCS_FORM;
-    uint8_t len[2] = {(uint8_t)(entry->id.len >> 8), (uint8_t)entry->id.len};
     uint8_t version[STI_DOCS_VERSION_SIZE];
     stele_buf key;
     stele_code rc;
 
     stele_buf_init(&key, SIZE_MAX);
     sti_docs_version_put(version, entry->version);
-    rc = stele_buf_append(&key, stele_bytes_of(len, sizeof len), err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&key, entry->id, err);
-    }
+    rc = sti_docs_place_head(entry->id, &key, err);
     if (rc == STELE_OK) {
         rc = stele_buf_append(&key, stele_bytes_of(version, sizeof version), err);
     }
@@ -67,8 +68,8 @@ static stele_code put_place(
     return rc;
 }
 
-stele_code sti_docs_log_add(struct sti_docs_write *w, const struct sti_docs_entry *entry,
-        bool *known, stele_error *err)
+stele_code sti_docs_log_add(
+        struct sti_docs_write *w, const struct sti_docs_entry *entry, bool *known, stele_error *err)
 {
     struct sti_docs_rank rank;
     stele_buf key;

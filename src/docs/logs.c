@@ -11,11 +11,11 @@ struct listener {
     stele_docs *db;
     stele_store_read *read;
     stele_code (*entry)(void *arg, const stele_docs_entry *entry, stele_error *err);
-    stele_code (*checkpoint)(
-            void *arg, const stele_docs_checkpoint *checkpoint, stele_error *err);
+    stele_code (*checkpoint)(void *arg, const stele_docs_checkpoint *checkpoint, stele_error *err);
     stele_code (*conflict)(void *arg, const stele_docs_conflict *conflict, stele_error *err);
     void *arg;
-    bool ended; /* the listener has heard enough */
+    stele_bytes head; /* of the places of one ID */
+    bool ended;       /* the listener has heard enough */
 };
 
 /* All of a bucket behind a key; nil: from its beginning. */
@@ -78,6 +78,65 @@ stele_code stele_docs_log(stele_docs *db, stele_bytes after,
         return sti_fail(err, STELE_EINVAL, "a place of %zu bytes is none in a log", after.len);
     }
     return walk(db, STI_DOCS_LOG, after, &l, give_entry, err);
+}
+
+/* ---- The log of one ID. ---- */
+
+/* A place in lid: length, ID and version; the entry is under version and ID. */
+static stele_code give_place(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    struct listener *l = arg;
+    stele_bytes entry = stele_nil();
+    bool found = false;
+    stele_buf log_key;
+    stele_code rc;
+
+    (void)value;
+    if (key.len < l->head.len || memcmp(key.data, l->head.data, l->head.len) != 0) {
+        return STELE_END;
+    }
+    stele_buf_init(&log_key, SIZE_MAX);
+    rc = stele_buf_append(
+            &log_key, stele_bytes_of(key.data + l->head.len, key.len - l->head.len), err);
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&log_key, stele_bytes_of(l->head.data + 2, l->head.len - 2), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(l->read, STI_DOCS_LOG, stele_buf_view(&log_key), &entry, &found, err);
+    }
+    if (rc == STELE_OK && !found) {
+        rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log is missing");
+    }
+    if (rc == STELE_OK) {
+        rc = give_entry(l, stele_buf_view(&log_key), entry, err);
+    }
+    stele_buf_free(&log_key);
+    return rc;
+}
+
+stele_code stele_docs_history(stele_docs *db, stele_bytes id,
+        stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
+        stele_error *err)
+{
+    struct listener l = {.entry = each, .arg = arg};
+    stele_buf head;
+    stele_code rc;
+
+    if (db == NULL || each == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database, or nobody to tell");
+    }
+    rc = sti_docs_id_check(id, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    stele_buf_init(&head, SIZE_MAX);
+    rc = sti_docs_place_head(id, &head, err);
+    if (rc == STELE_OK) {
+        l.head = stele_buf_view(&head);
+        rc = walk(db, STI_DOCS_LID, l.head, &l, give_place, err);
+    }
+    stele_buf_free(&head);
+    return rc;
 }
 
 static stele_code give_checkpoint(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
@@ -158,8 +217,8 @@ static stele_code give_conflict(void *arg, stele_bytes key, stele_bytes value, s
     }
     c.conflict.type = kind->type->name;
     c.conflict.key = kind->type->keys[number - 1].name;
-    rc = stele_store_read_range(l->read, sti_docs_bucket_name(STI_DOCS_IDX), &range,
-            give_claimant, &c, NULL, err);
+    rc = stele_store_read_range(
+            l->read, sti_docs_bucket_name(STI_DOCS_IDX), &range, give_claimant, &c, NULL, err);
     return rc == STELE_OK && l->ended ? STELE_END : rc;
 }
 

@@ -25,8 +25,7 @@ void stele_docs_options_init_sized(stele_docs_options *opts, size_t struct_size)
     }
 }
 
-static stele_code resolve(
-        stele_docs_options *out, const stele_docs_options *in, stele_error *err)
+static stele_code resolve(stele_docs_options *out, const stele_docs_options *in, stele_error *err)
 {
     stele_docs_options o;
     stele_code rc = sti_options_copy(&o, sizeof o, in, "stele_docs_options", err);
@@ -79,7 +78,7 @@ static stele_code see_bucket(void *arg, stele_bytes bucket, stele_error *err)
 static bool is_kind(stele_bytes value)
 {
     return value.len > 0 &&
-            stele_bytes_equal(stele_bytes_of(value.data + 1, value.len - 1), stele_str(KIND));
+           stele_bytes_equal(stele_bytes_of(value.data + 1, value.len - 1), stele_str(KIND));
 }
 
 /* *fresh: there is nothing in the store. STELE_EMISMATCH if it is somebody else's. */
@@ -102,8 +101,8 @@ static stele_code look(stele_docs *db, bool *fresh, stele_error *err)
         rc = sti_fail(err, STELE_EMISMATCH, "the store holds something else than documents");
     }
     if (rc == STELE_OK && any && kind.data[0] != STI_DOCS_FORM) {
-        rc = sti_fail(err, STELE_EVERSION, "form %u of a database is not known",
-                (unsigned)kind.data[0]);
+        rc = sti_fail(
+                err, STELE_EVERSION, "form %u of a database is not known", (unsigned)kind.data[0]);
     }
     if (rc == STELE_OK) {
         *fresh = !any;
@@ -124,14 +123,14 @@ static stele_code create(struct sti_docs_write *w, stele_error *err)
                 w->batch, sti_docs_bucket_name((enum sti_docs_bucket)i), err);
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_put(w, STI_DOCS_MET, stele_str("kind"),
-                stele_bytes_of(kind, sizeof kind), err);
+        rc = sti_docs_put(
+                w, STI_DOCS_MET, stele_str("kind"), stele_bytes_of(kind, sizeof kind), err);
     }
     /* 0 would be no number of a server. */
     sti_put_be32(server + 1, (uint32_t)(sti_env_random64(&w->db->env) % UINT32_MAX) + 1);
     if (rc == STELE_OK) {
-        rc = sti_docs_put(w, STI_DOCS_MET, stele_str("server"),
-                stele_bytes_of(server, sizeof server), err);
+        rc = sti_docs_put(
+                w, STI_DOCS_MET, stele_str("server"), stele_bytes_of(server, sizeof server), err);
     }
     return rc == STELE_OK ? sti_docs_put_ceiling(w, (struct sti_docs_time){.seconds = 0}, err) : rc;
 }

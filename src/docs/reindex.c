@@ -53,8 +53,8 @@ static stele_code reindex_one(struct sti_docs_write *w, stele_bytes id, stele_er
 
 /* The first document that has a key of the type at or behind `at`: its key, then a zero byte, takes
  * the place of `at`, and so is where the next one is looked for. STELE_END. */
-static stele_code next_document(stele_store_cursor *cursor,
-        stele_bytes head, stele_buf *at, stele_buf *id, stele_error *err)
+static stele_code next_document(stele_store_cursor *cursor, stele_bytes head, stele_buf *at,
+        stele_buf *id, stele_error *err)
 {
     struct sti_docs_index_value here;
     stele_bytes key = stele_nil();

@@ -49,8 +49,7 @@ static stele_code parse_bound(
 static stele_code arguments_take(struct arguments *a, const stele_docs *db,
         const stele_docs_search *search, stele_error *err)
 {
-    stele_code rc =
-            sti_options_copy(&a->given, sizeof a->given, search, "stele_docs_search", err);
+    stele_code rc = sti_options_copy(&a->given, sizeof a->given, search, "stele_docs_search", err);
 
     if (rc == STELE_OK && a->given.type == NULL) {
         rc = sti_fail(err, STELE_EINVAL, "search: of no type");
@@ -104,9 +103,9 @@ static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
     if (kind != NULL) {
         indexer = &kind->indexer;
     } else if (json_object_size(a->match) > 0 || a->search.bound_field != NULL ||
-            a->search.key != NULL) {
-        return sti_fail(err, STELE_ETYPE, "type %.64s is not registered, and has no keys",
-                a->given.type);
+               a->search.key != NULL) {
+        return sti_fail(
+                err, STELE_ETYPE, "type %.64s is not registered, and has no keys", a->given.type);
     } else {
         plain.type_number = number;
     }
@@ -126,8 +125,8 @@ static stele_code set_out(stele_docs_iter *it, struct sti_docs_plan *plan,
         rc = sti_docs_plan_resume(plan, given->after, given->backward, err);
     }
     if (rc == STELE_OK) {
-        rc = stele_buf_append(&it->from,
-                stele_buf_view(given->backward ? &plan->end : &plan->start), err);
+        rc = stele_buf_append(
+                &it->from, stele_buf_view(given->backward ? &plan->end : &plan->start), err);
     }
     it->may_repeat = plan->may_repeat;
     it->backward = given->backward;
@@ -135,8 +134,8 @@ static stele_code set_out(stele_docs_iter *it, struct sti_docs_plan *plan,
     return rc;
 }
 
-stele_code stele_docs_search_begin(stele_docs_iter **out, stele_docs *db,
-        const stele_docs_search *search, stele_error *err)
+stele_code stele_docs_search_begin(
+        stele_docs_iter **out, stele_docs *db, const stele_docs_search *search, stele_error *err)
 {
     struct arguments a = {.match = NULL};
     struct sti_docs_plan plan = {.key = NULL};

@@ -80,7 +80,7 @@ enum sti_docs_bucket {
 #define STI_DOCS_BUCKET_ENUM(name, text) STI_DOCS_##name,
     STI_DOCS_BUCKETS(STI_DOCS_BUCKET_ENUM)
 #undef STI_DOCS_BUCKET_ENUM
-            STI_DOCS_BUCKET_COUNT
+    STI_DOCS_BUCKET_COUNT
 };
 
 enum {
@@ -133,8 +133,7 @@ stele_code sti_docs_remove(
         struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key, stele_error *err);
 
 /* A value of ours of just so many bytes after its form. STELE_EVERSION, STELE_ECORRUPT. */
-stele_code sti_docs_check_form(
-        stele_bytes value, size_t len, const char *what, stele_error *err);
+stele_code sti_docs_check_form(stele_bytes value, size_t len, const char *what, stele_error *err);
 
 /* ---- write.c ---- */
 

@@ -19,8 +19,7 @@ static stele_code change_checkpoint(struct sti_docs_write *w, struct sti_docs_ve
 
     sti_docs_checkpoint_init(&checkpoint, version);
     sti_put_be64(key, (uint64_t)checkpoint.epoch);
-    rc = sti_docs_read(
-            w->view, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), &old, &found, err);
+    rc = sti_docs_read(w->view, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), &old, &found, err);
     if (rc == STELE_OK && found) {
         rc = sti_docs_checkpoint_get(&checkpoint, old, err);
     }
@@ -51,13 +50,11 @@ static stele_code change_aggregate(struct sti_docs_write *w, uint8_t level, int6
 
     key[0] = level;
     sti_put_be64(key + 1, (uint64_t)at);
-    rc = sti_docs_read(
-            w->view, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), &old, &found, err);
+    rc = sti_docs_read(w->view, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), &old, &found, err);
     if (rc == STELE_OK && found) {
         rc = sti_docs_check_form(old, STI_DOCS_AGGREGATE_SIZE, "aggregate", err);
         if (rc == STELE_OK) {
-            rc = sti_docs_aggregate_get(
-                    &aggregate, stele_bytes_of(old.data + 1, old.len - 1), err);
+            rc = sti_docs_aggregate_get(&aggregate, stele_bytes_of(old.data + 1, old.len - 1), err);
         }
     }
     if (rc != STELE_OK) {

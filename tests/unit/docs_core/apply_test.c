@@ -2,9 +2,9 @@
  *
  * apply_test.c: a set of entries makes the same of a database in whatever order they come.
  */
-#include "kit.h"
-
 #include "docs/apply.h"
+
+#include "kit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,8 +91,8 @@ static void dump(struct kit *k, stele_buf *out)
 
     CHECK_OK(stele_store_read_begin(&read, k->db->store, &err), &err);
     for (int b = STI_DOCS_LOG; b < STI_DOCS_BUCKET_COUNT; b++) {
-        CHECK_OK(stele_store_read_for_each(read, sti_docs_bucket_name((enum sti_docs_bucket)b),
-                         add_pair, out, &err),
+        CHECK_OK(stele_store_read_for_each(
+                         read, sti_docs_bucket_name((enum sti_docs_bucket)b), add_pair, out, &err),
                 &err);
     }
     stele_store_read_end(read);

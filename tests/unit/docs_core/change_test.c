@@ -2,12 +2,11 @@
  *
  * change_test.c: documents set, read and deleted, what is refused, and what the log has of it.
  */
-#include "kit.h"
+#include <stele/store.h>
 
 #include "docs/checkpoint.h"
 #include "docs/entry.h"
-
-#include <stele/store.h>
+#include "kit.h"
 
 static void test_set_get_delete(void **state)
 {
@@ -58,8 +57,8 @@ static void test_fields(void **state)
     CHECK_BYTES(stele_buf_view(&out), kit_json("'z'"));
     CHECK_CODE(stele_docs_get_field(k->db, stele_str("a"), stele_str("/q"), &out, NULL),
             STELE_ENOTFOUND);
-    CHECK_CODE(stele_docs_get_field(k->db, stele_str("a"), stele_str("q"), &out, NULL),
-            STELE_EINVAL);
+    CHECK_CODE(
+            stele_docs_get_field(k->db, stele_str("a"), stele_str("q"), &out, NULL), STELE_EINVAL);
     CHECK_CODE(stele_docs_get_field(k->db, stele_str("b"), stele_str(""), &out, NULL),
             STELE_ENOTFOUND);
     stele_buf_free(&out);

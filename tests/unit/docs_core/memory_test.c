@@ -2,13 +2,12 @@
  *
  * memory_test.c: each allocation of a call fails in turn: it is reported, and nothing has changed.
  */
-#include "kit.h"
-
 #include "base/alloc.h"
+#include "kit.h"
 
 #ifdef STI_TESTING
 
-#define TYPE(version)                                                                  \
+#define TYPE(version)                                                                \
     "{'name':'t','keys':[{'name':'u','fields':['u'],'method':'utf8','unique':true}," \
     "{'name':'n','fields':['n'],'method':'binary','array':true}],'version':" version "}"
 

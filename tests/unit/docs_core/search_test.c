@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define THING                                                                     \
-    "{'name':'thing','keys':["                                                    \
-    "{'name':'place','fields':['group','level'],'method':'binary'},"              \
-    "{'name':'name','fields':['name'],'method':'utf8'},"                          \
+#define THING                                                        \
+    "{'name':'thing','keys':["                                       \
+    "{'name':'place','fields':['group','level'],'method':'binary'}," \
+    "{'name':'name','fields':['name'],'method':'utf8'},"             \
     "{'name':'tags','fields':['tags'],'method':'binary','array':true}],'version':1}"
 
 static void set_things(struct kit *k)

@@ -4,7 +4,7 @@
  */
 #include "kit.h"
 
-#define USER                                                                               \
+#define USER                                                                                  \
     "{'name':'user','keys':[{'name':'mail','fields':['mail'],'method':'utf8','unique':true}," \
     "{'name':'place','fields':['group','level'],'method':'binary'}],'version':1}"
 
