@@ -274,6 +274,52 @@ STELE_API STELE_NODISCARD stele_code stele_docs_conflicts(stele_docs *db,
         stele_code (*each)(void *arg, const stele_docs_conflict *conflict, stele_error *err),
         void *arg, stele_error *err);
 
+/* ---- Backups. ----
+ *
+ * A stream of bytes that the reference reads and writes, too: types, checkpoints, log, versions and
+ * documents. Behind its end a manifest with a hash of all, which the reference does not look at,
+ * and does not write. */
+
+typedef struct stele_docs_backup_options {
+    size_t struct_size;
+    int zstd_level;   /* 0: not compressed */
+    bool no_manifest; /* as the reference writes it */
+} stele_docs_backup_options;
+
+STELE_API void stele_docs_backup_options_init_sized(
+        stele_docs_backup_options *opts, size_t struct_size);
+
+static inline void stele_docs_backup_options_init(stele_docs_backup_options *opts)
+{
+    stele_docs_backup_options_init_sized(opts, sizeof *opts);
+}
+
+typedef struct stele_docs_backup_summary {
+    uint64_t pairs;
+    uint64_t size; /* bytes, before compression */
+    bool has_manifest;
+    bool is_compressed;
+} stele_docs_backup_summary;
+
+/* Write what is there now, while others go on. `opts` and `out` may be NULL. Fails as write() does,
+ * with what cannot be read any more, and with STELE_EINVAL for a level that zstd does not have. */
+STELE_API STELE_NODISCARD stele_code stele_docs_backup(stele_docs *db,
+        const stele_docs_backup_options *opts, stele_write_fn write, void *arg,
+        stele_docs_backup_summary *out, stele_error *err);
+
+/* Look through a backup without a database: each pair is what it says, checkpoints add up to the
+ * log, documents have versions, the manifest holds. `out` may be NULL. STELE_ECORRUPT, with the
+ * place; also where there is no manifest, if one is demanded · STELE_EVERSION · STELE_ETOOBIG. */
+STELE_API STELE_NODISCARD stele_code stele_docs_validate_backup(stele_read_fn read, void *arg,
+        bool manifest_demanded, stele_docs_backup_summary *out, stele_error *err);
+
+/* Make a database that never had a document (STELE_ESTATE) what a backup has. All that validation
+ * finds is found before anything is to be seen, and documents that are others than the log says;
+ * then nothing has changed. Takes memory for all of it. Its definitions replace those that are
+ * registered under the same names. */
+STELE_API STELE_NODISCARD stele_code stele_docs_restore(stele_docs *db, stele_read_fn read,
+        void *arg, bool manifest_demanded, stele_docs_backup_summary *out, stele_error *err);
+
 STELE_END_DECLS
 
 #endif /* STELE_DOCS_H */

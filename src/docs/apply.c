@@ -205,6 +205,12 @@ static stele_code apply_newest(struct sti_docs_write *w, const struct sti_docs_c
     return rc;
 }
 
+stele_code sti_docs_apply_unlogged(
+        struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err)
+{
+    return apply_newest(w, change, NULL, err);
+}
+
 /* It is not, or it takes the place of one that was: the whole log of the ID says what is now. */
 static stele_code apply_late(struct sti_docs_write *w, const struct sti_docs_change *change,
         enum sti_docs_applied *out, stele_error *err)

@@ -42,6 +42,10 @@ stele_code sti_docs_change_check_owners(
 stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change *change,
         enum sti_docs_applied *out, stele_error *err);
 
+/* A document whose ID has no entries in the log, and is to have none. */
+stele_code sti_docs_apply_unlogged(
+        struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err);
+
 /* ---- logged.c ---- */
 
 /* Put an entry into the log and into all sums; *known says that nothing was changed. */

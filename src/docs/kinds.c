@@ -48,8 +48,8 @@ const struct sti_docs_kind *sti_docs_kind_of_claim(
     return kind != NULL && *number > 0 && *number <= kind->type->key_count ? kind : NULL;
 }
 
-stele_code sti_docs_kind_add(stele_docs *db, uint32_t number, struct sti_docs_type *type,
-        struct sti_docs_kind **out, stele_error *err)
+stele_code sti_docs_kind_add(
+        stele_docs *db, uint32_t number, struct sti_docs_type *type, stele_error *err)
 {
     struct sti_docs_kind *kind = sti_calloc(1, sizeof *kind);
     stele_code rc;
@@ -70,14 +70,26 @@ stele_code sti_docs_kind_add(stele_docs *db, uint32_t number, struct sti_docs_ty
     kind->next = db->first_kind;
     db->first_kind = kind;
     sti_mutex_unlock(&db->kinds);
-    *out = kind;
     return STELE_OK;
 }
 
-void sti_docs_kind_disown(stele_docs *db, struct sti_docs_kind *kind)
+struct sti_docs_kind *sti_docs_kinds_newest(stele_docs *db)
+{
+    struct sti_docs_kind *kind;
+
+    sti_mutex_lock(&db->kinds);
+    kind = db->first_kind;
+    sti_mutex_unlock(&db->kinds);
+    return kind;
+}
+
+void sti_docs_kinds_disown(
+        stele_docs *db, struct sti_docs_kind *newest, const struct sti_docs_kind *until)
 {
     sti_mutex_lock(&db->kinds);
-    kind->number = 0;
+    for (struct sti_docs_kind *kind = newest; kind != until; kind = kind->next) {
+        kind->number = 0;
+    }
     sti_mutex_unlock(&db->kinds);
 }
 

@@ -116,7 +116,8 @@ struct sti_docs_write {
     stele_docs *db;
     stele_store_batch *batch;
     stele_store_read *view;
-    struct sti_docs_time ceiling; /* when it began */
+    struct sti_docs_time ceiling; /* when it began; */
+    struct sti_docs_kind *kind;   /* the newest then */
 };
 
 /* ---- bucket.c ---- */
@@ -161,11 +162,15 @@ const struct sti_docs_kind *sti_docs_kind_find(stele_docs *db, uint32_t number, 
 const struct sti_docs_kind *sti_docs_kind_of_claim(
         stele_docs *db, stele_bytes claim, uint16_t *number) STI_EXCLUDES(db->kinds);
 
-/* Add one, which takes the type over, also on failure. If the batch that stores it fails it is to
- * be disowned: nobody finds it any more. */
+/* Add one, which takes the type over, also on failure. */
 stele_code sti_docs_kind_add(stele_docs *db, uint32_t number, struct sti_docs_type *type,
-        struct sti_docs_kind **out, stele_error *err) STI_EXCLUDES(db->kinds);
-void sti_docs_kind_disown(stele_docs *db, struct sti_docs_kind *kind) STI_EXCLUDES(db->kinds);
+        stele_error *err) STI_EXCLUDES(db->kinds);
+
+/* Those of a batch that failed, from the newest to the one before the batch: nobody finds them any
+ * more. */
+struct sti_docs_kind *sti_docs_kinds_newest(stele_docs *db) STI_EXCLUDES(db->kinds);
+void sti_docs_kinds_disown(stele_docs *db, struct sti_docs_kind *newest,
+        const struct sti_docs_kind *until) STI_EXCLUDES(db->kinds);
 void sti_docs_kinds_free(stele_docs *db);
 
 /* The number of a type as a read sees it; 0: it has none. */
@@ -187,6 +192,11 @@ stele_bytes sti_docs_type_of(const json_t *document);
 /* Give all documents that have a key of the old number those of the definition that their type has
  * now. */
 stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err);
+
+/* Store a definition under a new number, and index the documents of the type by it. The type is
+ * taken over, also on failure. */
+stele_code sti_docs_define(
+        struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json, stele_error *err);
 
 /* Give every definition that is stored its kind; index those anew whose collation has changed. */
 stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err);

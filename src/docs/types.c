@@ -5,10 +5,8 @@
 #include "base/error.h"
 #include "docs/state.h"
 
-/* Store a definition under a new number, and index the documents of the type by it. The type is
- * taken over. */
-static stele_code define(struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json,
-        struct sti_docs_kind **kind, stele_error *err)
+stele_code sti_docs_define(
+        struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json, stele_error *err)
 {
     stele_bytes name = stele_str(type->name);
     uint32_t old_number = 0;
@@ -25,7 +23,7 @@ static stele_code define(struct sti_docs_write *w, struct sti_docs_type *type, s
         sti_docs_type_free(type);
         return rc;
     }
-    rc = sti_docs_kind_add(w->db, number, type, kind, err);
+    rc = sti_docs_kind_add(w->db, number, type, err);
     return rc == STELE_OK && old_number != 0 ? sti_docs_reindex(w, old_number, err) : rc;
 }
 
@@ -33,7 +31,6 @@ static stele_code register_type(
         stele_docs *db, struct sti_docs_type *type, stele_bytes json, stele_error *err)
 {
     struct sti_docs_write w;
-    struct sti_docs_kind *kind = NULL;
     stele_bytes old = stele_nil();
     bool found = false;
     stele_code rc = sti_docs_write_begin(&w, db, err);
@@ -45,15 +42,10 @@ static stele_code register_type(
     rc = sti_docs_read(w.view, STI_DOCS_TYP, stele_str(type->name), &old, &found, err);
     if (rc != STELE_OK || (found && stele_bytes_equal(old, json))) {
         sti_docs_type_free(type);
-        stele_store_batch_abort(w.batch);
-        return rc;
+        return sti_docs_write_end(&w, rc, err);
     }
-    rc = sti_docs_write_end(&w, define(&w, type, json, &kind, err), err);
-    /* After these two it may be there all the same. */
-    if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED && kind != NULL) {
-        sti_docs_kind_disown(db, kind);
-    }
-    return rc;
+    rc = sti_docs_define(&w, type, json, err);
+    return sti_docs_write_end(&w, rc, err);
 }
 
 stele_code stele_docs_register(stele_docs *db, stele_bytes definition, stele_error *err)
@@ -129,7 +121,6 @@ static stele_code load(
         struct sti_docs_write *w, stele_bytes name, stele_bytes json, bool anew, stele_error *err)
 {
     struct sti_docs_type *type = NULL;
-    struct sti_docs_kind *kind = NULL;
     uint32_t number = 0;
     stele_code rc = sti_docs_type_number(w->view, name, &number, err);
 
@@ -143,9 +134,9 @@ static stele_code load(
         return sti_wrap(err, rc, "definition of a type");
     }
     if (anew && is_loose(type)) {
-        return define(w, type, json, &kind, err);
+        return sti_docs_define(w, type, json, err);
     }
-    return sti_docs_kind_add(w->db, number, type, &kind, err);
+    return sti_docs_kind_add(w->db, number, type, err);
 }
 
 /* Whether indexes are of another collation than ours, which is stored from now on. */

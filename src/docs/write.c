@@ -25,21 +25,31 @@ stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_
             .batch = batch,
             .view = stele_store_batch_view(batch),
             .ceiling = db->clock.ceiling,
+            .kind = sti_docs_kinds_newest(db),
     };
     return STELE_OK;
 }
 
 stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
 {
+    stele_docs *db = w->db;
+    struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
+
     if (rc != STELE_OK) {
         /* What was stored of a higher ceiling goes with the batch. The time given stays: the next
          * version that is above the old ceiling stores one again. */
-        w->db->clock.ceiling = w->ceiling;
+        db->clock.ceiling = w->ceiling;
+        sti_docs_kinds_disown(db, kind, w->kind);
         stele_store_batch_abort(w->batch);
         return rc;
     }
-    return w->db->options.not_durable ? stele_store_batch_end(w->batch, err)
-                                      : stele_store_batch_end_durable(w->batch, err);
+    rc = db->options.not_durable ? stele_store_batch_end(w->batch, err)
+                                 : stele_store_batch_end_durable(w->batch, err);
+    /* After these two the batch may be there all the same. */
+    if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
+        sti_docs_kinds_disown(db, kind, w->kind);
+    }
+    return rc;
 }
 
 static struct sti_docs_time wall_time(const stele_docs *db)
