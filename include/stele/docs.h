@@ -49,6 +49,10 @@ typedef struct stele_docs_options {
     size_t size_max;      /* bytes of a document; 0: 16 MiB; at most 127 MiB */
     size_t depth_max;     /* arrays and objects within each other; 0: 128; at most 2,048 */
     int64_t lock_wait_ms; /* as of a store */
+
+    /* Definitions that are registered before open returns, as by stele_docs_register(). */
+    const stele_bytes *types;
+    size_t type_count;
 } stele_docs_options;
 
 STELE_API void stele_docs_options_init_sized(stele_docs_options *opts, size_t struct_size);
@@ -162,6 +166,30 @@ STELE_API STELE_NODISCARD stele_code stele_docs_has(
 STELE_API STELE_NODISCARD stele_code stele_docs_version_of(stele_docs *db, stele_bytes id,
         stele_docs_version *version, bool *deleted, stele_error *err);
 
+/* What to put of a document into a struct, and where. */
+typedef enum stele_docs_field_kind {
+    STELE_DOCS_FIELD_BOOL,   /* bool */
+    STELE_DOCS_FIELD_INT64,  /* int64_t */
+    STELE_DOCS_FIELD_DOUBLE, /* double, of any number */
+    STELE_DOCS_FIELD_STRING, /* stele_buf, initialised: its contents are replaced */
+    STELE_DOCS_FIELD_JSON    /* the same, with any value as text */
+} stele_docs_field_kind;
+
+typedef struct stele_docs_field {
+    const char *pointer; /* RFC 6901 */
+    stele_docs_field_kind kind;
+    size_t offset; /* within the struct */
+    bool optional; /* if it is missing, what is there stays */
+} stele_docs_field;
+
+/* Fill a struct from a document, such as an iterator gives, or from that under an ID.
+ * STELE_ENOTFOUND: a field is missing, or the document · STELE_EINVAL: a value of another kind. The
+ * struct is then as before. */
+STELE_API STELE_NODISCARD stele_code stele_docs_fill(stele_bytes json,
+        const stele_docs_field *fields, size_t count, void *out, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_get_into(stele_docs *db, stele_bytes id,
+        const stele_docs_field *fields, size_t count, void *out, stele_error *err);
+
 /* ---- Searches. ---- */
 
 typedef struct stele_docs_search {
@@ -216,10 +244,19 @@ STELE_API STELE_NODISCARD stele_code stele_docs_range(stele_docs_iter **out, ste
 STELE_API STELE_NODISCARD stele_code stele_docs_prefix(
         stele_docs_iter **out, stele_docs *db, stele_bytes prefix, bool backward, stele_error *err);
 
-/* The next one; STELE_END. The ID is valid until the next call, the JSON
- * until the iterator ends; either may be NULL. */
+/* The next one, and the one before, in the direction of the iterator, which stands before all of
+ * them at first; STELE_END, behind the last and before the first, from where going the other way is
+ * allowed. The ID is valid until the next call, the JSON until the iterator ends; either may be
+ * NULL. A limit counts what both give. */
 STELE_API STELE_NODISCARD stele_code stele_docs_iter_next(
         stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err);
+STELE_API STELE_NODISCARD stele_code stele_docs_iter_prev(
+        stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err);
+
+/* Stand before an ID, which need not be there: the next one is the first that is not less
+ * (backward: not greater). STELE_EINVAL: of a search. */
+STELE_API STELE_NODISCARD stele_code stele_docs_iter_seek(
+        stele_docs_iter *it, stele_bytes id, stele_error *err);
 
 /* Where a search is, to resume behind what was given last; nil before the first one, and for a
  * range. Valid until the next call. */
@@ -243,6 +280,12 @@ typedef struct stele_docs_entry {
 STELE_API STELE_NODISCARD stele_code stele_docs_log(stele_docs *db, stele_bytes after,
         stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
         stele_error *err);
+
+/* Return when the log goes on behind a place (nil: is not empty). With stele_docs_log() that is a
+ * feed of all changes, which goes on after a restart from the place that was kept. STELE_ETIMEDOUT,
+ * STELE_ECANCELED. `wait` may be NULL: for ever. */
+STELE_API STELE_NODISCARD stele_code stele_docs_log_wait(
+        stele_docs *db, stele_bytes after, const stele_wait *wait, stele_error *err);
 
 /* The entries of one document, as far as the log goes, in the order of their versions. */
 STELE_API STELE_NODISCARD stele_code stele_docs_history(stele_docs *db, stele_bytes id,
@@ -273,6 +316,34 @@ typedef struct stele_docs_conflict {
 STELE_API STELE_NODISCARD stele_code stele_docs_conflicts(stele_docs *db,
         stele_code (*each)(void *arg, const stele_docs_conflict *conflict, stele_error *err),
         void *arg, stele_error *err);
+
+/* ---- Validation. ---- */
+
+typedef struct stele_docs_fault {
+    stele_bytes id; /* of the document; nil: of none, or it is not known */
+    const char *text;
+} stele_docs_fault;
+
+typedef struct stele_docs_validated {
+    uint64_t documents;
+    uint64_t entries;    /* of the log */
+    uint64_t keys;       /* of the index */
+    uint64_t conflicts;  /* unique keys that several documents claim */
+    uint64_t unreadable; /* documents of others that are kept though they are not JSON here */
+    uint64_t faults;
+} stele_docs_validated;
+
+/* Compare everything with everything: documents, versions, keys, log, checkpoints, aggregates.
+ * Writers go on meanwhile. Returns STELE_ECORRUPT if there are faults, of which each() (may be
+ * NULL) hears; `out` (may be NULL) is set then, too. */
+STELE_API STELE_NODISCARD stele_code stele_docs_validate(stele_docs *db,
+        void (*each)(void *arg, const stele_docs_fault *fault), void *arg,
+        stele_docs_validated *out, stele_error *err);
+
+/* Make anew all that follows from documents and log: keys, claims, checkpoints, aggregates. In one
+ * batch, for which others wait; takes memory for all of it. Mends what validation finds, but for
+ * documents and entries themselves. */
+STELE_API STELE_NODISCARD stele_code stele_docs_reindex(stele_docs *db, stele_error *err);
 
 /* ---- Backups. ----
  *

@@ -81,7 +81,7 @@ void sti_docs_change_free(struct sti_docs_change *change)
 static stele_code fail_conflict(const struct sti_docs_change *change, stele_bytes claim,
         stele_bytes owner, stele_error *err)
 {
-    struct sti_docs_index_parts parts;
+    struct sti_docs_index_parts parts = {.number = 0};
 
     enum {
         SHOWN = 128
@@ -208,7 +208,9 @@ static stele_code apply_newest(struct sti_docs_write *w, const struct sti_docs_c
 stele_code sti_docs_apply_unlogged(
         struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err)
 {
-    return apply_newest(w, change, NULL, err);
+    stele_code rc = sti_docs_place_add(w, &change->entry, err);
+
+    return rc == STELE_OK ? apply_newest(w, change, NULL, err) : rc;
 }
 
 /* It is not, or it takes the place of one that was: the whole log of the ID says what is now. */

@@ -55,7 +55,32 @@ stele_code sti_docs_log_add(struct sti_docs_write *w, const struct sti_docs_entr
 /* Append what the places of an ID in lid begin with. */
 stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err);
 
+/* Put an entry into the log of its ID that the log itself does not have. */
+stele_code sti_docs_place_add(
+        struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err);
+
+/* The entry of a place in lid; its bytes are valid as long as the read is. */
+stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_bytes value,
+        stele_bytes id, struct sti_docs_entry *out, stele_error *err);
+
+/* Put an entry that is in the log into the log of its ID and into all sums. */
+stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        const uint8_t hash[STI_DOCS_HASH_SIZE], stele_error *err);
+
 /* ---- sums.c ---- */
+
+enum {
+    STI_DOCS_LEVELS = 4, /* of aggregates */
+    STI_DOCS_CHECKPOINT_KEY_SIZE = 8,
+    STI_DOCS_AGGREGATE_KEY_SIZE = 1 + 8
+};
+
+/* Of a second, minute, hour, day. */
+extern const int64_t sti_docs_level_seconds[STI_DOCS_LEVELS];
+
+/* The keys in chk and agg. */
+void sti_docs_checkpoint_key(uint8_t out[STI_DOCS_CHECKPOINT_KEY_SIZE], int64_t epoch);
+void sti_docs_aggregate_key(uint8_t out[STI_DOCS_AGGREGATE_KEY_SIZE], uint8_t level, int64_t at);
 
 /* Add the hash of an entry to checkpoint and aggregates, or take it away. */
 stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_version version,
@@ -80,6 +105,10 @@ stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
 stele_code sti_docs_index_owner(stele_store_cursor *cursor, stele_bytes claim, stele_bytes *id,
         bool *found, stele_error *err);
 
+enum {
+    STI_DOCS_INDEX_VALUE_SIZE = 1 + 1 + 4
+};
+
 /* What idx has under a key. */
 struct sti_docs_index_value {
     bool unique;
@@ -101,5 +130,18 @@ stele_code sti_docs_kept_begin(struct sti_docs_kept *kept, stele_bytes value, st
 
 /* STELE_END after the last. */
 stele_code sti_docs_kept_next(struct sti_docs_kept *kept, stele_error *err);
+
+/* Whether the claims are those of the keys that are unique, in the same order. */
+bool sti_docs_claims_fit(const struct sti_docs_index_keys *keys, const struct sti_docs_info *info);
+
+/* Append the value of kdt for a document that has these keys, which the claims of the info fit. */
+stele_code sti_docs_kept_encode(const struct sti_docs_index_keys *keys,
+        const struct sti_docs_info *info, stele_buf *out, stele_error *err);
+
+/* The key of the index, in place of what the buffer holds, and its value. */
+stele_code sti_docs_kept_key(
+        const struct sti_docs_kept *kept, stele_bytes id, stele_buf *out, stele_error *err);
+void sti_docs_index_value_put(
+        uint8_t out[STI_DOCS_INDEX_VALUE_SIZE], const struct sti_docs_kept *kept);
 
 #endif /* STI_DOCS_APPLY_H */

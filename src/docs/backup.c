@@ -130,7 +130,7 @@ stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_deman
 {
     struct sti_docs_cdbk_reader *reader = NULL;
     struct sti_docs_cdbk_check *check = NULL;
-    struct sti_docs_cdbk_pair pair;
+    struct sti_docs_cdbk_pair pair = {.position = 0};
     stele_code rc = sti_docs_cdbk_check_new(&check, err);
 
     if (rc == STELE_OK) {

@@ -214,6 +214,7 @@ stele_code stele_docs_batch_begin(stele_docs_batch **out, stele_docs *db, stele_
         sti_free(batch);
         return rc;
     }
+    atomic_fetch_add(&db->users, 1);
     *out = batch;
     return STELE_OK;
 }
@@ -270,22 +271,27 @@ stele_code stele_docs_batch_delete(stele_docs_batch *batch, stele_bytes id,
     return rc;
 }
 
+static stele_code finish(stele_docs_batch *batch, stele_code rc, stele_error *err)
+{
+    stele_docs *db = batch->w.db;
+
+    rc = sti_docs_write_end(&batch->w, rc, err);
+    sti_free(batch);
+    atomic_fetch_sub(&db->users, 1);
+    return rc;
+}
+
 stele_code stele_docs_batch_end(stele_docs_batch *batch, stele_error *err)
 {
     stele_code rc = check_batch(batch, err);
 
-    if (batch != NULL) {
-        rc = sti_docs_write_end(&batch->w, rc, err);
-        sti_free(batch);
-    }
-    return rc;
+    return batch == NULL ? rc : finish(batch, rc, err);
 }
 
 void stele_docs_batch_abort(stele_docs_batch *batch)
 {
     if (batch != NULL) {
-        (void)sti_docs_write_end(&batch->w, STELE_ECANCELED, NULL);
-        sti_free(batch);
+        (void)finish(batch, STELE_ECANCELED, NULL);
     }
 }
 
@@ -312,7 +318,7 @@ stele_code stele_docs_set(stele_docs *db, stele_bytes id, stele_bytes json,
         stele_docs_version *version, stele_error *err)
 {
     struct sti_docs_entry entry = {.id = id, .json = json};
-    struct sti_docs_write w;
+    struct sti_docs_write w = {.db = db};
     json_t *document = NULL;
     stele_docs_version made = {.seconds = 0};
     stele_code rc = db == NULL ? sti_fail(err, STELE_EINVAL, "no database")
@@ -334,7 +340,7 @@ stele_code stele_docs_set(stele_docs *db, stele_bytes id, stele_bytes json,
 stele_code stele_docs_patch(stele_docs *db, stele_bytes id, stele_bytes patch,
         stele_docs_version *version, stele_error *err)
 {
-    struct sti_docs_write w;
+    struct sti_docs_write w = {.db = db};
     stele_docs_version made = {.seconds = 0};
     stele_code rc = begin_one(&w, db, err);
 
@@ -348,7 +354,7 @@ stele_code stele_docs_patch(stele_docs *db, stele_bytes id, stele_bytes patch,
 stele_code stele_docs_delete(
         stele_docs *db, stele_bytes id, stele_docs_version *version, stele_error *err)
 {
-    struct sti_docs_write w;
+    struct sti_docs_write w = {.db = db};
     stele_docs_version made = {.seconds = 0};
     stele_code rc = begin_one(&w, db, err);
 

@@ -21,32 +21,14 @@ static void steps_free(struct steps *s)
     sti_docs_change_free(&s->change);
 }
 
-static stele_code step(struct steps *s, struct sti_docs_write *w, stele_bytes version,
-        stele_bytes id, stele_error *err)
+static stele_code step(struct steps *s, struct sti_docs_write *w, stele_bytes key,
+        stele_bytes value, stele_bytes id, stele_error *err)
 {
     struct steps next = {.any = true};
-    struct sti_docs_entry entry;
+    struct sti_docs_entry entry = {.id = id};
     struct sti_docs_keys keys;
-    stele_bytes bytes = stele_nil();
-    bool found = false;
-    stele_buf key;
-    stele_code rc;
+    stele_code rc = sti_docs_place_entry(w->view, key, value, id, &entry, err);
 
-    stele_buf_init(&key, SIZE_MAX);
-    rc = stele_buf_append(&key, version, err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&key, id, err);
-    }
-    if (rc == STELE_OK) {
-        rc = sti_docs_read(w->view, STI_DOCS_LOG, stele_buf_view(&key), &bytes, &found, err);
-    }
-    stele_buf_free(&key);
-    if (rc == STELE_OK && !found) {
-        rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log is missing");
-    }
-    if (rc == STELE_OK) {
-        rc = sti_docs_entry_decode(&entry, bytes, err);
-    }
     if (rc == STELE_OK) {
         rc = sti_docs_change_prepare(&next.change, w, &entry, NULL, false, err);
     }
@@ -74,13 +56,14 @@ static stele_code walk(struct steps *s, struct sti_docs_write *w, stele_store_cu
 
     while (rc == STELE_OK) {
         stele_bytes key = stele_nil();
+        stele_bytes value = stele_nil();
 
-        rc = stele_store_cursor_pair(cursor, &key, NULL, err);
+        rc = stele_store_cursor_pair(cursor, &key, &value, err);
         if (rc != STELE_OK || key.len != head.len + STI_DOCS_VERSION_SIZE ||
                 memcmp(key.data, head.data, head.len) != 0) {
             break;
         }
-        rc = step(s, w, stele_bytes_of(key.data + head.len, STI_DOCS_VERSION_SIZE), id, err);
+        rc = step(s, w, key, value, id, err);
         if (rc == STELE_OK) {
             rc = stele_store_cursor_next(cursor, err);
         }

@@ -8,7 +8,7 @@
 #include "docs/apply.h"
 
 enum {
-    VALUE_SIZE = 1 + 4, /* of idx, after the form */
+    VALUE_SIZE = STI_DOCS_INDEX_VALUE_SIZE - 1, /* after the form */
     KEPT_HEAD = 4
 };
 
@@ -90,6 +90,64 @@ static stele_code keep(stele_buf *out, stele_bytes claim, stele_bytes version, s
     return rc == STELE_OK ? stele_buf_append(out, version, err) : rc;
 }
 
+bool sti_docs_claims_fit(const struct sti_docs_index_keys *keys, const struct sti_docs_info *info)
+{
+    size_t claims = 0;
+
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct sti_docs_index_key *key = &keys->items[i];
+
+        if (key->unique && (claims == info->claim_count ||
+                                   !stele_bytes_equal(info->claims[claims++].key,
+                                           stele_bytes_of(key->bytes.data, key->claim_len)))) {
+            return false;
+        }
+    }
+    return claims == info->claim_count;
+}
+
+stele_code sti_docs_kept_encode(const struct sti_docs_index_keys *keys,
+        const struct sti_docs_info *info, stele_buf *out, stele_error *err)
+{
+    static const uint8_t form = STI_DOCS_FORM;
+    stele_code rc = stele_buf_append(out, stele_bytes_of(&form, sizeof form), err);
+    size_t claims = 0;
+
+    for (size_t i = 0; i < keys->count && rc == STELE_OK; i++) {
+        const struct sti_docs_index_key *key = &keys->items[i];
+        uint8_t version[STI_DOCS_VERSION_SIZE];
+
+        if (key->unique) {
+            sti_assert(claims < info->claim_count);
+            sti_docs_version_put(version, info->claims[claims++].version);
+        }
+        rc = keep(out, stele_bytes_of(key->bytes.data, key->claim_len),
+                stele_bytes_of(version, key->unique ? sizeof version : 0), err);
+    }
+    return rc;
+}
+
+stele_code sti_docs_kept_key(
+        const struct sti_docs_kept *kept, stele_bytes id, stele_buf *out, stele_error *err)
+{
+    stele_code rc;
+
+    stele_buf_clear(out);
+    rc = stele_buf_append(out, kept->claim, err);
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(out, kept->version, err);
+    }
+    return rc == STELE_OK ? stele_buf_append(out, id, err) : rc;
+}
+
+void sti_docs_index_value_put(
+        uint8_t out[STI_DOCS_INDEX_VALUE_SIZE], const struct sti_docs_kept *kept)
+{
+    out[0] = STI_DOCS_FORM;
+    out[1] = kept->version.len > 0;
+    sti_put_be32(out + 2, (uint32_t)kept->claim.len);
+}
+
 /* ---- Owners. ---- */
 
 static bool begins_with(stele_bytes key, stele_bytes prefix)
@@ -101,7 +159,7 @@ static bool begins_with(stele_bytes key, stele_bytes prefix)
 static stele_code claimant_here(
         stele_store_cursor *cursor, stele_bytes claim, stele_bytes *id, stele_error *err)
 {
-    struct sti_docs_index_value here;
+    struct sti_docs_index_value here = {.unique = false};
     stele_bytes key = stele_nil();
     stele_bytes value = stele_nil();
     stele_code rc = stele_store_cursor_pair(cursor, &key, &value, err);
@@ -170,60 +228,25 @@ static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, ste
 /* ---- Replacing. ---- */
 
 /* One key of the index put or taken away. */
-static stele_code write_key(struct sti_docs_write *w, stele_bytes id, stele_bytes claim,
-        stele_bytes version, bool put, stele_error *err)
+static stele_code write_key(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_kept *kept, bool put, stele_error *err)
 {
-    uint8_t value[1 + VALUE_SIZE];
+    uint8_t value[STI_DOCS_INDEX_VALUE_SIZE];
     stele_buf key;
     stele_code rc;
 
     stele_buf_init(&key, SIZE_MAX);
-    rc = stele_buf_append(&key, claim, err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&key, version, err);
-    }
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&key, id, err);
-    }
+    rc = sti_docs_kept_key(kept, id, &key, err);
     if (rc == STELE_OK && put) {
-        value[0] = STI_DOCS_FORM;
-        value[1] = version.len > 0;
-        sti_put_be32(value + 2, (uint32_t)claim.len);
+        sti_docs_index_value_put(value, kept);
         rc = sti_docs_put(
                 w, STI_DOCS_IDX, stele_buf_view(&key), stele_bytes_of(value, sizeof value), err);
     } else if (rc == STELE_OK) {
         rc = sti_docs_remove(w, STI_DOCS_IDX, stele_buf_view(&key), err);
     }
     stele_buf_free(&key);
-    return rc;
-}
-
-static stele_code write_claim(struct sti_docs_write *w, stele_bytes id, stele_bytes claim,
-        stele_bytes version, bool put, stele_error *err)
-{
-    stele_code rc = write_key(w, id, claim, version, put, err);
-
-    return rc == STELE_OK && version.len > 0 ? note_conflict(w, claim, err) : rc;
-}
-
-/* What kdt is to hold. The claims of the info are those of the unique keys, in the same order. */
-static stele_code put_kept(stele_buf *out, const struct sti_docs_index_keys *keys,
-        const struct sti_docs_info *info, stele_error *err)
-{
-    static const uint8_t form = STI_DOCS_FORM;
-    stele_code rc = stele_buf_append(out, stele_bytes_of(&form, sizeof form), err);
-    size_t claims = 0;
-
-    for (size_t i = 0; i < keys->count && rc == STELE_OK; i++) {
-        const struct sti_docs_index_key *key = &keys->items[i];
-        uint8_t version[STI_DOCS_VERSION_SIZE];
-
-        if (key->unique) {
-            sti_assert(claims < info->claim_count);
-            sti_docs_version_put(version, info->claims[claims++].version);
-        }
-        rc = keep(out, stele_bytes_of(key->bytes.data, key->claim_len),
-                stele_bytes_of(version, key->unique ? sizeof version : 0), err);
+    if (rc == STELE_OK && kept->version.len > 0) {
+        rc = note_conflict(w, kept->claim, err);
     }
     return rc;
 }
@@ -247,9 +270,9 @@ static stele_code write_differences(struct sti_docs_write *w, stele_bytes id,
         stele_code rc = STELE_OK;
 
         if (order < 0) {
-            rc = write_claim(w, id, old->claim, old->version, false, err);
+            rc = write_key(w, id, old, false, err);
         } else if (order > 0) {
-            rc = write_claim(w, id, new->claim, new->version, true, err);
+            rc = write_key(w, id, new, true, err);
         }
         if (rc != STELE_OK) {
             return rc;
@@ -275,7 +298,9 @@ stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
         rc = sti_docs_kept_begin(&old, value, err);
     }
     if (rc == STELE_OK && keys != NULL) {
-        rc = put_kept(&kept, keys, info, err);
+        rc = sti_docs_claims_fit(keys, info)
+                     ? sti_docs_kept_encode(keys, info, &kept, err)
+                     : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
         if (rc == STELE_OK) {
             rc = sti_docs_kept_begin(&new, stele_buf_view(&kept), err);
         }

@@ -5,6 +5,7 @@
 #include "docs/iter.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "docs/apply.h"
 
@@ -22,9 +23,11 @@ stele_code sti_docs_iter_new(
     it->left = UINT64_MAX;
     stele_buf_init(&it->start, SIZE_MAX);
     stele_buf_init(&it->end, SIZE_MAX);
-    stele_buf_init(&it->from, SIZE_MAX);
+    stele_buf_init(&it->low, SIZE_MAX);
+    stele_buf_init(&it->high, SIZE_MAX);
+    stele_buf_init(&it->sought, SIZE_MAX);
     stele_buf_init(&it->token, SIZE_MAX);
-    atomic_fetch_add(&db->iterators, 1);
+    atomic_fetch_add(&db->users, 1);
     rc = stele_store_read_begin(&it->read, db->store, err);
     if (rc == STELE_OK) {
         rc = stele_store_cursor_open(&it->cursor, it->read, name, err);
@@ -51,9 +54,11 @@ void stele_docs_iter_end(stele_docs_iter *it)
     stele_store_read_end(it->read);
     stele_buf_free(&it->start);
     stele_buf_free(&it->end);
-    stele_buf_free(&it->from);
+    stele_buf_free(&it->low);
+    stele_buf_free(&it->high);
+    stele_buf_free(&it->sought);
     stele_buf_free(&it->token);
-    atomic_fetch_sub(&it->db->iterators, 1);
+    atomic_fetch_sub(&it->db->users, 1);
     sti_free(it);
 }
 
@@ -64,44 +69,97 @@ stele_bytes stele_docs_iter_token(const stele_docs_iter *it)
 
 /* ---- Moving. ---- */
 
-static bool is_within(const stele_docs_iter *it, stele_bytes key)
+static bool is_between(stele_bytes key, const stele_buf *start, const stele_buf *end, bool to_end)
 {
-    return stele_bytes_compare(key, stele_buf_view(&it->start)) >= 0 &&
-           (it->to_end || stele_bytes_compare(key, stele_buf_view(&it->end)) < 0);
+    return stele_bytes_compare(key, stele_buf_view(start)) >= 0 &&
+           (to_end || stele_bytes_compare(key, stele_buf_view(end)) < 0);
 }
 
-static stele_code go_to_beginning(stele_docs_iter *it, stele_error *err)
+/* To the first key of the part, or to the last, or to what is beyond it where it is empty. */
+static stele_code go_to_edge(stele_docs_iter *it, bool last, stele_error *err)
 {
     stele_code rc;
 
-    if (it->backward && it->from_end) {
+    if (!last) {
+        return stele_store_cursor_seek(it->cursor, stele_buf_view(&it->low), err);
+    }
+    if (it->to_end) {
         return stele_store_cursor_last(it->cursor, err);
     }
-    rc = stele_store_cursor_seek(it->cursor, stele_buf_view(&it->from), err);
-    if (!it->backward) {
-        return rc;
+    rc = stele_store_cursor_seek(it->cursor, stele_buf_view(&it->high), err);
+    if (rc == STELE_OK) {
+        return stele_store_cursor_prev(it->cursor, err);
     }
-    return rc == STELE_END  ? stele_store_cursor_last(it->cursor, err)
-           : rc == STELE_OK ? stele_store_cursor_prev(it->cursor, err)
-                            : rc;
+    return rc == STELE_END ? stele_store_cursor_last(it->cursor, err) : rc;
 }
 
-/* The next pair within the range; STELE_END. */
-static stele_code move(stele_docs_iter *it, stele_bytes *key, stele_bytes *value, stele_error *err)
+/* From a key that was sought: to the next one upwards, or downwards; itself counts, if `inclusive`.
+ * A key outside of the part is as good as the edge beyond which it lies. */
+static stele_code go_from_sought(
+        stele_docs_iter *it, bool upwards, bool inclusive, stele_error *err)
 {
+    stele_bytes sought = stele_buf_view(&it->sought);
+    stele_bytes key = stele_nil();
     stele_code rc;
+    bool same;
 
-    if (!it->begun) {
-        rc = go_to_beginning(it, err);
-        it->begun = true;
-    } else {
-        rc = it->backward ? stele_store_cursor_prev(it->cursor, err)
-                          : stele_store_cursor_next(it->cursor, err);
+    if (upwards && stele_bytes_compare(sought, stele_buf_view(&it->low)) < 0) {
+        return go_to_edge(it, false, err);
+    }
+    if (!upwards && !it->to_end && stele_bytes_compare(sought, stele_buf_view(&it->high)) >= 0) {
+        return go_to_edge(it, true, err);
+    }
+    rc = stele_store_cursor_seek(it->cursor, sought, err);
+    if (rc == STELE_END) {
+        return upwards ? rc : stele_store_cursor_last(it->cursor, err);
+    }
+    if (rc == STELE_OK) {
+        rc = stele_store_cursor_pair(it->cursor, &key, NULL, err);
+    }
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    same = stele_bytes_equal(key, sought);
+    if (upwards) {
+        return same && !inclusive ? stele_store_cursor_next(it->cursor, err) : STELE_OK;
+    }
+    return same && inclusive ? STELE_OK : stele_store_cursor_prev(it->cursor, err);
+}
+
+/* One step, forth or back in the direction of the iterator; STELE_END. */
+static stele_code move(
+        stele_docs_iter *it, bool back, stele_bytes *key, stele_bytes *value, stele_error *err)
+{
+    bool upwards = it->backward == back;
+    stele_code rc = STELE_END;
+
+    switch (it->place) {
+    case STI_DOCS_ITER_AT:
+        rc = upwards ? stele_store_cursor_next(it->cursor, err)
+                     : stele_store_cursor_prev(it->cursor, err);
+        break;
+    case STI_DOCS_ITER_BEFORE:
+    case STI_DOCS_ITER_BEHIND:
+        if (back == (it->place == STI_DOCS_ITER_BEHIND)) {
+            rc = go_to_edge(it, !upwards, err);
+        }
+        break;
+    case STI_DOCS_ITER_SOUGHT:
+        rc = go_from_sought(it, upwards, !back, err);
+        break;
+    default:
+        sti_assert(false);
     }
     if (rc == STELE_OK) {
         rc = stele_store_cursor_pair(it->cursor, key, value, err);
     }
-    return rc == STELE_OK && !is_within(it, *key) ? STELE_END : rc;
+    if (rc == STELE_OK && !is_between(*key, &it->low, &it->high, it->to_end)) {
+        rc = STELE_END;
+    }
+    it->place = rc == STELE_OK ? STI_DOCS_ITER_AT
+                : back         ? STI_DOCS_ITER_BEFORE
+                               : STI_DOCS_ITER_BEHIND;
+    return rc;
 }
 
 /* ---- What is given. ---- */
@@ -130,25 +188,12 @@ static stele_code owns(stele_docs_iter *it, stele_bytes claim, bool unique, stel
     return rc;
 }
 
-static stele_code key_of(
-        stele_buf *out, const struct sti_docs_kept *kept, stele_bytes id, stele_error *err)
-{
-    stele_code rc;
-
-    stele_buf_clear(out);
-    rc = stele_buf_append(out, kept->claim, err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(out, kept->version, err);
-    }
-    return rc == STELE_OK ? stele_buf_append(out, id, err) : rc;
-}
-
 /* Whether this key is the first of those within the range that the document has, and owns; in the
  * direction of the search. */
 static stele_code is_first(
         stele_docs_iter *it, stele_bytes key, stele_bytes id, bool *out, stele_error *err)
 {
-    struct sti_docs_kept kept;
+    struct sti_docs_kept kept = {.rest = stele_nil()};
     stele_bytes value = stele_nil();
     stele_buf full;
     bool found = false;
@@ -168,9 +213,9 @@ static stele_code is_first(
 
         rc = sti_docs_kept_next(&kept, err);
         if (rc == STELE_OK) {
-            rc = key_of(&full, &kept, id, err);
+            rc = sti_docs_kept_key(&kept, id, &full, err);
         }
-        if (rc == STELE_OK && is_within(it, stele_buf_view(&full))) {
+        if (rc == STELE_OK && is_between(stele_buf_view(&full), &it->start, &it->end, false)) {
             rc = owns(it, kept.claim, kept.version.len > 0, id, &owned, err);
         }
         if (rc == STELE_OK && owned) {
@@ -184,13 +229,13 @@ static stele_code is_first(
 
 /* The next key of the index whose document is to be given. */
 static stele_code next_found(
-        stele_docs_iter *it, stele_bytes *key, stele_bytes *id, stele_error *err)
+        stele_docs_iter *it, bool back, stele_bytes *key, stele_bytes *id, stele_error *err)
 {
     for (;;) {
-        struct sti_docs_index_value here;
+        struct sti_docs_index_value here = {.unique = false};
         stele_bytes value = stele_nil();
         bool given = false;
-        stele_code rc = move(it, key, &value, err);
+        stele_code rc = move(it, back, key, &value, err);
 
         if (rc == STELE_OK) {
             rc = sti_docs_index_value_get(&here, *key, value, err);
@@ -211,16 +256,16 @@ static stele_code next_found(
     }
 }
 
-/* The key of a cursor goes when it moves, and so the ID is given from the token, which holds
- * it until the next call. */
+/* The key of a cursor goes when it moves, and so the ID is given from the token, which holds it
+ * until the next call. */
 static stele_code give_found(
-        stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err)
+        stele_docs_iter *it, bool back, stele_bytes *id, stele_bytes *json, stele_error *err)
 {
     stele_bytes key = stele_nil();
     stele_bytes found_id = stele_nil();
     bool found = false;
     size_t at;
-    stele_code rc = next_found(it, &key, &found_id, err);
+    stele_code rc = next_found(it, back, &key, &found_id, err);
 
     if (rc != STELE_OK) {
         return rc;
@@ -238,8 +283,8 @@ static stele_code give_found(
     return rc;
 }
 
-stele_code stele_docs_iter_next(
-        stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err)
+static stele_code give(
+        stele_docs_iter *it, bool back, stele_bytes *id, stele_bytes *json, stele_error *err)
 {
     stele_bytes id_found = stele_nil();
     stele_bytes json_found = stele_nil();
@@ -248,13 +293,16 @@ stele_code stele_docs_iter_next(
     if (it == NULL) {
         return sti_fail(err, STELE_EINVAL, "no iterator");
     }
-    if (it->ended || it->left == 0) {
+    if (it->failed != STELE_OK) {
+        return sti_fail(err, it->failed, "the iterator has failed before");
+    }
+    if (it->left == 0) {
         return STELE_END;
     }
-    rc = it->search ? give_found(it, &id_found, &json_found, err)
-                    : move(it, &id_found, &json_found, err);
+    rc = it->search ? give_found(it, back, &id_found, &json_found, err)
+                    : move(it, back, &id_found, &json_found, err);
     if (rc != STELE_OK) {
-        it->ended = true;
+        it->failed = rc == STELE_END ? STELE_OK : rc;
         return rc;
     }
     it->left--;
@@ -264,6 +312,40 @@ stele_code stele_docs_iter_next(
     if (json != NULL) {
         *json = json_found;
     }
+    return STELE_OK;
+}
+
+stele_code stele_docs_iter_next(
+        stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err)
+{
+    return give(it, false, id, json, err);
+}
+
+stele_code stele_docs_iter_prev(
+        stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err)
+{
+    return give(it, true, id, json, err);
+}
+
+stele_code stele_docs_iter_seek(stele_docs_iter *it, stele_bytes id, stele_error *err)
+{
+    stele_buf sought;
+    stele_code rc;
+
+    if (it == NULL || it->search) {
+        return sti_fail(err, STELE_EINVAL, "no iterator over IDs");
+    }
+    if (id.len > STELE_STORE_KEY_MAX) {
+        return sti_fail(err, STELE_EINVAL, "to be sought: no ID");
+    }
+    stele_buf_init(&sought, SIZE_MAX);
+    rc = stele_buf_append(&sought, id, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    stele_buf_free(&it->sought);
+    it->sought = sought;
+    it->place = STI_DOCS_ITER_SOUGHT;
     return STELE_OK;
 }
 
@@ -287,13 +369,9 @@ stele_code stele_docs_range(stele_docs_iter **out, stele_docs *db, stele_bytes s
     }
     it->backward = backward;
     it->to_end = stele_is_nil(end);
-    it->from_end = it->to_end;
-    rc = stele_buf_append(&it->start, start, err);
+    rc = stele_buf_append(&it->low, start, err);
     if (rc == STELE_OK) {
-        rc = stele_buf_append(&it->end, end, err);
-    }
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&it->from, backward ? end : start, err);
+        rc = stele_buf_append(&it->high, end, err);
     }
     if (rc != STELE_OK) {
         stele_docs_iter_end(it);

@@ -13,6 +13,13 @@
 #include "docs/plan.h"
 #include "docs/state.h"
 
+enum sti_docs_iter_place {
+    STI_DOCS_ITER_BEFORE, /* all, in the direction of the iterator */
+    STI_DOCS_ITER_AT,     /* where the cursor is */
+    STI_DOCS_ITER_BEHIND, /* all */
+    STI_DOCS_ITER_SOUGHT  /* before the key that was sought */
+};
+
 struct stele_docs_iter {
     stele_docs *db;
     stele_store_read *read;
@@ -21,15 +28,16 @@ struct stele_docs_iter {
     bool search;
     bool may_repeat;
     bool backward;
-    bool begun;
-    bool ended;
-    uint64_t left; /* documents that may still be given */
-    stele_buf start;
+    enum sti_docs_iter_place place;
+    stele_code failed; /* it cannot be used any more */
+    uint64_t left;     /* documents that may still be given */
+    stele_buf start;   /* of what is searched */
     stele_buf end;
-    bool to_end;     /* there is no end */
-    stele_buf from;  /* where it begins, forward: the first key at or above this; */
-    bool from_end;   /* backward: the last one below it, or the last one of all */
-    stele_buf token; /* the key of the index that was given last; nil: none */
+    stele_buf low;    /* the part of it that is gone over: a search may be resumed */
+    stele_buf high;   /* the first one behind */
+    bool to_end;      /* there is no such one */
+    stele_buf sought; /* a key, if that is the place */
+    stele_buf token;  /* the key of the index that was given last; nil: none */
 };
 
 /* An iterator at its beginning, with a read, whose cursor is over the bucket; all else is the

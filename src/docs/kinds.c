@@ -156,7 +156,11 @@ stele_code sti_docs_type_need_number(
 {
     stele_code rc = sti_docs_type_number(w->view, name, number, err);
 
-    return rc == STELE_OK && *number == 0 ? sti_docs_type_new_number(w, name, number, err) : rc;
+    if (rc != STELE_OK || *number != 0) {
+        return rc;
+    }
+    return w->batch != NULL ? sti_docs_type_new_number(w, name, number, err)
+                            : sti_fail(err, STELE_ECORRUPT, "its type has no number");
 }
 
 stele_bytes sti_docs_type_of(const json_t *document)

@@ -45,24 +45,26 @@ static stele_code walk(stele_docs *db, enum sti_docs_bucket bucket, stele_bytes 
     return rc;
 }
 
+static stele_code give(const struct listener *l, stele_bytes log_id,
+        const struct sti_docs_entry *entry, stele_error *err)
+{
+    const stele_docs_entry given = {
+            .log_id = log_id,
+            .version = sti_docs_version_public(entry->version),
+            .is_delete = entry->is_delete,
+            .id = entry->id,
+            .json = entry->json,
+    };
+
+    return l->entry(l->arg, &given, err);
+}
+
 static stele_code give_entry(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
 {
-    struct listener *l = arg;
-    struct sti_docs_entry entry;
-    stele_docs_entry given;
+    struct sti_docs_entry entry = {.is_delete = false};
     stele_code rc = sti_docs_entry_decode(&entry, value, err);
 
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    given = (stele_docs_entry){
-            .log_id = key,
-            .version = sti_docs_version_public(entry.version),
-            .is_delete = entry.is_delete,
-            .id = entry.id,
-            .json = entry.json,
-    };
-    return l->entry(l->arg, &given, err);
+    return rc == STELE_OK ? give(arg, key, &entry, err) : rc;
 }
 
 stele_code stele_docs_log(stele_docs *db, stele_bytes after,
@@ -82,33 +84,25 @@ stele_code stele_docs_log(stele_docs *db, stele_bytes after,
 
 /* ---- The log of one ID. ---- */
 
-/* A place in lid: length, ID and version; the entry is under version and ID. */
 static stele_code give_place(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
 {
-    struct listener *l = arg;
-    stele_bytes entry = stele_nil();
-    bool found = false;
+    const struct listener *l = arg;
+    struct sti_docs_entry entry = {.is_delete = false};
     stele_buf log_key;
     stele_code rc;
 
-    (void)value;
     if (key.len < l->head.len || memcmp(key.data, l->head.data, l->head.len) != 0) {
         return STELE_END;
     }
+    rc = sti_docs_place_entry(
+            l->read, key, value, stele_bytes_of(l->head.data + 2, l->head.len - 2), &entry, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
     stele_buf_init(&log_key, SIZE_MAX);
-    rc = stele_buf_append(
-            &log_key, stele_bytes_of(key.data + l->head.len, key.len - l->head.len), err);
+    rc = sti_docs_log_key_encode(entry.version, entry.id, &log_key, err);
     if (rc == STELE_OK) {
-        rc = stele_buf_append(&log_key, stele_bytes_of(l->head.data + 2, l->head.len - 2), err);
-    }
-    if (rc == STELE_OK) {
-        rc = sti_docs_read(l->read, STI_DOCS_LOG, stele_buf_view(&log_key), &entry, &found, err);
-    }
-    if (rc == STELE_OK && !found) {
-        rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log is missing");
-    }
-    if (rc == STELE_OK) {
-        rc = give_entry(l, stele_buf_view(&log_key), entry, err);
+        rc = give(l, stele_buf_view(&log_key), &entry, err);
     }
     stele_buf_free(&log_key);
     return rc;
@@ -142,7 +136,7 @@ stele_code stele_docs_history(stele_docs *db, stele_bytes id,
 static stele_code give_checkpoint(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
 {
     struct listener *l = arg;
-    struct sti_docs_checkpoint checkpoint;
+    struct sti_docs_checkpoint checkpoint = {.epoch = 0};
     stele_docs_checkpoint given;
     stele_code rc = sti_docs_checkpoint_get(&checkpoint, value, err);
 
@@ -181,7 +175,7 @@ struct claimants {
 static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
 {
     struct claimants *c = arg;
-    struct sti_docs_index_value here;
+    struct sti_docs_index_value here = {.unique = false};
     stele_code rc;
 
     if (key.len < c->claim.len || memcmp(key.data, c->claim.data, c->claim.len) != 0) {

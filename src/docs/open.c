@@ -36,6 +36,9 @@ static stele_code resolve(stele_docs_options *out, const stele_docs_options *in,
     o.id_max = o.id_max == 0 ? STELE_DOCS_ID_MAX : o.id_max;
     o.size_max = o.size_max == 0 ? (size_t)STI_DOCS_SIZE_DEFAULT : o.size_max;
     o.depth_max = o.depth_max == 0 ? (size_t)STI_DOCS_DEPTH_DEFAULT : o.depth_max;
+    if (o.types == NULL && o.type_count > 0) {
+        return sti_fail(err, STELE_EINVAL, "definitions of types, but none given");
+    }
     if (o.id_max > STELE_DOCS_ID_MAX) {
         return sti_fail(err, STELE_EINVAL, "id_max %zu is over %zu", o.id_max, STELE_DOCS_ID_MAX);
     }
@@ -150,7 +153,7 @@ static stele_code met(struct sti_docs_write *w, const char *name, size_t len, st
 /* The clock is above all that it gave before. */
 static stele_code start_clock(struct sti_docs_write *w, stele_error *err)
 {
-    struct sti_docs_time ceiling;
+    struct sti_docs_time ceiling = {.seconds = 0};
     struct sti_docs_version last = {.seconds = 0};
     stele_store_cursor *cursor = NULL;
     stele_bytes server = stele_nil();
@@ -191,7 +194,7 @@ static stele_code start_clock(struct sti_docs_write *w, stele_error *err)
 
 static stele_code start(stele_docs *db, stele_error *err)
 {
-    struct sti_docs_write w;
+    struct sti_docs_write w = {.db = db};
     bool fresh = false;
     stele_code rc = look(db, &fresh, err);
 
@@ -220,8 +223,30 @@ static void docs_free(stele_docs *db)
 {
     sti_docs_kinds_free(db);
     sti_docs_collator_close(db->collator);
+    sti_cond_destroy(&db->changed);
+    sti_mutex_destroy(&db->feed);
     sti_mutex_destroy(&db->kinds);
     sti_free(db);
+}
+
+static stele_code init_locks(stele_docs *db, stele_error *err)
+{
+    stele_code rc = sti_mutex_init(&db->kinds, STI_RANK_DOCS_KINDS, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = sti_mutex_init(&db->feed, STI_RANK_DOCS_FEED, err);
+    if (rc == STELE_OK) {
+        rc = sti_cond_init(&db->changed, err);
+        if (rc != STELE_OK) {
+            sti_mutex_destroy(&db->feed);
+        }
+    }
+    if (rc != STELE_OK) {
+        sti_mutex_destroy(&db->kinds);
+    }
+    return rc;
 }
 
 stele_code stele_docs_open(
@@ -239,7 +264,7 @@ stele_code stele_docs_open(
     }
     rc = resolve(&db->options, opts, err);
     if (rc == STELE_OK) {
-        rc = sti_mutex_init(&db->kinds, STI_RANK_DOCS_KINDS, err);
+        rc = init_locks(db, err);
     }
     if (rc != STELE_OK) {
         sti_free(db);
@@ -254,6 +279,9 @@ stele_code stele_docs_open(
     }
     if (rc == STELE_OK) {
         rc = start(db, err);
+        for (size_t i = 0; i < db->options.type_count && rc == STELE_OK; i++) {
+            rc = stele_docs_register(db, db->options.types[i], err);
+        }
         if (rc != STELE_OK) {
             (void)stele_store_close(db->store, NULL);
         }
@@ -269,7 +297,7 @@ stele_code stele_docs_open(
 /* What was kept ahead is not lost at a clean end. */
 static stele_code lower_ceiling(stele_docs *db, stele_error *err)
 {
-    struct sti_docs_write w;
+    struct sti_docs_write w = {.db = db};
     struct sti_docs_time none = {.seconds = 0};
     stele_code rc = sti_docs_write_begin(&w, db, err);
 
@@ -292,8 +320,8 @@ stele_code stele_docs_close(stele_docs *db, stele_error *err)
     if (db == NULL) {
         return STELE_OK;
     }
-    if (atomic_load(&db->iterators) > 0) {
-        return sti_fail(err, STELE_ESTATE, "iterators are open");
+    if (atomic_load(&db->users) > 0) {
+        return sti_fail(err, STELE_ESTATE, "iterators or batches are open");
     }
     rc = lower_ceiling(db, err);
     close_rc = stele_store_close(db->store, rc == STELE_OK ? err : NULL);

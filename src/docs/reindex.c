@@ -5,8 +5,29 @@
 #include "base/error.h"
 #include "docs/apply.h"
 
-/* Give one document the keys that it ought to have. */
-static stele_code reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err)
+/* Version and claims of a document: by its log, or, where it has none, by itself. */
+static stele_code make_info(struct sti_docs_write *w, const struct sti_docs_change *change,
+        stele_buf *out, stele_error *err)
+{
+    struct sti_docs_keys keys = {.list = change->unique, .count = change->unique_count};
+    struct sti_docs_info info = {.claims = NULL};
+    stele_code rc = STELE_ENOTFOUND;
+
+    if (keys.count > 0) {
+        rc = sti_docs_claims_of_log(w, change->entry.id, out, err);
+    }
+    if (rc != STELE_ENOTFOUND) {
+        return rc;
+    }
+    rc = sti_docs_info_after(&info, NULL, change->entry.version, false, keys, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_info_encode(&info, out, err);
+    }
+    sti_docs_info_free(&info);
+    return rc;
+}
+
+stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err)
 {
     struct sti_docs_entry entry = {.id = id};
     struct sti_docs_change change = {.document = NULL};
@@ -30,11 +51,8 @@ static stele_code reindex_one(struct sti_docs_write *w, stele_bytes id, stele_er
     if (rc == STELE_OK) {
         rc = sti_docs_change_prepare(&change, w, &entry, NULL, false, err);
     }
-    if (rc == STELE_OK && change.unique_count > 0) {
-        rc = sti_docs_claims_of_log(w, id, &bytes, err);
-    } else if (rc == STELE_OK) {
-        info.version = entry.version;
-        rc = sti_docs_info_encode(&info, &bytes, err);
+    if (rc == STELE_OK) {
+        rc = make_info(w, &change, &bytes, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_info_decode(&info, stele_buf_view(&bytes), err);
@@ -56,7 +74,7 @@ static stele_code reindex_one(struct sti_docs_write *w, stele_bytes id, stele_er
 static stele_code next_document(stele_store_cursor *cursor, stele_bytes head, stele_buf *at,
         stele_buf *id, stele_error *err)
 {
-    struct sti_docs_index_value here;
+    struct sti_docs_index_value here = {.unique = false};
     stele_bytes key = stele_nil();
     stele_bytes value = stele_nil();
     stele_code rc = stele_store_cursor_seek(cursor, stele_buf_view(at), err);
@@ -105,7 +123,7 @@ stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele
             stele_store_cursor_close(cursor);
         }
         if (rc == STELE_OK) {
-            rc = reindex_one(w, stele_buf_view(&id), err);
+            rc = sti_docs_reindex_one(w, stele_buf_view(&id), err);
         }
     }
     stele_buf_free(&head);

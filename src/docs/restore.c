@@ -44,7 +44,7 @@ static stele_code restore_entry(
         struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
     struct sti_docs_change change = {.document = NULL};
-    struct sti_docs_entry entry;
+    struct sti_docs_entry entry = {.is_delete = false};
     enum sti_docs_applied applied = STI_DOCS_APPLIED_KNOWN;
     stele_code rc = sti_docs_entry_decode(&entry, pair->value, err);
 
@@ -166,7 +166,7 @@ static stele_code check_pristine(struct sti_docs_write *w, stele_error *err)
 stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, bool manifest_demanded,
         stele_docs_backup_summary *out, stele_error *err)
 {
-    struct restoring r = {.last = {.seconds = 0}};
+    struct restoring r = {.w = {.db = db}};
     stele_docs_backup_summary summary = {.pairs = 0};
     stele_code rc;
 

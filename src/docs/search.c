@@ -125,8 +125,10 @@ static stele_code set_out(stele_docs_iter *it, struct sti_docs_plan *plan,
         rc = sti_docs_plan_resume(plan, given->after, given->backward, err);
     }
     if (rc == STELE_OK) {
-        rc = stele_buf_append(
-                &it->from, stele_buf_view(given->backward ? &plan->end : &plan->start), err);
+        rc = stele_buf_append(&it->low, stele_buf_view(&plan->start), err);
+    }
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&it->high, stele_buf_view(&plan->end), err);
     }
     it->may_repeat = plan->may_repeat;
     it->backward = given->backward;

@@ -10,9 +10,10 @@
  *     typ   name of a type -> its definition as JSON (type.h)
  *     tno   name of a type -> 1, number 4
  *     log   version 16, ID -> entry (entry.h)
- *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID
- *     chk   epoch 8 -> checkpoint of a day (checkpoint.h)
- *     agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of it since 1970 8
+ *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or 1 and the JSON of a
+ * document whose entry is not in the log, since a backup did not have it chk   epoch 8 ->
+ * checkpoint of a day (checkpoint.h) agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of
+ * it since 1970 8
  *           -> 1, aggregate (aggregate.h)
  *     nfo   ID -> version, and the claims to unique keys (info.h); also of the deleted
  *     dat   ID -> JSON
@@ -44,8 +45,9 @@
  * The clock (clock.h) begins at the stored ceiling and above the last entry of the log. When a
  * version needs a higher ceiling, that goes into the same batch.
  *
- * Locks: `kinds` guards the list of kinds, for moments; it is taken within a batch, and nothing is
- * taken under it.
+ * Locks, held for moments, with nothing taken under them: `kinds` guards the list of kinds, and is
+ * taken within a batch; `feed` guards the count of batches that ended, for those who wait for
+ * changes.
  */
 #ifndef STI_DOCS_STATE_H
 #define STI_DOCS_STATE_H
@@ -108,7 +110,11 @@ struct stele_docs {
     struct sti_mutex kinds;
     struct sti_docs_kind *first_kind; /* the newest */
 
-    _Atomic uint64_t iterators; /* that are open */
+    struct sti_mutex feed;
+    struct sti_cond changed; /* `changes` is another one */
+    uint64_t changes;        /* batches that ended */
+
+    _Atomic uint64_t users; /* iterators and batches that are open */
 };
 
 /* A batch. */
@@ -151,6 +157,11 @@ stele_code sti_docs_write_version(
 stele_code sti_docs_put_ceiling(
         struct sti_docs_write *w, struct sti_docs_time ceiling, stele_error *err);
 
+/* ---- feed.c ---- */
+
+/* Wake those who wait for changes. */
+void sti_docs_feed_tell(stele_docs *db) STI_EXCLUDES(db->feed);
+
 /* ---- kinds.c ---- */
 
 /* The definition of the type that has, or had, that number; NULL if there is none. Valid until
@@ -192,6 +203,9 @@ stele_bytes sti_docs_type_of(const json_t *document);
 /* Give all documents that have a key of the old number those of the definition that their type has
  * now. */
 stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err);
+
+/* Give a document the keys that it ought to have, whichever it has. */
+stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err);
 
 /* Store a definition under a new number, and index the documents of the type by it. The type is
  * taken over, also on failure. */

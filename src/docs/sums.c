@@ -7,18 +7,31 @@
 #include "docs/apply.h"
 #include "docs/checkpoint.h"
 
+const int64_t sti_docs_level_seconds[STI_DOCS_LEVELS] = {1, 60, 3600, STI_DOCS_DAY_SECONDS};
+
+void sti_docs_checkpoint_key(uint8_t out[STI_DOCS_CHECKPOINT_KEY_SIZE], int64_t epoch)
+{
+    sti_put_be64(out, (uint64_t)epoch);
+}
+
+void sti_docs_aggregate_key(uint8_t out[STI_DOCS_AGGREGATE_KEY_SIZE], uint8_t level, int64_t at)
+{
+    out[0] = level;
+    sti_put_be64(out + 1, (uint64_t)at);
+}
+
 static stele_code change_checkpoint(struct sti_docs_write *w, struct sti_docs_version version,
         const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err)
 {
-    struct sti_docs_checkpoint checkpoint;
-    uint8_t key[8];
+    struct sti_docs_checkpoint checkpoint = {.epoch = 0};
+    uint8_t key[STI_DOCS_CHECKPOINT_KEY_SIZE];
     uint8_t value[STI_DOCS_CHECKPOINT_SIZE];
     stele_bytes old = stele_nil();
     bool found = false;
     stele_code rc;
 
     sti_docs_checkpoint_init(&checkpoint, version);
-    sti_put_be64(key, (uint64_t)checkpoint.epoch);
+    sti_docs_checkpoint_key(key, checkpoint.epoch);
     rc = sti_docs_read(w->view, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), &old, &found, err);
     if (rc == STELE_OK && found) {
         rc = sti_docs_checkpoint_get(&checkpoint, old, err);
@@ -42,14 +55,13 @@ static stele_code change_aggregate(struct sti_docs_write *w, uint8_t level, int6
         const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err)
 {
     struct sti_docs_aggregate aggregate = {.count = 0};
-    uint8_t key[1 + 8];
+    uint8_t key[STI_DOCS_AGGREGATE_KEY_SIZE];
     uint8_t value[1 + STI_DOCS_AGGREGATE_SIZE];
     stele_bytes old = stele_nil();
     bool found = false;
     stele_code rc;
 
-    key[0] = level;
-    sti_put_be64(key + 1, (uint64_t)at);
+    sti_docs_aggregate_key(key, level, at);
     rc = sti_docs_read(w->view, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), &old, &found, err);
     if (rc == STELE_OK && found) {
         rc = sti_docs_check_form(old, STI_DOCS_AGGREGATE_SIZE, "aggregate", err);
@@ -77,11 +89,10 @@ static stele_code change_aggregate(struct sti_docs_write *w, uint8_t level, int6
 stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_version version,
         const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err)
 {
-    static const int64_t seconds[] = {1, 60, 3600, STI_DOCS_DAY_SECONDS};
     stele_code rc = change_checkpoint(w, version, hash, add, err);
 
-    for (uint8_t i = 0; i < sizeof seconds / sizeof seconds[0] && rc == STELE_OK; i++) {
-        rc = change_aggregate(w, i, version.seconds / seconds[i], hash, add, err);
+    for (uint8_t i = 0; i < STI_DOCS_LEVELS && rc == STELE_OK; i++) {
+        rc = change_aggregate(w, i, version.seconds / sti_docs_level_seconds[i], hash, add, err);
     }
     return rc;
 }

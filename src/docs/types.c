@@ -30,7 +30,7 @@ stele_code sti_docs_define(
 static stele_code register_type(
         stele_docs *db, struct sti_docs_type *type, stele_bytes json, stele_error *err)
 {
-    struct sti_docs_write w;
+    struct sti_docs_write w = {.db = db};
     stele_bytes old = stele_nil();
     bool found = false;
     stele_code rc = sti_docs_write_begin(&w, db, err);

@@ -45,6 +45,7 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     }
     rc = db->options.not_durable ? stele_store_batch_end(w->batch, err)
                                  : stele_store_batch_end_durable(w->batch, err);
+    sti_docs_feed_tell(db);
     /* After these two the batch may be there all the same. */
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
         sti_docs_kinds_disown(db, kind, w->kind);
@@ -84,7 +85,7 @@ stele_code sti_docs_write_version(
 {
     struct sti_docs_clock *clock = &w->db->clock;
     struct sti_docs_time wall = wall_time(w->db);
-    struct sti_docs_time ceiling;
+    struct sti_docs_time ceiling = {.seconds = 0};
     stele_code rc = sti_docs_clock_next(clock, wall, out, err);
 
     if (rc != STELE_ESTATE) {

@@ -2,6 +2,8 @@
  *
  * backup_test.c: backups of the reference restored, and written again; damage to them.
  */
+#include "docs/cdbk.h"
+#include "docs/version.h"
 #include "kit.h"
 
 #include <stdio.h>
@@ -77,10 +79,9 @@ static stele_bytes id_of(const char *hex)
 
     assert_true(len <= sizeof id);
     for (size_t i = 0; i < len; i++) {
-        unsigned byte = 0;
+        const char pair[] = {hex[2 * i], hex[2 * i + 1], 0};
 
-        assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-        id[i] = (uint8_t)byte;
+        id[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
     return stele_bytes_of(id, len);
 }
@@ -220,6 +221,74 @@ static void test_round(void **state)
     stele_buf_free(&packed.bytes);
 }
 
+static void add_pair(struct sti_docs_cdbk_writer *writer, enum sti_docs_cdbk_section section,
+        const char *key, stele_bytes value)
+{
+    struct sti_docs_cdbk_pair pair = {.section = section, .key = stele_str(key), .value = value};
+    stele_error err;
+
+    CHECK_OK(sti_docs_cdbk_writer_add(writer, &pair, &err), &err);
+}
+
+/* Documents without their entries, as a log that was cut off leaves them. */
+static void write_unlogged(struct stream *s)
+{
+    const struct sti_docs_cdbk_write_options opts = {.manifest = true};
+    struct sti_docs_cdbk_writer *writer = NULL;
+    struct sti_docs_cdbk_summary summary;
+    uint8_t versions[2][STI_DOCS_VERSION_SIZE];
+    stele_error err;
+
+    stream_init(s);
+    sti_docs_version_put(versions[0], (struct sti_docs_version){2000, 5, 7});
+    sti_docs_version_put(versions[1], (struct sti_docs_version){1000, 5, 7});
+    CHECK_OK(sti_docs_cdbk_writer_new(&writer, stream_write, s, &opts, &err), &err);
+    add_pair(writer, STI_DOCS_CDBK_INFO, "a", stele_bytes_of(versions[0], sizeof versions[0]));
+    add_pair(writer, STI_DOCS_CDBK_INFO, "b", stele_bytes_of(versions[1], sizeof versions[1]));
+    add_pair(writer, STI_DOCS_CDBK_DATA, "a", kit_json("{'@type':'t','u':'x'}"));
+    add_pair(writer, STI_DOCS_CDBK_DATA, "b", kit_json("{'@type':'t','u':'X'}"));
+    CHECK_OK(sti_docs_cdbk_writer_end(writer, &summary, &err), &err);
+    sti_docs_cdbk_writer_free(writer);
+}
+
+static stele_code count_entries(void *arg, const stele_docs_entry *entry, stele_error *err)
+{
+    int *count = arg;
+
+    (void)err;
+    assert_false(entry->is_delete);
+    ++*count;
+    return STELE_OK;
+}
+
+static void test_unlogged(void **state)
+{
+    struct kit *k = *state;
+    struct stream s;
+    struct stream again;
+    int count = 0;
+    stele_error err;
+
+    write_unlogged(&s);
+    restore(k, &s, true);
+    kit_check_all(k, "a b");
+    backup(k, &again, 0, true);
+    CHECK_BYTES(stele_buf_view(&again.bytes), stele_buf_view(&s.bytes));
+    kit_register(k, TYPE);
+    kit_check_match(k, "t", "{'u':'x'}", "b");
+    CHECK_OK(stele_docs_validate(k->db, NULL, NULL, NULL, &err), &err);
+    kit_set(k, "b", "{'@type':'t','u':'x','n':2}");
+    kit_check_match(k, "t", "{'u':'x'}", "b");
+    CHECK_OK(stele_docs_validate(k->db, NULL, NULL, NULL, &err), &err);
+    CHECK_OK(stele_docs_reindex(k->db, &err), &err);
+    CHECK_OK(stele_docs_validate(k->db, NULL, NULL, NULL, &err), &err);
+    kit_check_match(k, "t", "{'u':'x'}", "b");
+    CHECK_OK(stele_docs_history(k->db, stele_str("b"), count_entries, &count, &err), &err);
+    assert_int_equal(count, 2);
+    stele_buf_free(&s.bytes);
+    stele_buf_free(&again.bytes);
+}
+
 /* Whatever byte is another one, or where the stream ends: nothing is restored. */
 static void test_damage(void **state)
 {
@@ -255,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_reference, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_round, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_unlogged, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_damage, kit_set_up, kit_tear_down),
     };
 

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const stele_docs_version none = {.seconds = 0};
 
@@ -35,6 +36,7 @@ static void test_all_or_none(void **state)
     CHECK_CODE(stele_docs_batch_end(b, &err), STELE_ENOTFOUND);
     CHECK_OK(stele_docs_batch_begin(&b, k->db, &err), &err);
     CHECK_OK(stele_docs_batch_set(b, stele_str("c"), kit_json("{}"), NULL, NULL, &err), &err);
+    CHECK_CODE(stele_docs_close(k->db, &err), STELE_ESTATE);
     stele_docs_batch_abort(b);
     stele_docs_batch_abort(NULL);
     kit_check_all(k, "b");
@@ -139,7 +141,7 @@ static void *raise(void *arg)
         stele_docs_batch *b = NULL;
         stele_buf json;
         char text[32];
-        int n = 0;
+        long n;
         bool deleted = false;
         stele_code rc;
         stele_error err;
@@ -148,9 +150,9 @@ static void *raise(void *arg)
         CHECK_OK(stele_docs_version_of(k->db, stele_str("n"), &there, &deleted, &err), &err);
         CHECK_OK(stele_docs_get_field(k->db, stele_str("n"), stele_str("/n"), &json, &err), &err);
         CHECK_OK(stele_buf_append(&json, stele_bytes_of("", 1), &err), &err);
-        assert_int_equal(sscanf((const char *)json.data, "%d", &n), 1);
+        n = strtol((const char *)json.data, NULL, 10);
         stele_buf_free(&json);
-        (void)snprintf(text, sizeof text, "{\"n\":%d}", n + 1);
+        (void)snprintf(text, sizeof text, "{\"n\":%ld}", n + 1);
         CHECK_OK(stele_docs_batch_begin(&b, k->db, &err), &err);
         rc = stele_docs_batch_set(b, stele_str("n"), stele_str(text), &there, NULL, &err);
         CHECK_CODE(stele_docs_batch_end(b, &err), rc);

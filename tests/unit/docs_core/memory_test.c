@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "kit.h"
 
+#include <pthread.h>
+
 #ifdef STI_TESTING
 
 #define TYPE(version)                                                                \
@@ -15,11 +17,17 @@ enum {
     MOST = 5000 /* allocations of one call, and more */
 };
 
+/* The thread that commits has its own allocations, which are none of the call's. */
+struct failing {
+    pthread_t thread;
+    int left;
+};
+
 static bool count_down(void *arg)
 {
-    int *left = arg;
+    struct failing *f = arg;
 
-    return (*left)-- == 0;
+    return pthread_equal(f->thread, pthread_self()) != 0 && f->left-- == 0;
 }
 
 static stele_code do_set(struct kit *k, stele_error *err)
@@ -59,21 +67,37 @@ static stele_code do_search(struct kit *k, stele_error *err)
     return rc == STELE_END ? STELE_OK : rc;
 }
 
+static stele_code do_validate(struct kit *k, stele_error *err)
+{
+    return stele_docs_validate(k->db, NULL, NULL, NULL, err);
+}
+
+static stele_code do_reindex(struct kit *k, stele_error *err)
+{
+    return stele_docs_reindex(k->db, err);
+}
+
+static stele_code do_patch(struct kit *k, stele_error *err)
+{
+    return stele_docs_patch(k->db, stele_str("b"), stele_str("{\"n\":[1,2,3]}"), NULL, err);
+}
+
 /* Until it succeeds: the n-th allocation fails, for every n. */
 static void try_all(struct kit *k, stele_code (*call)(struct kit *k, stele_error *err),
         const char *before, const char *after)
 {
+    static struct failing failing; /* a thread may look at it when the hook has gone */
     stele_code rc = STELE_ENOMEM;
     int failed = 0;
 
     kit_check(k, "b", before);
     for (int n = 0; rc != STELE_OK && n < MOST; n++) {
         stele_error err;
-        int left = n;
+        failing = (struct failing){.thread = pthread_self(), .left = n};
 
-        sti_alloc_set_hook(count_down, &left);
+        sti_alloc_set_hook(count_down, &failing);
         rc = call(k, &err);
-        sti_alloc_set_hook(NULL, NULL);
+        sti_alloc_set_hook(NULL, &failing);
         if (rc != STELE_OK) {
             assert_int_equal(rc, STELE_ENOMEM);
             assert_int_equal(err.code, STELE_ENOMEM);
@@ -97,6 +121,10 @@ static void test_each_allocation(void **state)
     kit_check_match(k, "t", "{'n':2}", "a b");
     kit_check_match(k, "t", "{'u':'Y'}", "b");
     try_all(k, do_search, b, b);
+    try_all(k, do_patch, b, b);
+    try_all(k, do_validate, b, b);
+    try_all(k, do_reindex, b, b);
+    try_all(k, do_validate, b, b);
     try_all(k, do_register, b, b);
     kit_check_match(k, "t", "{'u':'Y'}", "");
     kit_check_match(k, "t", "{'u':'y'}", "b");

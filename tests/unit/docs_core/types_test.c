@@ -2,6 +2,7 @@
  *
  * types_test.c: types registered before and after their documents, redefined, and unique keys.
  */
+#include "docs/state.h"
 #include "kit.h"
 
 #define USER                                                                                  \
@@ -89,6 +90,82 @@ static void test_redefined(void **state)
     kit_close(k);
     kit_open(k);
     kit_check_match(k, "user", "{'mail':'A@x'}", "a c");
+}
+
+static uint32_t number_of(struct kit *k, const char *type)
+{
+    stele_store_read *read = NULL;
+    uint32_t number = 0;
+    stele_error err;
+
+    CHECK_OK(stele_store_read_begin(&read, k->db->store, &err), &err);
+    CHECK_OK(sti_docs_type_number(read, stele_str(type), &number, &err), &err);
+    stele_store_read_end(read);
+    return number;
+}
+
+/* Another collation than the one that indexes were made with: loose keys are made anew. */
+static void test_collation(void **state)
+{
+    static const uint8_t other[] = {1, 'o', 't', 'h', 'e', 'r'};
+    struct kit *k = *state;
+    struct sti_docs_write w;
+    uint32_t loose;
+    uint32_t exact;
+    stele_error err;
+
+    kit_register(k, USER);
+    kit_register(k, "{'name':'exact','keys':[{'name':'m','fields':['m'],'method':'binary'}],"
+                    "'version':2}");
+    kit_set(k, "a", "{'@type':'user','mail':'A@x'}");
+    kit_set(k, "b", "{'@type':'user','mail':'B@x'}");
+    kit_set(k, "c", "{'@type':'exact','m':1}");
+    loose = number_of(k, "user");
+    exact = number_of(k, "exact");
+    CHECK_OK(sti_docs_write_begin(&w, k->db, &err), &err);
+    CHECK_OK(sti_docs_put(&w, STI_DOCS_MET, stele_str("collator"),
+                     stele_bytes_of(other, sizeof other), &err),
+            &err);
+    CHECK_OK(sti_docs_write_end(&w, STELE_OK, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        kit_close(k);
+        kit_open(k);
+        assert_true(number_of(k, "user") > loose);
+        assert_int_equal(number_of(k, "exact"), exact);
+        loose = i == 0 ? number_of(k, "user") - 1 : loose;
+        kit_check_match(k, "user", "{'mail':'b@x'}", "b");
+        kit_check_match(k, "exact", "{'m':1}", "c");
+        CHECK_CODE(kit_try_set(k, "d", "{'@type':'user','mail':'a@X'}", &err), STELE_ECONFLICT);
+        CHECK_OK(stele_docs_validate(k->db, NULL, NULL, NULL, &err), &err);
+    }
+    assert_int_equal(number_of(k, "user"), loose + 1);
+}
+
+static void test_in_options(void **state)
+{
+    struct kit *k = *state;
+    stele_bytes types[1];
+    stele_buf json;
+    stele_error err;
+
+    kit_set(k, "a", "{'@type':'user','mail':'A@x'}");
+    kit_close(k);
+    types[0] = kit_json(USER);
+    k->options.types = types;
+    k->options.type_count = 1;
+    kit_open(k);
+    stele_buf_init(&json, SIZE_MAX);
+    CHECK_OK(stele_docs_type(k->db, "user", &json, &err), &err);
+    stele_buf_free(&json);
+    kit_check_match(k, "user", "{'mail':'a@x'}", "a");
+    kit_close(k);
+    types[0] = stele_str("{}");
+    CHECK_CODE(stele_docs_open(&k->db, k->tmp.path, &k->options, &err), STELE_EINVAL);
+    k->options.types = NULL;
+    CHECK_CODE(stele_docs_open(&k->db, k->tmp.path, &k->options, &err), STELE_EINVAL);
+    k->options.type_count = 0;
+    kit_open(k);
+    kit_check_match(k, "user", "{'mail':'a@x'}", "a");
 }
 
 static void test_bad_definitions(void **state)
@@ -188,6 +265,8 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_unknown_type, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_kept_across_open, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_redefined, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_collation, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_in_options, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_bad_definitions, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_unique, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_conflicts, kit_set_up, kit_tear_down),
