@@ -297,12 +297,6 @@ void stele_docs_batch_abort(stele_docs_batch *batch)
 
 /* ---- Batches of one change. ---- */
 
-static stele_code begin_one(struct sti_docs_write *w, stele_docs *db, stele_error *err)
-{
-    return db == NULL ? sti_fail(err, STELE_EINVAL, "no database")
-                      : sti_docs_write_begin(w, db, err);
-}
-
 /* What was given is given only if it is there. */
 static stele_code end_one(struct sti_docs_write *w, stele_code rc, const stele_docs_version *made,
         stele_docs_version *version, stele_error *err)
@@ -321,11 +315,14 @@ stele_code stele_docs_set(stele_docs *db, stele_bytes id, stele_bytes json,
     struct sti_docs_write w = {.db = db};
     json_t *document = NULL;
     stele_docs_version made = {.seconds = 0};
-    stele_code rc = db == NULL ? sti_fail(err, STELE_EINVAL, "no database")
-                               : parse(db, json, &document, err);
+    stele_code rc;
 
+    if (db == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database");
+    }
+    rc = parse(db, json, &document, err);
     if (rc == STELE_OK) {
-        rc = begin_one(&w, db, err);
+        rc = sti_docs_write_begin(&w, db, err);
         if (rc != STELE_OK) {
             json_decref(document);
         }
@@ -342,8 +339,12 @@ stele_code stele_docs_patch(stele_docs *db, stele_bytes id, stele_bytes patch,
 {
     struct sti_docs_write w = {.db = db};
     stele_docs_version made = {.seconds = 0};
-    stele_code rc = begin_one(&w, db, err);
+    stele_code rc;
 
+    if (db == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database");
+    }
+    rc = sti_docs_write_begin(&w, db, err);
     if (rc != STELE_OK) {
         return rc;
     }
@@ -356,8 +357,12 @@ stele_code stele_docs_delete(
 {
     struct sti_docs_write w = {.db = db};
     stele_docs_version made = {.seconds = 0};
-    stele_code rc = begin_one(&w, db, err);
+    stele_code rc;
 
+    if (db == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database");
+    }
+    rc = sti_docs_write_begin(&w, db, err);
     if (rc != STELE_OK) {
         return rc;
     }
