@@ -7,6 +7,7 @@
 
 #include <stele/bytes.h>
 #include <stele/codec.h>
+#include <stele/docs.h>
 #include <stele/env.h>
 #include <stele/error.h>
 #include <stele/journal.h>

@@ -34,11 +34,11 @@
 #define STI_DOCS_KEYS_H
 
 #include "docs/collate.h"
+#include "docs/entry.h"
 #include "docs/path.h"
 #include "docs/type.h"
 
 enum {
-    STI_DOCS_ID_MAX = 16384,
     STI_DOCS_COMBINATIONS_MAX = 4096,  /* index keys of one document for one key */
     STI_DOCS_KEYS_SIZE_MAX = 64 << 20, /* bytes of all index keys of a document */
     STI_DOCS_INDEX_HEAD = 6            /* bytes before the fields */

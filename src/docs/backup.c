@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backup.c: a database written as a stream, and a stream looked through.
+ */
+#include "docs/backup.h"
+
+#include "base/env.h"
+#include "base/error.h"
+#include "docs/cdbk_check.h"
+#include "docs/state.h"
+
+void stele_docs_backup_options_init_sized(stele_docs_backup_options *opts, size_t struct_size)
+{
+    if (opts != NULL && struct_size >= sizeof opts->struct_size) {
+        memset(opts, 0, struct_size);
+        opts->struct_size = struct_size;
+    }
+}
+
+static stele_docs_backup_summary summary_of(struct sti_docs_cdbk_summary s)
+{
+    return (stele_docs_backup_summary){
+            .pairs = s.pairs,
+            .size = s.size,
+            .has_manifest = s.has_manifest,
+            .is_compressed = s.is_compressed,
+    };
+}
+
+/* ---- Writing. ---- */
+
+struct writing {
+    struct sti_docs_cdbk_writer *writer;
+    enum sti_docs_cdbk_section section;
+};
+
+static stele_code add(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    const struct writing *w = arg;
+    struct sti_docs_cdbk_pair pair = {.section = w->section, .key = key, .value = value};
+
+    return sti_docs_cdbk_writer_add(w->writer, &pair, err);
+}
+
+/* Live documents alone, and of each its version: all else is ours, and is made again from the log.
+ */
+static stele_code add_info(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    struct sti_docs_info info = {.claims = NULL};
+    uint8_t version[STI_DOCS_VERSION_SIZE];
+    stele_code rc = sti_docs_info_decode(&info, value, err);
+
+    if (rc == STELE_OK && !info.deleted) {
+        sti_docs_version_put(version, info.version);
+        rc = add(arg, key, stele_bytes_of(version, sizeof version), err);
+    }
+    sti_docs_info_free(&info);
+    return rc;
+}
+
+static stele_code write_sections(
+        stele_store_read *read, struct sti_docs_cdbk_writer *writer, stele_error *err)
+{
+    static const struct {
+        enum sti_docs_cdbk_section section;
+        enum sti_docs_bucket bucket;
+        stele_store_pair_fn each;
+    } sections[] = {
+            {STI_DOCS_CDBK_TYPE, STI_DOCS_TYP, add},
+            {STI_DOCS_CDBK_CHECKPOINT, STI_DOCS_CHK, add},
+            {STI_DOCS_CDBK_LOG, STI_DOCS_LOG, add},
+            {STI_DOCS_CDBK_INFO, STI_DOCS_NFO, add_info},
+            {STI_DOCS_CDBK_DATA, STI_DOCS_DAT, add},
+    };
+
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0] && rc == STELE_OK; i++) {
+        struct writing w = {.writer = writer, .section = sections[i].section};
+
+        rc = stele_store_read_for_each(
+                read, sti_docs_bucket_name(sections[i].bucket), sections[i].each, &w, err);
+    }
+    return rc;
+}
+
+stele_code stele_docs_backup(stele_docs *db, const stele_docs_backup_options *opts,
+        stele_write_fn write, void *arg, stele_docs_backup_summary *out, stele_error *err)
+{
+    struct sti_docs_cdbk_write_options how;
+    struct sti_docs_cdbk_summary summary = {.pairs = 0};
+    struct sti_docs_cdbk_writer *writer = NULL;
+    stele_docs_backup_options o;
+    stele_store_read *read = NULL;
+    stele_code rc;
+
+    if (db == NULL || write == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database, or nowhere to write to");
+    }
+    rc = sti_options_copy(&o, sizeof o, opts, "stele_docs_backup_options", err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    how = (struct sti_docs_cdbk_write_options){
+            .zstd_level = o.zstd_level, .manifest = !o.no_manifest};
+    rc = sti_docs_cdbk_writer_new(&writer, write, arg, &how, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = stele_store_read_begin(&read, db->store, err);
+    if (rc == STELE_OK) {
+        rc = write_sections(read, writer, err);
+        stele_store_read_end(read);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_cdbk_writer_end(writer, &summary, err);
+    }
+    if (rc == STELE_OK && out != NULL) {
+        *out = summary_of(summary);
+    }
+    sti_docs_cdbk_writer_free(writer);
+    return rc;
+}
+
+/* ---- Looking through. ---- */
+
+stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_demanded,
+        stele_code (*each)(void *each_arg, const struct sti_docs_cdbk_pair *pair, stele_error *err),
+        void *each_arg, stele_docs_backup_summary *out, stele_error *err)
+{
+    struct sti_docs_cdbk_reader *reader = NULL;
+    struct sti_docs_cdbk_check *check = NULL;
+    struct sti_docs_cdbk_pair pair = {.position = 0};
+    stele_code rc = sti_docs_cdbk_check_new(&check, err);
+
+    if (rc == STELE_OK) {
+        rc = sti_docs_cdbk_reader_new(&reader, read, arg, manifest_demanded, err);
+    }
+    while (rc == STELE_OK) {
+        rc = sti_docs_cdbk_reader_next(reader, &pair, err);
+        if (rc == STELE_OK) {
+            rc = sti_docs_cdbk_check_add(check, &pair, err);
+        }
+        if (rc == STELE_OK && each != NULL) {
+            rc = each(each_arg, &pair, err);
+        }
+    }
+    if (rc == STELE_END) {
+        rc = sti_docs_cdbk_check_end(check, err);
+        if (rc == STELE_OK && out != NULL) {
+            *out = summary_of(sti_docs_cdbk_reader_summary(reader));
+        }
+    }
+    sti_docs_cdbk_reader_free(reader);
+    sti_docs_cdbk_check_free(check);
+    return rc;
+}
+
+stele_code stele_docs_validate_backup(stele_read_fn read, void *arg, bool manifest_demanded,
+        stele_docs_backup_summary *out, stele_error *err)
+{
+    if (read == NULL) {
+        return sti_fail(err, STELE_EINVAL, "nowhere to read from");
+    }
+    return sti_docs_backup_go(read, arg, manifest_demanded, NULL, NULL, out, err);
+}

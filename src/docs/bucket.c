@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bucket.c: reading and writing the buckets of a database.
+ */
+#include "base/error.h"
+#include "docs/state.h"
+
+stele_bytes sti_docs_bucket_name(enum sti_docs_bucket bucket)
+{
+    static const char *const names[STI_DOCS_BUCKET_COUNT] = {
+#define BUCKET_NAME(name, text) [STI_DOCS_##name] = (text),
+            STI_DOCS_BUCKETS(BUCKET_NAME)
+#undef BUCKET_NAME
+    };
+
+    return stele_str(names[bucket]);
+}
+
+stele_code sti_docs_read(stele_store_read *read, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes *value, bool *found, stele_error *err)
+{
+    stele_bytes got = stele_nil();
+    stele_code rc = stele_store_read_get(read, sti_docs_bucket_name(bucket), key, &got, err);
+
+    if (rc != STELE_OK && rc != STELE_ENOTFOUND) {
+        return rc;
+    }
+    *found = rc == STELE_OK;
+    if (*found) {
+        *value = got;
+    }
+    return STELE_OK;
+}
+
+stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes value, stele_error *err)
+{
+    return stele_store_batch_put(w->batch, sti_docs_bucket_name(bucket), key, value, err);
+}
+
+stele_code sti_docs_remove(
+        struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key, stele_error *err)
+{
+    return stele_store_batch_delete(w->batch, sti_docs_bucket_name(bucket), key, err);
+}
+
+stele_code sti_docs_check_form(stele_bytes value, size_t len, const char *what, stele_error *err)
+{
+    if (value.len == 0) {
+        return sti_fail(err, STELE_ECORRUPT, "%s: no bytes", what);
+    }
+    if (value.data[0] != STI_DOCS_FORM) {
+        return sti_fail(
+                err, STELE_EVERSION, "%s: form %u is not known", what, (unsigned)value.data[0]);
+    }
+    if (value.len - 1 != len) {
+        return sti_fail(
+                err, STELE_ECORRUPT, "%s: %zu bytes instead of %zu", what, value.len - 1, len);
+    }
+    return STELE_OK;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * logged.c: entries in the log.
+ */
+#include "base/error.h"
+#include "docs/apply.h"
+
+static stele_code rank_of(
+        struct sti_docs_rank *out, const struct sti_docs_entry *entry, stele_error *err)
+{
+    *out = (struct sti_docs_rank){.version = entry->version, .is_delete = entry->is_delete};
+    return sti_docs_entry_hash(entry, out->hash, err);
+}
+
+/* What the log has with this version and ID: *known if that is the entry itself or goes before it,
+ * otherwise it is taken out of the sums. */
+static stele_code displace(struct sti_docs_write *w, stele_bytes key,
+        const struct sti_docs_rank *rank, bool *known, stele_error *err)
+{
+    struct sti_docs_entry other = {.is_delete = false};
+    struct sti_docs_rank other_rank = {.is_delete = false};
+    stele_bytes bytes = stele_nil();
+    bool found = false;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_LOG, key, &bytes, &found, err);
+
+    *known = false;
+    if (rc != STELE_OK || !found) {
+        return rc;
+    }
+    rc = sti_docs_entry_decode(&other, bytes, err);
+    if (rc == STELE_OK) {
+        rc = rank_of(&other_rank, &other, err);
+    }
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    *known = sti_docs_rank_compare(&other_rank, rank) >= 0;
+    return *known ? STELE_OK : sti_docs_sums_change(w, other.version, other_rank.hash, false, err);
+}
+
+stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err)
+{
+    uint8_t len[2] = {(uint8_t)(id.len >> 8), (uint8_t)id.len};
+    stele_code rc = stele_buf_append(out, stele_bytes_of(len, sizeof len), err);
+
+    return rc == STELE_OK ? stele_buf_append(out, id, err) : rc;
+}
+
+/* The place of an entry in the log of its ID; `json` if it is not in the log itself, nil if it is.
+ */
+static stele_code put_place(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        stele_bytes json, stele_error *err)
+{
+    static const uint8_t form = STI_DOCS_FORM;
+    uint8_t version[STI_DOCS_VERSION_SIZE];
+    stele_buf key;
+    stele_buf value;
+    stele_code rc;
+
+    stele_buf_init(&key, SIZE_MAX);
+    stele_buf_init(&value, SIZE_MAX);
+    sti_docs_version_put(version, entry->version);
+    rc = sti_docs_place_head(entry->id, &key, err);
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&key, stele_bytes_of(version, sizeof version), err);
+    }
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&value, stele_bytes_of(&form, sizeof form), err);
+    }
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&value, json, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_LID, stele_buf_view(&key), stele_buf_view(&value), err);
+    }
+    stele_buf_free(&key);
+    stele_buf_free(&value);
+    return rc;
+}
+
+stele_code sti_docs_place_add(
+        struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err)
+{
+    return put_place(w, entry, entry->json, err);
+}
+
+stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_bytes value,
+        stele_bytes id, struct sti_docs_entry *out, stele_error *err)
+{
+    struct sti_docs_entry entry = {.id = id};
+    stele_bytes bytes = stele_nil();
+    bool found = false;
+    stele_buf log_key;
+    stele_code rc;
+
+    if (key.len < STI_DOCS_VERSION_SIZE) {
+        return sti_fail(err, STELE_ECORRUPT, "a short place in the log of an ID");
+    }
+    rc = sti_docs_version_get(&entry.version, key.data + key.len - STI_DOCS_VERSION_SIZE, err);
+    if (rc == STELE_OK && value.len > 1) {
+        entry.json = stele_bytes_of(value.data + 1, value.len - 1);
+        *out = entry;
+        return STELE_OK;
+    }
+    stele_buf_init(&log_key, SIZE_MAX);
+    if (rc == STELE_OK) {
+        rc = sti_docs_log_key_encode(entry.version, id, &log_key, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(read, STI_DOCS_LOG, stele_buf_view(&log_key), &bytes, &found, err);
+    }
+    stele_buf_free(&log_key);
+    if (rc == STELE_OK && !found) {
+        rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log is missing");
+    }
+    return rc == STELE_OK ? sti_docs_entry_decode(out, bytes, err) : rc;
+}
+
+stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        const uint8_t hash[STI_DOCS_HASH_SIZE], stele_error *err)
+{
+    stele_code rc = put_place(w, entry, stele_nil(), err);
+
+    return rc == STELE_OK ? sti_docs_sums_change(w, entry->version, hash, true, err) : rc;
+}
+
+stele_code sti_docs_log_add(
+        struct sti_docs_write *w, const struct sti_docs_entry *entry, bool *known, stele_error *err)
+{
+    struct sti_docs_rank rank = {.is_delete = false};
+    stele_buf key;
+    stele_buf bytes;
+    stele_code rc;
+
+    stele_buf_init(&key, SIZE_MAX);
+    stele_buf_init(&bytes, SIZE_MAX);
+    rc = sti_docs_log_key_encode(entry->version, entry->id, &key, err);
+    if (rc == STELE_OK) {
+        rc = rank_of(&rank, entry, err);
+    }
+    if (rc == STELE_OK) {
+        rc = displace(w, stele_buf_view(&key), &rank, known, err);
+    }
+    if (rc != STELE_OK || *known) {
+        goto out;
+    }
+    rc = sti_docs_entry_encode(entry, &bytes, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_LOG, stele_buf_view(&key), stele_buf_view(&bytes), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_log_count(w, entry, rank.hash, err);
+    }
+
+out:
+    stele_buf_free(&key);
+    stele_buf_free(&bytes);
+    return rc;
+}

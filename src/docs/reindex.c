@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reindex.c: the keys of documents whose type has got another definition.
+ */
+#include "base/error.h"
+#include "docs/apply.h"
+
+/* Version and claims of a document: by its log, or, where it has none, by itself. */
+static stele_code make_info(struct sti_docs_write *w, const struct sti_docs_change *change,
+        stele_buf *out, stele_error *err)
+{
+    struct sti_docs_keys keys = {.list = change->unique, .count = change->unique_count};
+    struct sti_docs_info info = {.claims = NULL};
+    stele_code rc = STELE_ENOTFOUND;
+
+    if (keys.count > 0) {
+        rc = sti_docs_claims_of_log(w, change->entry.id, out, err);
+    }
+    if (rc != STELE_ENOTFOUND) {
+        return rc;
+    }
+    rc = sti_docs_info_after(&info, NULL, change->entry.version, false, keys, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_info_encode(&info, out, err);
+    }
+    sti_docs_info_free(&info);
+    return rc;
+}
+
+stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err)
+{
+    struct sti_docs_entry entry = {.id = id};
+    struct sti_docs_change change = {.document = NULL};
+    struct sti_docs_info info = {.claims = NULL};
+    stele_bytes value = stele_nil();
+    bool found = false;
+    bool found_info = false;
+    stele_buf bytes;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_DAT, id, &entry.json, &found, err);
+
+    stele_buf_init(&bytes, SIZE_MAX);
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(w->view, STI_DOCS_NFO, id, &value, &found_info, err);
+    }
+    if (rc == STELE_OK && (!found || !found_info || value.len < STI_DOCS_VERSION_SIZE)) {
+        rc = sti_fail(err, STELE_ECORRUPT, "a document that is indexed is missing");
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_version_get(&entry.version, value.data, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_change_prepare(&change, w, &entry, NULL, false, err);
+    }
+    if (rc == STELE_OK) {
+        rc = make_info(w, &change, &bytes, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_info_decode(&info, stele_buf_view(&bytes), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_NFO, id, stele_buf_view(&bytes), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_index_replace(w, id, &change.keys, &info, err);
+    }
+    sti_docs_info_free(&info);
+    sti_docs_change_free(&change);
+    stele_buf_free(&bytes);
+    return rc;
+}
+
+/* The first document that has a key of the type at or behind `at`: its key, then a zero byte, takes
+ * the place of `at`, and so is where the next one is looked for. STELE_END. */
+static stele_code next_document(stele_store_cursor *cursor, stele_bytes head, stele_buf *at,
+        stele_buf *id, stele_error *err)
+{
+    struct sti_docs_index_value here = {.unique = false};
+    stele_bytes key = stele_nil();
+    stele_bytes value = stele_nil();
+    stele_code rc = stele_store_cursor_seek(cursor, stele_buf_view(at), err);
+
+    if (rc == STELE_OK) {
+        rc = stele_store_cursor_pair(cursor, &key, &value, err);
+    }
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    if (key.len < head.len || memcmp(key.data, head.data, head.len) != 0) {
+        return STELE_END;
+    }
+    rc = sti_docs_index_value_get(&here, key, value, err);
+    stele_buf_clear(at);
+    stele_buf_clear(id);
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(id, here.id, err);
+    }
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(at, key, err);
+    }
+    return rc == STELE_OK ? stele_buf_append(at, stele_bytes_of("", 1), err) : rc;
+}
+
+stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err)
+{
+    stele_store_cursor *cursor = NULL;
+    stele_buf head;
+    stele_buf at;
+    stele_buf id;
+    stele_code rc;
+
+    stele_buf_init(&head, SIZE_MAX);
+    stele_buf_init(&at, SIZE_MAX);
+    stele_buf_init(&id, SIZE_MAX);
+    rc = sti_docs_index_head(old_number, 0, &head, err);
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&at, stele_buf_view(&head), err);
+    }
+    /* A cursor of its own for each document: it changes what is under it. */
+    while (rc == STELE_OK) {
+        rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_IDX), err);
+        if (rc == STELE_OK) {
+            rc = next_document(cursor, stele_buf_view(&head), &at, &id, err);
+            stele_store_cursor_close(cursor);
+        }
+        if (rc == STELE_OK) {
+            rc = sti_docs_reindex_one(w, stele_buf_view(&id), err);
+        }
+    }
+    stele_buf_free(&head);
+    stele_buf_free(&at);
+    stele_buf_free(&id);
+    return rc == STELE_END ? STELE_OK : rc;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * state.h: the state of an open database, what its store holds, and why it is always whole.
+ *
+ * A database is a store with these buckets. Integers are big endian; "1" is the version of a
+ * value's form, one byte. The values of log, chk, typ and dat are the reference's.
+ *
+ *     met   "kind" -> 1, "docs" · "server" -> 1, number 4 · "ceiling" -> 1, seconds 8, ns 4 ·
+ *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12
+ *     typ   name of a type -> its definition as JSON (type.h)
+ *     tno   name of a type -> 1, number 4
+ *     log   version 16, ID -> entry (entry.h)
+ *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or 1 and the JSON of a
+ * document whose entry is not in the log, since a backup did not have it chk   epoch 8 ->
+ * checkpoint of a day (checkpoint.h) agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of
+ * it since 1970 8
+ *           -> 1, aggregate (aggregate.h)
+ *     nfo   ID -> version, and the claims to unique keys (info.h); also of the deleted
+ *     dat   ID -> JSON
+ *     kdt   ID -> 1, and the keys of the index that the document has, ascending: length 4 of the
+ *           claim, the claim (keys.h), 1 byte: 0, or 1 and the version of the claim 16
+ *     idx   claim, ID -> 1, 0, length 4 of the claim; or for a unique key
+ *           claim, version 16 of the claim, ID -> 1, 1, length 4 of the claim
+ *     cfl   claim that several documents make -> 1
+ *
+ * All that a change changes is in one batch of the store, so that a crash leaves all of it or
+ * nothing. A batch is for one writer at a time: who has it has the clock, and what is read through
+ * its view cannot change under him.
+ *
+ * A change. It is prepared (the document's type, and its index keys); a local one then asks whether
+ * somebody else owns one of its unique keys; and it is applied (apply.h). Applying is a function of
+ * what the store holds and the entry, without clock, thread or random number, and does not fail
+ * for what an entry says: entries of peers come in any order, and all that have the same set of
+ * them have the same documents, versions and owners.
+ *
+ * Types. A type has a number, which its index keys begin with. A new definition gets a new number,
+ * and all documents of the type get their keys under it within the batch that stores it. Hence a
+ * search takes the number that its own read sees, and finds either all by the old definition or
+ * all by the new. In memory each number that has a definition has a `kind`, which stays until
+ * close. A type that nobody registered has a number as well, and one key for each document.
+ *
+ * The owner of a unique key is the first of its keys in idx: they sort by the claim's version and
+ * then by ID, as owner.h wants.
+ *
+ * The clock (clock.h) begins at the stored ceiling and above the last entry of the log. When a
+ * version needs a higher ceiling, that goes into the same batch.
+ *
+ * Locks, held for moments, with nothing taken under them: `kinds` guards the list of kinds, and is
+ * taken within a batch; `feed` guards the count of batches that ended, for those who wait for
+ * changes.
+ */
+#ifndef STI_DOCS_STATE_H
+#define STI_DOCS_STATE_H
+
+#include <stele/docs.h>
+#include <stele/store.h>
+
+#include "base/thread.h"
+#include "docs/clock.h"
+#include "docs/entry.h"
+#include "docs/info.h"
+#include "docs/keys.h"
+#include "docs/value.h"
+
+#include <stdatomic.h>
+
+#define STI_DOCS_BUCKETS(X) \
+    X(MET, "met")           \
+    X(TYP, "typ")           \
+    X(TNO, "tno")           \
+    X(LOG, "log")           \
+    X(LID, "lid")           \
+    X(CHK, "chk")           \
+    X(AGG, "agg")           \
+    X(NFO, "nfo")           \
+    X(DAT, "dat")           \
+    X(KDT, "kdt")           \
+    X(IDX, "idx")           \
+    X(CFL, "cfl")
+
+enum sti_docs_bucket {
+#define STI_DOCS_BUCKET_ENUM(name, text) STI_DOCS_##name,
+    STI_DOCS_BUCKETS(STI_DOCS_BUCKET_ENUM)
+#undef STI_DOCS_BUCKET_ENUM
+    STI_DOCS_BUCKET_COUNT
+};
+
+enum {
+    STI_DOCS_FORM = 1, /* of our values */
+    STI_DOCS_CEILING_AHEAD_SECONDS = 5
+};
+
+/* A definition that is, or was, in use. */
+struct sti_docs_kind {
+    struct sti_docs_kind *next;
+    uint32_t number; /* 0: disowned */
+    struct sti_docs_type *type;
+    struct sti_docs_indexer indexer;
+};
+
+struct stele_docs {
+    stele_env env;
+    stele_docs_options options; /* all set */
+    struct sti_json_rules rules;
+    stele_store *store;
+    struct sti_docs_collator *collator;
+
+    struct sti_docs_clock clock; /* of who has the batch */
+
+    struct sti_mutex kinds;
+    struct sti_docs_kind *first_kind; /* the newest */
+
+    struct sti_mutex feed;
+    struct sti_cond changed; /* `changes` is another one */
+    uint64_t changes;        /* batches that ended */
+
+    _Atomic uint64_t users; /* iterators and batches that are open */
+};
+
+/* A batch. */
+struct sti_docs_write {
+    stele_docs *db;
+    stele_store_batch *batch;
+    stele_store_read *view;
+    struct sti_docs_time ceiling; /* when it began; */
+    struct sti_docs_kind *kind;   /* the newest then */
+};
+
+/* ---- bucket.c ---- */
+
+stele_bytes sti_docs_bucket_name(enum sti_docs_bucket bucket);
+
+/* Get from a read; *found says whether it is there, and a missing key is no failure. */
+stele_code sti_docs_read(stele_store_read *read, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes *value, bool *found, stele_error *err);
+
+stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes value, stele_error *err);
+stele_code sti_docs_remove(
+        struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key, stele_error *err);
+
+/* A value of ours of just so many bytes after its form. STELE_EVERSION, STELE_ECORRUPT. */
+stele_code sti_docs_check_form(stele_bytes value, size_t len, const char *what, stele_error *err);
+
+/* ---- write.c ---- */
+
+/* Begin a batch, and end it: with a code other than STELE_OK nothing of it is there, and that is
+ * returned. */
+stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err);
+stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err);
+
+/* The version of a change that is made here now. */
+stele_code sti_docs_write_version(
+        struct sti_docs_write *w, struct sti_docs_version *out, stele_error *err);
+
+/* Store a ceiling, of a version that is to be given or of a clean end. */
+stele_code sti_docs_put_ceiling(
+        struct sti_docs_write *w, struct sti_docs_time ceiling, stele_error *err);
+
+/* ---- feed.c ---- */
+
+/* Wake those who wait for changes. */
+void sti_docs_feed_tell(stele_docs *db) STI_EXCLUDES(db->feed);
+
+/* ---- kinds.c ---- */
+
+/* The definition of the type that has, or had, that number; NULL if there is none. Valid until
+ * close. */
+const struct sti_docs_kind *sti_docs_kind_find(stele_docs *db, uint32_t number, stele_bytes name)
+        STI_EXCLUDES(db->kinds);
+
+/* That of a unique key's claim, and which of its keys it is; NULL: there is none. */
+const struct sti_docs_kind *sti_docs_kind_of_claim(
+        stele_docs *db, stele_bytes claim, uint16_t *number) STI_EXCLUDES(db->kinds);
+
+/* Add one, which takes the type over, also on failure. */
+stele_code sti_docs_kind_add(stele_docs *db, uint32_t number, struct sti_docs_type *type,
+        stele_error *err) STI_EXCLUDES(db->kinds);
+
+/* Those of a batch that failed, from the newest to the one before the batch: nobody finds them any
+ * more. */
+struct sti_docs_kind *sti_docs_kinds_newest(stele_docs *db) STI_EXCLUDES(db->kinds);
+void sti_docs_kinds_disown(stele_docs *db, struct sti_docs_kind *newest,
+        const struct sti_docs_kind *until) STI_EXCLUDES(db->kinds);
+void sti_docs_kinds_free(stele_docs *db);
+
+/* The number of a type as a read sees it; 0: it has none. */
+stele_code sti_docs_type_number(
+        stele_store_read *read, stele_bytes name, uint32_t *number, stele_error *err);
+
+/* Give a type a new number, or give it one if it has none. */
+stele_code sti_docs_type_new_number(
+        struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err);
+stele_code sti_docs_type_need_number(
+        struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err);
+
+/* The type of a document, as the indexes have it: a name that no definition can have, or a lack of
+ * one, is "invalid". */
+stele_bytes sti_docs_type_of(const json_t *document);
+
+/* ---- reindex.c, types.c ---- */
+
+/* Give all documents that have a key of the old number those of the definition that their type has
+ * now. */
+stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err);
+
+/* Give a document the keys that it ought to have, whichever it has. */
+stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err);
+
+/* Store a definition under a new number, and index the documents of the type by it. The type is
+ * taken over, also on failure. */
+stele_code sti_docs_define(
+        struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json, stele_error *err);
+
+/* Give every definition that is stored its kind; index those anew whose collation has changed. */
+stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err);
+
+/* ---- open.c ---- */
+
+static inline stele_docs_version sti_docs_version_public(struct sti_docs_version v)
+{
+    return (stele_docs_version){.seconds = v.seconds, .ns = v.ns, .server = v.server};
+}
+
+#endif /* STI_DOCS_STATE_H */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * write.c: batches of a database, and the versions that they give.
+ */
+#include "base/coding.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "docs/state.h"
+
+enum {
+    SECOND_US = 1000000,
+    US_NS = 1000
+};
+
+stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err)
+{
+    stele_store_batch *batch = NULL;
+    stele_code rc = stele_store_batch_begin(&batch, db->store, NULL, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    *w = (struct sti_docs_write){
+            .db = db,
+            .batch = batch,
+            .view = stele_store_batch_view(batch),
+            .ceiling = db->clock.ceiling,
+            .kind = sti_docs_kinds_newest(db),
+    };
+    return STELE_OK;
+}
+
+stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
+{
+    stele_docs *db = w->db;
+    struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
+
+    if (rc != STELE_OK) {
+        /* What was stored of a higher ceiling goes with the batch. The time given stays: the next
+         * version that is above the old ceiling stores one again. */
+        db->clock.ceiling = w->ceiling;
+        sti_docs_kinds_disown(db, kind, w->kind);
+        stele_store_batch_abort(w->batch);
+        return rc;
+    }
+    rc = db->options.not_durable ? stele_store_batch_end(w->batch, err)
+                                 : stele_store_batch_end_durable(w->batch, err);
+    sti_docs_feed_tell(db);
+    /* After these two the batch may be there all the same. */
+    if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
+        sti_docs_kinds_disown(db, kind, w->kind);
+    }
+    return rc;
+}
+
+static struct sti_docs_time wall_time(const stele_docs *db)
+{
+    stele_time now = sti_env_now(&db->env);
+    struct sti_docs_time wall = {.seconds = now / SECOND_US};
+    int64_t rest = now % SECOND_US;
+
+    /* Before 1970 the division is towards zero. */
+    if (rest < 0) {
+        rest += SECOND_US;
+        wall.seconds--;
+    }
+    wall.ns = (uint32_t)rest * US_NS;
+    return wall;
+}
+
+stele_code sti_docs_put_ceiling(
+        struct sti_docs_write *w, struct sti_docs_time ceiling, stele_error *err)
+{
+    uint8_t value[1 + 8 + 4];
+
+    value[0] = STI_DOCS_FORM;
+    sti_put_be64(value + 1, (uint64_t)ceiling.seconds);
+    sti_put_be32(value + 9, ceiling.ns);
+    return sti_docs_put(
+            w, STI_DOCS_MET, stele_str("ceiling"), stele_bytes_of(value, sizeof value), err);
+}
+
+stele_code sti_docs_write_version(
+        struct sti_docs_write *w, struct sti_docs_version *out, stele_error *err)
+{
+    struct sti_docs_clock *clock = &w->db->clock;
+    struct sti_docs_time wall = wall_time(w->db);
+    struct sti_docs_time ceiling = {.seconds = 0};
+    stele_code rc = sti_docs_clock_next(clock, wall, out, err);
+
+    if (rc != STELE_ESTATE) {
+        return rc;
+    }
+    ceiling = sti_docs_clock_ceiling(clock, wall, STI_DOCS_CEILING_AHEAD_SECONDS);
+    rc = sti_docs_put_ceiling(w, ceiling, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_clock_raise(clock, ceiling, err);
+    }
+    return rc == STELE_OK ? sti_docs_clock_next(clock, wall, out, err) : rc;
+}

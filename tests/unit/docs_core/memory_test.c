@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * memory_test.c: each allocation of a call fails in turn: it is reported, and nothing has changed.
+ */
+#include "base/alloc.h"
+#include "kit.h"
+
+#include <pthread.h>
+
+#ifdef STI_TESTING
+
+#define TYPE(version)                                                                \
+    "{'name':'t','keys':[{'name':'u','fields':['u'],'method':'utf8','unique':true}," \
+    "{'name':'n','fields':['n'],'method':'binary','array':true}],'version':" version "}"
+
+enum {
+    MOST = 5000 /* allocations of one call, and more */
+};
+
+/* The thread that commits has its own allocations, which are none of the call's. */
+struct failing {
+    pthread_t thread;
+    int left;
+};
+
+static bool count_down(void *arg)
+{
+    struct failing *f = arg;
+
+    return pthread_equal(f->thread, pthread_self()) != 0 && f->left-- == 0;
+}
+
+static stele_code do_set(struct kit *k, stele_error *err)
+{
+    return stele_docs_set(k->db, stele_str("b"),
+            stele_str("{\"@type\":\"t\",\"u\":\"y\",\"n\":[1,2,3]}"), NULL, err);
+}
+
+static stele_code do_delete(struct kit *k, stele_error *err)
+{
+    return stele_docs_delete(k->db, stele_str("b"), NULL, err);
+}
+
+static stele_code do_register(struct kit *k, stele_error *err)
+{
+    return stele_docs_register(k->db,
+            stele_str("{\"name\":\"t\",\"keys\":[{\"name\":\"u\",\"fields\":[\"u\"],\"method\":"
+                      "\"binary\",\"unique\":true}],\"version\":2}"),
+            err);
+}
+
+static stele_code do_search(struct kit *k, stele_error *err)
+{
+    stele_docs_search search;
+    stele_docs_iter *it = NULL;
+    stele_code rc;
+
+    stele_docs_search_init(&search);
+    search.type = "t";
+    search.bound_field = "n";
+    search.low = stele_str("1");
+    rc = stele_docs_search_begin(&it, k->db, &search, err);
+    while (rc == STELE_OK) {
+        rc = stele_docs_iter_next(it, NULL, NULL, err);
+    }
+    stele_docs_iter_end(it);
+    return rc == STELE_END ? STELE_OK : rc;
+}
+
+static stele_code do_validate(struct kit *k, stele_error *err)
+{
+    return stele_docs_validate(k->db, NULL, NULL, NULL, err);
+}
+
+static stele_code do_reindex(struct kit *k, stele_error *err)
+{
+    return stele_docs_reindex(k->db, err);
+}
+
+static stele_code do_patch(struct kit *k, stele_error *err)
+{
+    return stele_docs_patch(k->db, stele_str("b"), stele_str("{\"n\":[1,2,3]}"), NULL, err);
+}
+
+/* Until it succeeds: the n-th allocation fails, for every n. */
+static void try_all(struct kit *k, stele_code (*call)(struct kit *k, stele_error *err),
+        const char *before, const char *after)
+{
+    static struct failing failing; /* a thread may look at it when the hook has gone */
+    stele_code rc = STELE_ENOMEM;
+    int failed = 0;
+
+    kit_check(k, "b", before);
+    for (int n = 0; rc != STELE_OK && n < MOST; n++) {
+        stele_error err;
+        failing = (struct failing){.thread = pthread_self(), .left = n};
+
+        sti_alloc_set_hook(count_down, &failing);
+        rc = call(k, &err);
+        sti_alloc_set_hook(NULL, &failing);
+        if (rc != STELE_OK) {
+            assert_int_equal(rc, STELE_ENOMEM);
+            assert_int_equal(err.code, STELE_ENOMEM);
+            kit_check(k, "b", before);
+            failed++;
+        }
+    }
+    assert_int_equal(rc, STELE_OK);
+    assert_true(failed > 0);
+    kit_check(k, "b", after);
+}
+
+static void test_each_allocation(void **state)
+{
+    static const char b[] = "{'@type':'t','u':'y','n':[1,2,3]}";
+    struct kit *k = *state;
+
+    kit_register(k, TYPE("1"));
+    kit_set(k, "a", "{'@type':'t','u':'x','n':[2,3]}");
+    try_all(k, do_set, NULL, b);
+    kit_check_match(k, "t", "{'n':2}", "a b");
+    kit_check_match(k, "t", "{'u':'Y'}", "b");
+    try_all(k, do_search, b, b);
+    try_all(k, do_patch, b, b);
+    try_all(k, do_validate, b, b);
+    try_all(k, do_reindex, b, b);
+    try_all(k, do_validate, b, b);
+    try_all(k, do_register, b, b);
+    kit_check_match(k, "t", "{'u':'Y'}", "");
+    kit_check_match(k, "t", "{'u':'y'}", "b");
+    try_all(k, do_delete, b, NULL);
+    kit_check_match(k, "t", NULL, "a");
+    kit_close(k);
+    kit_open(k);
+    kit_check_match(k, "t", NULL, "a");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(test_each_allocation, kit_set_up, kit_tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#else
+
+int main(void)
+{
+    return 0;
+}
+
+#endif
