@@ -3,11 +3,10 @@
  * commit.h: group commit: many callers, one write and one sync.
  *
  * Callers add encoded bytes to a buffer that is pending, and get a ticket. One of those that wait
- * becomes the leader: it yields the processor once, so that others can join (unless the last time
- * it was alone), takes the buffer that is pending (an empty one takes its place), has it written
- * and synced by the owner's write(), and wakes those whose ticket is done. There is one leader at a
- * time; whoever else needs the file for itself (a rollover, a truncation) becomes leader, too:
- * sti_commit_enter().
+ * becomes the leader: it waits for a moment, so that others can join (base/gather.h), takes the
+ * buffer that is pending (an empty one takes its place), has it written and synced by the owner's
+ * write(), and wakes those whose ticket is done. There is one leader at a time; whoever else needs
+ * the file for itself (a rollover, a truncation) becomes leader, too: sti_commit_enter().
  *
  * If write() fails, everything pending fails with it, since it was to follow: their tickets get
  * the error. What happens then is the owner's matter (see sti_commit_ops.failed).
