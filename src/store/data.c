@@ -97,7 +97,7 @@ bool sti_store_data_reclaim(stele_store *s)
     for (at = &s->old; *at != NULL;) {
         struct sti_store_data *d = *at;
 
-        if (d->users > 0) {
+        if (d->users > 0 && !STI_MUTANT(STORE_DEFRAG_READS_LEFT)) {
             at = &d->next;
             continue;
         }

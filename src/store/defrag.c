@@ -10,7 +10,9 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/commit_apply.h"
+#include "store/deadline.h"
 
 enum {
     ROUNDS = 8 /* of catching up, before commits are held up for the rest */
@@ -20,8 +22,7 @@ enum {
 
 struct defrag {
     stele_store *s;
-    int64_t deadline;
-    stele_cancel *cancel;
+    struct sti_deadline deadline;
     struct sti_generation next;
     stele_store_read *read;      /* what is copied; NULL: that is done */
     struct sti_store_data *data; /* the new one, until it is current */
@@ -34,22 +35,11 @@ struct defrag {
 
 /* ---- Waiting. ---- */
 
-static stele_code check_wait(const struct defrag *d, stele_error *err)
-{
-    if (sti_cancel_triggered(d->cancel)) {
-        return sti_fail(err, STELE_ECANCELED, "canceled");
-    }
-    if (d->deadline != INT64_MAX && sti_monotonic_now_ns() >= d->deadline) {
-        return sti_fail(err, STELE_ETIMEDOUT, "the time is up");
-    }
-    return STELE_OK;
-}
-
 static stele_code go_on(void *arg, stele_error *err)
 {
     struct defrag *d = arg;
     stele_store *s = d->s;
-    stele_code code = check_wait(d, err);
+    stele_code code = sti_deadline_look(&d->deadline, err);
     bool too_much;
 
     code = code == STELE_OK ? sti_store_usable(s, err) : code;
@@ -70,10 +60,10 @@ static stele_code go_on(void *arg, stele_error *err)
 static stele_code wait_locked(stele_store *s, const struct defrag *d, stele_error *err)
         STI_REQUIRES(s->write)
 {
-    stele_code code = check_wait(d, err);
+    stele_code code = sti_deadline_look(&d->deadline, err);
 
     if (code == STELE_OK) {
-        (void)sti_cond_wait_until(&s->done, &s->write, d->deadline);
+        (void)sti_cond_wait_until(&s->done, &s->write, d->deadline.at);
     }
     return code;
 }
@@ -229,6 +219,11 @@ static stele_code apply_next(struct defrag *d, bool *none, stele_error *err)
     return code;
 }
 
+static stele_code sync_copy(struct defrag *d, stele_error *err)
+{
+    return STI_MUTANT(STORE_DEFRAG_NOT_SYNCED) ? STELE_OK : sti_lmdb_sync(d->data->lmdb, err);
+}
+
 /* Until little is left; what comes meanwhile is for another round. */
 static stele_code catch_up(struct defrag *d, stele_error *err)
 {
@@ -253,7 +248,7 @@ static stele_code catch_up(struct defrag *d, stele_error *err)
             code = apply_next(d, &none, err);
         } while (code == STELE_OK && !none && t != last);
         /* What is synced here need not be while commits are held up. */
-        code = code == STELE_OK ? sti_lmdb_sync(d->data->lmdb, err) : code;
+        code = code == STELE_OK ? sync_copy(d, err) : code;
     }
     return code;
 }
@@ -311,8 +306,10 @@ static stele_code complete(struct defrag *d, stele_error *err)
     }
     code = code == STELE_OK ? compare(d, err) : code;
     code = code == STELE_OK ? measure(d, err) : code;
-    code = code == STELE_OK ? sti_lmdb_sync(d->data->lmdb, err) : code;
-    code = code == STELE_OK ? sti_lmdb_set_sync(d->data->lmdb, !s->options.no_sync, err) : code;
+    code = code == STELE_OK ? sync_copy(d, err) : code;
+    if (code == STELE_OK && !STI_MUTANT(STORE_DEFRAG_SYNC_LEFT_OFF)) {
+        code = sti_lmdb_set_sync(d->data->lmdb, !s->options.no_sync, err);
+    }
     code = code == STELE_OK ? sti_generation_finish(&s->dir, &s->env, &d->next, err) : code;
     if (code == STELE_OK) {
         d->view = sti_store_view_new(err);
@@ -339,7 +336,10 @@ static stele_code replace(struct defrag *d, stele_error *err)
         }
         return code;
     }
-    d->stays = true;
+    d->stays = !STI_MUTANT(STORE_DEFRAG_DOUBT_REMOVED);
+    if (STI_MUTANT(STORE_DEFRAG_DOUBT_GOES_ON)) {
+        return sti_fail(err, code, "%s", why.message);
+    }
     sti_store_poison(s, code, &why);
     return sti_store_usable(s, err);
 }
@@ -377,6 +377,9 @@ static stele_code swap(struct defrag *d, struct sti_store_data **old, stele_erro
         return code;
     }
     code = complete(d, err);
+    if (code == STELE_OK && STI_MUTANT(STORE_DEFRAG_OLD_FIRST)) {
+        code = sti_generation_retire(&d->s->dir, &d->s->env, d->s->current.number, err);
+    }
     code = code == STELE_OK ? replace(d, err) : code;
     if (code == STELE_OK) {
         switch_over(d, old);
@@ -421,7 +424,7 @@ static stele_code run(struct defrag *d, stele_error *err)
     struct sti_store_data *old = NULL;
     struct sti_buckets *from = NULL;
     stele_error why = {.code = STELE_OK, .position = -1};
-    stele_code code = check_wait(d, &why);
+    stele_code code = sti_deadline_look(&d->deadline, &why);
 
     code = code == STELE_OK ? commit_first(d, &why) : code;
     code = code == STELE_OK ? begin(d, &from, &why) : code;
@@ -452,7 +455,8 @@ static bool claim(stele_store *s)
 stele_code stele_store_defrag(
         stele_store *s, const stele_wait *wait, uint64_t *before, uint64_t *after, stele_error *err)
 {
-    struct defrag d = {.s = s, .deadline = sti_wait_deadline(wait)};
+    struct defrag d = {.s = s, .deadline = sti_deadline_of(wait)};
+    stele_cancel *cancel = wait == NULL ? NULL : wait->cancel;
     struct sti_cancel_listener listener;
     stele_code code;
 
@@ -465,10 +469,9 @@ stele_code stele_store_defrag(
     if (!claim(s)) {
         return sti_fail(err, STELE_EBUSY, "another defragmentation is under way");
     }
-    d.cancel = wait == NULL ? NULL : wait->cancel;
-    sti_cancel_listen(d.cancel, &listener, &s->write, &s->done);
+    sti_cancel_listen(cancel, &listener, &s->write, &s->done);
     code = run(&d, err);
-    sti_cancel_ignore(d.cancel, &listener);
+    sti_cancel_ignore(cancel, &listener);
     sti_mutex_lock(&s->write);
     s->defragging = false;
     sti_mutex_unlock(&s->write);

@@ -13,6 +13,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "store/defrag.h"
 #include "store/tree.h"
 
@@ -119,7 +120,8 @@ static stele_code copy_entry(
         code = sti_lmdb_cursor_reserve(c->out, STI_LMDB_APPEND, key, stored.len, &room, NULL, err);
     }
     if (code == STELE_OK) {
-        memcpy(room, stored.data, stored.len);
+        memcpy(room, stored.data,
+                STI_MUTANT(STORE_DEFRAG_CUTS_VALUES) ? stored.len / 2 : stored.len);
         /* The smallest key that is larger: this one, and a zero byte. */
         memcpy(p->key, key.data, key.len);
         p->key[key.len] = 0;
@@ -240,6 +242,7 @@ static stele_code write_records(struct copy *c, uint64_t generation, stele_error
         code = sti_bucket_write(txn, b->name, &b->bucket, err);
     }
     record.generation = generation;
+    record.next_layer = STI_MUTANT(STORE_DEFRAG_LAYERS_ANEW) ? 1 : record.next_layer;
     code = code == STELE_OK ? sti_commit_record_write(txn, &record, err) : code;
     if (code != STELE_OK) {
         sti_lmdb_abort(txn);

@@ -128,7 +128,9 @@ static stele_code say_current_again(stele_store *s, stele_error *err)
     bool others = false;
     stele_code code = sti_generation_others(&s->dir, s->current.number, &others, err);
 
-    return code == STELE_OK && others ? sti_current_write(&s->dir, &s->current, err) : code;
+    return code == STELE_OK && others && !STI_MUTANT(STORE_CURRENT_NOT_SAID_AGAIN)
+                   ? sti_current_write(&s->dir, &s->current, err)
+                   : code;
 }
 
 static stele_code find_current(stele_store *s, stele_error *err)

@@ -66,6 +66,15 @@ static const struct mutants_aim aims[] = {
         {STI_MUTANT_STORE_VIEW_FREED_EARLY, MUTANTS_CRASHES, "store-commits"},
         {STI_MUTANT_STORE_SNAPSHOT_NOT_SYNCED, MUTANTS_CRASHES, "store-snapshot"},
         {STI_MUTANT_STORE_SNAPSHOT_NAME_NOT_SYNCED, MUTANTS_CRASHES, "store-snapshot"},
+        {STI_MUTANT_STORE_CURRENT_NOT_SAID_AGAIN, MUTANTS_FAULTS, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_NOT_SYNCED, MUTANTS_CRASHES, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_SYNC_LEFT_OFF, MUTANTS_CRASHES, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_OLD_FIRST, MUTANTS_CRASHES, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_DOUBT_REMOVED, MUTANTS_FAULTS, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_DOUBT_GOES_ON, MUTANTS_FAULTS, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_CUTS_VALUES, MUTANTS_CRASHES, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_LAYERS_ANEW, MUTANTS_CRASHES, "store-defrag"},
+        {STI_MUTANT_STORE_DEFRAG_READS_LEFT, MUTANTS_CRASHES, "store-defrag"},
 };
 
 static bool is_quiet(void)

@@ -256,14 +256,12 @@ static bool step_snapshot(struct player *p)
 
 static bool step_defrag(struct player *p)
 {
-#ifdef STORE_HAS_DEFRAG
     stele_error err;
     stele_code code = stele_store_defrag(p->s, NULL, NULL, NULL, &err);
 
     if (code != STELE_OK) {
         return fails(p, "defrag", &err);
     }
-#endif
     (void)p;
     return true;
 }

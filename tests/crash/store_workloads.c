@@ -21,9 +21,7 @@ static struct store_work retry = {.steps = "os.s.Ecs!s.cs!x", .insist = true};
 static struct store_work hole = {.steps = "os!Es!s.s!s!x", .insist = true};
 static struct store_work snapshot = {.steps = "os!m.ns.nx"};
 
-#ifdef STORE_HAS_DEFRAG
-static struct store_work defrag = {.steps = "om+r+s!s.hDHs!s.Ds.xoDs!kos.x"};
-#endif
+static struct store_work defrag = {.steps = "om+l+r+s!s.hDHs!s.Ds.l!s.xoDs!kos.x"};
 
 #define WORKLOAD(label, work)                                                                      \
     {                                                                                              \
@@ -48,9 +46,7 @@ const struct sim_workload *store_workloads(size_t *count)
             WORKLOAD("retry", retry),
             WORKLOAD("hole", hole),
             WORKLOAD("snapshot", snapshot),
-#ifdef STORE_HAS_DEFRAG
             WORKLOAD("defrag", defrag),
-#endif
     };
 
     *count = sizeof list / sizeof list[0];
