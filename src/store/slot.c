@@ -10,7 +10,6 @@
 
 enum {
     LINE = 64,
-    DRAIN_MS = 2000, /* that reads wait for those which were there before, which may be their own */
     BEGAN_LOW_BITS = 16, /* of a time in ns: 66 us */
     STACK_SHIFT = 12     /* stacks of threads differ in these bits */
 };
@@ -174,11 +173,6 @@ void sti_store_leave_old(stele_store *s)
 
 /* ---- Making. ---- */
 
-static stele_code fail_lost(stele_error *err)
-{
-    return sti_fail(err, STELE_ENOMEM, "the map of the file could not grow, and is lost");
-}
-
 /* Its transaction is begun here, so that beginning a read later need not look for a place in LMDB's
  * table of readers; and under the lock, since the map may not be exchanged meanwhile. */
 static stele_code add_locked(struct sti_store_slot *slot, stele_store *s, stele_error *err)
@@ -189,7 +183,7 @@ static stele_code add_locked(struct sti_store_slot *slot, stele_store *s, stele_
 
     while (atomic_load(&s->draining)) {
         if (atomic_load(&s->map_lost)) {
-            return fail_lost(err);
+            return sti_store_fail_lost(err);
         }
         sti_cond_wait(&s->drained, &s->reads);
         count = atomic_load_explicit(&s->slot_count, memory_order_relaxed);
@@ -230,67 +224,6 @@ static stele_code make(struct sti_store_slot **out, stele_store *s, stele_error 
     return STELE_OK;
 }
 
-/* ---- Draining. ---- */
-
-static bool any_open(stele_store *s)
-{
-    uint32_t count = atomic_load(&s->slot_count);
-    bool open = false;
-
-    for (uint32_t i = 0; i < count && !open; i++) {
-        open = atomic_load(&atomic_load(&s->slots[i])->view) != NULL;
-    }
-    return open;
-}
-
-bool sti_store_drain(stele_store *s)
-{
-    const stele_wait wait = {.timeout_ms = DRAIN_MS};
-    int64_t deadline = sti_wait_deadline(&wait);
-    bool open;
-
-    atomic_store(&s->draining, true);
-    sti_mutex_lock(&s->reads);
-    while ((open = any_open(s)) && sti_cond_wait_until(&s->drained, &s->reads, deadline)) {
-    }
-    if (open) {
-        atomic_store(&s->draining, false);
-        sti_cond_broadcast(&s->drained);
-    }
-    sti_mutex_unlock(&s->reads);
-    return !open;
-}
-
-void sti_store_undrain(stele_store *s, bool lost)
-{
-    sti_mutex_lock(&s->reads);
-    atomic_store(&s->map_lost, lost);
-    atomic_store(&s->draining, lost);
-    sti_cond_broadcast(&s->drained);
-    sti_mutex_unlock(&s->reads);
-}
-
-static void tell_drainer(stele_store *s)
-{
-    sti_mutex_lock(&s->reads);
-    sti_cond_broadcast(&s->drained);
-    sti_mutex_unlock(&s->reads);
-}
-
-static stele_code wait_for_drainer(stele_store *s, stele_error *err)
-{
-    bool lost;
-
-    sti_mutex_lock(&s->reads);
-    sti_cond_broadcast(&s->drained);
-    while (atomic_load(&s->draining) && !atomic_load(&s->map_lost)) {
-        sti_cond_wait(&s->drained, &s->reads);
-    }
-    lost = atomic_load(&s->map_lost);
-    sti_mutex_unlock(&s->reads);
-    return lost ? fail_lost(err) : STELE_OK;
-}
-
 /* ---- Begin, end. ---- */
 
 /* Stand the slot on a view and a snapshot that belong together. */
@@ -304,7 +237,7 @@ static stele_code stand(
         atomic_store(&slot->view, v);
         if (atomic_load(&s->draining)) {
             atomic_store(&slot->view, NULL);
-            code = wait_for_drainer(s, err);
+            code = sti_store_wait_for_drainer(s, err);
             if (code != STELE_OK) {
                 return code;
             }
@@ -367,7 +300,7 @@ static stele_code start(struct stele_store_read *read, struct sti_store_slot *sl
         atomic_store(&slot->view, NULL);
         put_back(slot);
         if (atomic_load(&s->draining)) {
-            tell_drainer(s);
+            sti_store_tell_drainer(s);
         }
         return code;
     }
@@ -427,7 +360,7 @@ void sti_read_stop(struct stele_store_read *read)
         sti_store_tell_old(s);
     }
     if (atomic_load(&s->draining)) {
-        tell_drainer(s);
+        sti_store_tell_drainer(s);
     }
 }
 

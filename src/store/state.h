@@ -428,17 +428,26 @@ void sti_read_stop(struct stele_store_read *read);
 
 uint64_t sti_store_reads_open(stele_store *s);
 
-/* Let no read begin, and wait until none is open: for a while, since who has one may begin another
- * one, or wait for us. False: reads are open, and may begin. Else undrain: let them begin again,
- * or, if the map is lost, fail. */
-bool sti_store_drain(stele_store *s);
-void sti_store_undrain(stele_store *s, bool lost);
 void sti_store_free_slots(stele_store *s);
 
 /* A cursor over the data in the read's snapshot, and giving it back. */
 stele_code sti_read_cursor(
         struct stele_store_read *read, struct sti_lmdb_cursor **out, stele_error *err);
 void sti_read_cursor_done(struct stele_store_read *read, struct sti_lmdb_cursor *cursor);
+
+/* ---- drain.c ---- */
+
+/* Let no read begin, and wait until none is open: for a while, since who has one may begin another
+ * one, or wait for us. False: reads are open, and may begin. Else undrain: let them begin again,
+ * or, if the map is lost, fail. */
+bool sti_store_drain(stele_store *s) STI_EXCLUDES(s->reads);
+void sti_store_undrain(stele_store *s, bool lost) STI_EXCLUDES(s->reads);
+
+/* What a read does that finds the store draining: tell that it is not there, and wait. */
+void sti_store_tell_drainer(stele_store *s) STI_EXCLUDES(s->reads);
+stele_code sti_store_wait_for_drainer(stele_store *s, stele_error *err) STI_EXCLUDES(s->reads);
+
+stele_code sti_store_fail_lost(stele_error *err);
 
 /* ---- follow.c ---- */
 
