@@ -205,6 +205,10 @@ static stele_code give_conflict(void *arg, stele_bytes key, stele_bytes value, s
     stele_code rc;
 
     (void)value;
+    rc = sti_docs_types_follow(l->db, l->read, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
     kind = sti_docs_kind_of_claim(l->db, key, &number);
     if (kind == NULL) {
         return sti_fail(err, STELE_ECORRUPT, "a conflict over a key of no type");
