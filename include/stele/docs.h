@@ -324,6 +324,7 @@ typedef struct stele_docs_conflict {
     const char *key;
     stele_bytes owner;
     stele_bytes id;
+    bool first; /* of those who do not own that one key: they come one after the other */
 } stele_docs_conflict;
 
 STELE_API STELE_NODISCARD stele_code stele_docs_conflicts(stele_docs *db,

@@ -187,10 +187,12 @@ static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, s
     }
     if (stele_is_nil(c->conflict.owner)) {
         c->conflict.owner = here.id;
+        c->conflict.first = true;
         return STELE_OK;
     }
     c->conflict.id = here.id;
     rc = c->l->conflict(c->l->arg, &c->conflict, err);
+    c->conflict.first = false;
     c->l->ended = rc == STELE_END;
     return rc;
 }
