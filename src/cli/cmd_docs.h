@@ -77,7 +77,8 @@ stele_code sti_docs_open_writer(const struct sti_run *run, enum sti_docs_missing
 /* Beside a writer, of what is committed. */
 stele_code sti_docs_open_reader(const struct sti_run *run, stele_docs **out, stele_error *err);
 
-/* Close after work that returned `code`: the first failure counts. */
+/* Close after work that returned `code`: the first failure counts, and gets the name of the
+ * database in front. */
 stele_code sti_docs_done(stele_docs *db, stele_code code, stele_error *err);
 
 /* ---- Arguments. ---- */
@@ -85,6 +86,9 @@ stele_code sti_docs_done(stele_docs *db, stele_code code, stele_error *err);
 /* The ID that is the operand at `index`; its memory is to be freed, also after a failure. */
 stele_code sti_docs_operand(
         const struct sti_run *run, size_t index, struct sti_data *out, stele_error *err);
+
+/* Put the ID into the message of what failed; the code. */
+stele_code sti_docs_name_id(stele_bytes id, stele_code code, stele_error *err);
 
 /* STELE_EINVAL, STELE_ETOOBIG: found before anything is made. */
 stele_code sti_docs_check_id(stele_bytes id, stele_error *err);

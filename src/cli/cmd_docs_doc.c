@@ -99,7 +99,7 @@ static stele_code run_batch(
     if (code != STELE_OK) {
         return code;
     }
-    code = c->make(c, batch, err);
+    code = sti_docs_name_id(c->id.bytes, c->make(c, batch, err), err);
     if (code != STELE_OK || args->common.dry_run) {
         stele_docs_batch_abort(batch);
         return code;
@@ -180,7 +180,8 @@ stele_code sti_docs_get_verb(const struct sti_run *run, stele_error *err)
         code = sti_docs_open_reader(run, &db, err);
     }
     if (code == STELE_OK) {
-        code = sti_docs_done(db, stele_docs_get(db, id.bytes, &json, err), err);
+        code = stele_docs_get(db, id.bytes, &json, err);
+        code = sti_docs_done(db, sti_docs_name_id(id.bytes, code, err), err);
     }
     if (code == STELE_OK) {
         print_document(run, id.bytes, stele_buf_view(&json));
@@ -221,6 +222,7 @@ stele_code sti_docs_has_verb(const struct sti_run *run, stele_error *err)
     if (code == STELE_OK) {
         print_has(run, has);
         code = has ? code : sti_cli_fail(err, STELE_ENOTFOUND, "no such document");
+        code = sti_docs_name_id(id.bytes, code, err);
     }
     free(id.owned);
     return code;

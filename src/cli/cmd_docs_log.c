@@ -110,7 +110,8 @@ static stele_code history(stele_docs *db, stele_bytes id, struct printing *p, st
     bool deleted = false;
     stele_code code = stele_docs_version_of(db, id, &version, &deleted, err);
 
-    return code == STELE_OK ? stele_docs_history(db, id, print_entry, p, err) : code;
+    return code == STELE_OK ? stele_docs_history(db, id, print_entry, p, err)
+                            : sti_docs_name_id(id, code, err);
 }
 
 stele_code sti_docs_history_verb(const struct sti_run *run, stele_error *err)

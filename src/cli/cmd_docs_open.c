@@ -12,6 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+    SHOWN_MAX = 64
+};
+
 /* ---- Opening. ---- */
 
 stele_code sti_docs_open_writer(const struct sti_run *run, enum sti_docs_missing missing,
@@ -42,9 +46,24 @@ stele_code sti_docs_open_reader(const struct sti_run *run, stele_docs **out, ste
 
 stele_code sti_docs_done(stele_docs *db, stele_code code, stele_error *err)
 {
-    const stele_code closed = stele_docs_close(db, code < STELE_OK ? NULL : err);
+    stele_code closed;
 
+    if (code < STELE_OK) {
+        (void)sti_cli_wrap(err, code, "%s", stele_docs_name(db));
+    }
+    closed = stele_docs_close(db, code < STELE_OK ? NULL : err);
     return code < STELE_OK ? code : closed;
+}
+
+stele_code sti_docs_name_id(stele_bytes id, stele_code code, stele_error *err)
+{
+    if (code >= STELE_OK) {
+        return code;
+    }
+    if (!sti_is_plain_text(id) || id.len > SHOWN_MAX) {
+        return sti_cli_wrap(err, code, "a document whose ID has %zu bytes", id.len);
+    }
+    return sti_cli_wrap(err, code, "document %.*s", (int)id.len, (const char *)id.data);
 }
 
 /* ---- Arguments. ---- */

@@ -9,7 +9,7 @@
 
 enum {
     OPTION_WIDTH = 26,
-    VERB_WIDTH = 10
+    VERB_WIDTH = 13
 };
 
 void sti_help(bool wrong)
