@@ -132,6 +132,18 @@ stele_code stele_docs_backup(stele_docs *db, const stele_docs_backup_options *op
 
 /* ---- Looking through. ---- */
 
+/* What would be a wrong argument elsewhere came from the stream here. */
+static stele_code as_damage(stele_code rc, stele_error *err)
+{
+    if (rc != STELE_EINVAL) {
+        return rc;
+    }
+    if (err != NULL) {
+        err->code = STELE_ECORRUPT;
+    }
+    return STELE_ECORRUPT;
+}
+
 stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_demanded,
         stele_code (*each)(void *each_arg, const struct sti_docs_cdbk_pair *pair, stele_error *err),
         void *each_arg, stele_docs_backup_summary *out, stele_error *err)
@@ -148,13 +160,13 @@ stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_deman
     while (rc == STELE_OK) {
         rc = sti_docs_cdbk_reader_next(reader, &pair, err);
         if (rc == STELE_OK) {
-            rc = sti_docs_cdbk_check_add(check, &pair, err);
+            rc = as_damage(sti_docs_cdbk_check_add(check, &pair, err), err);
         }
         if (rc == STELE_OK) {
             counts.of[pair.section]++;
         }
         if (rc == STELE_OK && each != NULL) {
-            rc = each(each_arg, &pair, err);
+            rc = as_damage(each(each_arg, &pair, err), err);
         }
     }
     if (rc == STELE_END) {
