@@ -15,6 +15,9 @@
  * Durability: a change has survived a power cut when the call returns, unless not_durable; threads
  * share a sync. A change is there with its log entry and its index keys, or not at all.
  *
+ * read_only: what the database's process has committed is read beside it, at most a tenth of a
+ * second late; changes give STELE_EREADONLY.
+ *
  * Failures of the store come as they are (store.h): STELE_ENOSPC from a durable change means that
  * it is done, and waits for room on the disk; after STELE_EFAILED nobody knows.
  */
@@ -44,6 +47,7 @@ typedef struct stele_docs_options {
     const stele_env *env; /* borrowed until close; NULL: the real world. Files are real ones */
     bool create_dirs;     /* make the directory and its parents */
     bool must_exist;      /* STELE_ENOTFOUND instead of a new database */
+    bool read_only;       /* beside the process that has it open; nothing is written */
     bool not_durable;     /* changes return at once: a power cut may lose the last ones */
     size_t id_max;        /* bytes of an ID; 0: STELE_DOCS_ID_MAX, which is the most */
     size_t size_max;      /* bytes of a document; 0: 16 MiB; at most 127 MiB */
@@ -67,7 +71,8 @@ static inline void stele_docs_options_init(stele_docs_options *opts)
  * owned by the caller: stele_docs_close(). Where the collation of "utf8" keys has become another
  * one since, the types that use it are indexed anew.
  *
- * STELE_EMISMATCH: a store that is no database · STELE_EVERSION · STELE_ECORRUPT · and what
+ * STELE_ENOTFOUND: with must_exist or read_only there has to be one · STELE_EMISMATCH: a store that
+ * is no database · STELE_EVERSION · STELE_ECORRUPT · and what
  * opening a store gives. */
 STELE_API STELE_NODISCARD stele_code stele_docs_open(
         stele_docs **out, const char *dir, const stele_docs_options *opts, stele_error *err);
@@ -100,6 +105,12 @@ STELE_API STELE_NODISCARD stele_code stele_docs_register(
 /* Append the definition of a type. STELE_ETYPE: it is not registered. */
 STELE_API STELE_NODISCARD stele_code stele_docs_type(
         stele_docs *db, const char *name, stele_buf *out, stele_error *err);
+
+/* The definitions of all registered types, in the order of their names. What each() returns other
+ * than STELE_OK ends it; STELE_END as a success. What it is given is valid until it returns. */
+STELE_API STELE_NODISCARD stele_code stele_docs_types(stele_docs *db,
+        stele_code (*each)(void *arg, stele_bytes definition, stele_error *err), void *arg,
+        stele_error *err);
 
 /* ---- Changes. ---- */
 
@@ -227,7 +238,9 @@ static inline void stele_docs_search_init(stele_docs_search *search)
  * was there when it began. Of those who claim one unique key its owner alone is found.
  *
  * STELE_ETYPE: no document of that type, and it is not registered; or fields, and it is not ·
- * STELE_EINVAL: no key fits, with a list of those there are; bounds or token that cannot be. */
+ * STELE_EINVAL: no key fits, with a list of those there are; bounds or token that cannot be ·
+ * STELE_EMISMATCH: read_only, and the loose keys are of another collation than the one here, until
+ * a writer has opened the database. */
 STELE_API STELE_NODISCARD stele_code stele_docs_search_begin(
         stele_docs_iter **out, stele_docs *db, const stele_docs_search *search, stele_error *err);
 
@@ -311,11 +324,30 @@ typedef struct stele_docs_conflict {
     const char *key;
     stele_bytes owner;
     stele_bytes id;
+    bool first; /* of those who do not own that one key: they come one after the other */
 } stele_docs_conflict;
 
 STELE_API STELE_NODISCARD stele_code stele_docs_conflicts(stele_docs *db,
         stele_code (*each)(void *arg, const stele_docs_conflict *conflict, stele_error *err),
         void *arg, stele_error *err);
+
+/* ---- Statistics. ---- */
+
+/* Of what is committed. */
+typedef struct stele_docs_stats {
+    uint64_t documents;
+    uint64_t deleted;   /* IDs whose documents were deleted, and that are still known */
+    uint64_t types;     /* registered */
+    uint64_t entries;   /* of the log */
+    uint64_t keys;      /* of the index */
+    uint64_t conflicts; /* unique keys that several documents claim */
+    uint64_t size;      /* bytes of the file, and */
+    uint64_t size_in_use;
+    uint64_t wal_size; /* of the log of durable changes that are not in it yet */
+} stele_docs_stats;
+
+STELE_API STELE_NODISCARD stele_code stele_docs_stat(
+        stele_docs *db, stele_docs_stats *out, stele_error *err);
 
 /* ---- Validation. ---- */
 
@@ -367,7 +399,9 @@ static inline void stele_docs_backup_options_init(stele_docs_backup_options *opt
 
 typedef struct stele_docs_backup_summary {
     uint64_t pairs;
-    uint64_t size; /* bytes, before compression */
+    uint64_t documents; /* of those pairs */
+    uint64_t entries;   /* of the log */
+    uint64_t size;      /* bytes, before compression */
     bool has_manifest;
     bool is_compressed;
 } stele_docs_backup_summary;
@@ -377,6 +411,11 @@ typedef struct stele_docs_backup_summary {
 STELE_API STELE_NODISCARD stele_code stele_docs_backup(stele_docs *db,
         const stele_docs_backup_options *opts, stele_write_fn write, void *arg,
         stele_docs_backup_summary *out, stele_error *err);
+
+/* The same into a file, which is not there yet (STELE_EEXIST): whole, synced, and read back before
+ * it has its name, or not at all. */
+STELE_API STELE_NODISCARD stele_code stele_docs_backup_save(stele_docs *db, const char *path,
+        const stele_docs_backup_options *opts, stele_docs_backup_summary *out, stele_error *err);
 
 /* Look through a backup without a database: each pair is what it says, checkpoints add up to the
  * log, documents have versions, the manifest holds. `out` may be NULL. STELE_ECORRUPT, with the

@@ -3,7 +3,7 @@
  * cmd_store.h: what the verbs of the area `store` share.
  *
  *     cmd_store.c         the tables of options and verbs
- *     cmd_store_open.c    opening, names and keys as arguments and as text
+ *     cmd_store_open.c    opening, names and keys as arguments
  *     cmd_store_key.c     put, get, del
  *     cmd_store_range.c   range, buckets
  *     cmd_store_load.c    load
@@ -76,16 +76,10 @@ void sti_store_end_reader(stele_store *s, stele_store_read *read);
 /* Close after work that returned `code`: the first failure counts. */
 stele_code sti_store_done(stele_store *s, stele_code code, stele_error *err);
 
-/* {"ok":true}, or the row. */
-void sti_store_print_ok(const struct sti_run *run);
-
 /* ---- Bytes. ---- */
 
 /* The operand at `index`; its memory is to be freed, also after a failure. */
 stele_code sti_store_operand(
         const struct sti_run *run, size_t index, struct sti_data *out, stele_error *err);
-
-/* As text that can be given as an argument again: as it is, or with b64: or str: in front. */
-void sti_store_print_word(stele_bytes bytes);
 
 #endif /* STI_CLI_CMD_STORE_H */

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/repair.h"
 #include "cli/report.h"
+#include "cli/word.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -40,11 +41,11 @@ static void print_fault_text(const stele_store_fault *fault)
     }
     if (!stele_is_nil(fault->bucket)) {
         (void)fputs("  bucket ", stdout);
-        sti_store_print_word(fault->bucket);
+        sti_print_word(fault->bucket);
     }
     if (!stele_is_nil(fault->key)) {
         (void)fputs("  key ", stdout);
-        sti_store_print_word(fault->key);
+        sti_print_word(fault->key);
     }
     (void)printf("  %s\n", fault->text);
 }

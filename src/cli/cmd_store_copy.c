@@ -4,13 +4,9 @@
  */
 #include "cli/cmd_store.h"
 #include "cli/output.h"
-#include "cli/report.h"
+#include "cli/word.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 enum {
     FILE_AT = 1 /* among the operands */
@@ -47,7 +43,7 @@ stele_code sti_store_snapshot_verb(const struct sti_run *run, stele_error *err)
     }
     code = sti_store_done(s, save(run, s, &written, err), err);
     if (code == STELE_OK) {
-        sti_store_print_ok(run);
+        sti_print_ok(run->json, false);
         if (!run->json) {
             sti_row_uint("bytes", written);
         }
@@ -57,49 +53,23 @@ stele_code sti_store_snapshot_verb(const struct sti_run *run, stele_error *err)
 
 /* ---- restore ---- */
 
-static stele_code read_file(void *arg, void *data, size_t len, size_t *got, stele_error *err)
-{
-    const int *fd = arg;
-    ssize_t n;
-
-    do {
-        n = read(*fd, data, len);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return sti_cli_fail_errno(err, errno, "the snapshot");
-    }
-    *got = (size_t)n;
-    return STELE_OK;
-}
-
-static stele_code open_file(const char *path, int *fd, stele_error *err)
-{
-    *fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (*fd < 0 && errno == ENOENT) {
-        return sti_cli_fail(err, STELE_ENOTFOUND, "%s: no such file", path);
-    }
-    return *fd >= 0 ? STELE_OK : sti_cli_fail_errno(err, errno, path);
-}
-
 stele_code sti_store_restore_verb(const struct sti_run *run, stele_error *err)
 {
     stele_store_contents contents = {0};
     stele_store_options opts;
     stele_env env;
-    int fd = -1;
-    stele_code code = open_file(run->operands->items[FILE_AT], &fd, err);
+    struct sti_input in;
+    stele_code code = sti_input_open(&in, run->operands->items[FILE_AT], err);
 
     if (code != STELE_OK) {
         return code;
     }
     sti_store_writer_options(run->args, &env, &opts);
     opts.create_dirs = true;
-    code = stele_store_restore(run->operands->items[0], read_file, &fd, &opts, &contents, err);
-    if (fd != STDIN_FILENO) {
-        (void)close(fd);
-    }
+    code = stele_store_restore(run->operands->items[0], sti_input_read, &in, &opts, &contents, err);
+    sti_input_close(&in);
     if (code == STELE_OK) {
-        sti_store_print_ok(run);
+        sti_print_ok(run->json, false);
         if (!run->json) {
             sti_row_uint("buckets", contents.buckets);
             sti_row_uint("keys", contents.keys);

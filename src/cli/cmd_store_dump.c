@@ -5,6 +5,7 @@
 #include "cli/cmd_store.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/word.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ static stele_code dump_bbolt(const struct sti_run *run, stele_error *err)
     code = stele_store_export_bbolt(s, args->bbolt, &opts, &contents, err);
     code = sti_store_done(s, code, err);
     if (code == STELE_OK) {
-        sti_store_print_ok(run);
+        sti_print_ok(run->json, false);
         if (!run->json) {
             sti_row_uint("buckets", contents.buckets);
             sti_row_uint("keys", contents.keys);

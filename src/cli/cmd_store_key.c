@@ -4,9 +4,8 @@
  */
 #include "cli/cmd_store.h"
 #include "cli/output.h"
-#include "cli/report.h"
+#include "cli/word.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,7 @@
 enum {
     BUCKET_AT = 1, /* among the operands */
     KEY_AT = 2,
-    VALUE_AT = 3,
-    READ_SIZE = 64 << 10
+    VALUE_AT = 3
 };
 
 /* Bucket and key. */
@@ -41,27 +39,6 @@ static void free_place(struct place *place)
 }
 
 /* ---- put ---- */
-
-static stele_code read_input(stele_buf *value, stele_error *err)
-{
-    static uint8_t data[READ_SIZE];
-    stele_code code = stele_buf_append(value, stele_empty(), err);
-
-    while (code == STELE_OK) {
-        const ssize_t got = read(STDIN_FILENO, data, sizeof data);
-
-        if (got == 0) {
-            return STELE_OK;
-        }
-        if (got < 0 && errno != EINTR) {
-            return sti_cli_fail_errno(err, errno, "standard input");
-        }
-        code = got < 0 ? STELE_OK : stele_buf_append(value, stele_bytes_of(data, (size_t)got), err);
-    }
-    return code == STELE_ETOOBIG ? sti_cli_fail(err, code, "a value of more than %zu MiB",
-                                           (size_t)STELE_STORE_VALUE_MAX >> 20)
-                                 : code;
-}
 
 static stele_code put(
         const struct sti_run *run, const struct place *place, stele_bytes value, stele_error *err)
@@ -101,7 +78,7 @@ stele_code sti_store_put_verb(const struct sti_run *run, stele_error *err)
 
     stele_buf_init(&input, STELE_STORE_VALUE_MAX);
     if (code == STELE_OK && from_input) {
-        code = read_input(&input, err);
+        code = sti_read_input(&input, "a value", err);
         value.bytes = stele_buf_view(&input);
     } else if (code == STELE_OK) {
         code = sti_store_operand(run, VALUE_AT, &value, err);
@@ -110,7 +87,7 @@ stele_code sti_store_put_verb(const struct sti_run *run, stele_error *err)
         code = put(run, &place, value.bytes, err);
     }
     if (code == STELE_OK) {
-        sti_store_print_ok(run);
+        sti_print_ok(run->json, false);
     }
     stele_buf_free(&input);
     free(value.owned);
@@ -163,21 +140,6 @@ stele_code sti_store_get_verb(const struct sti_run *run, stele_error *err)
 
 /* ---- del ---- */
 
-static void print_deleted(const struct sti_run *run, bool dry_run)
-{
-    struct sti_json j;
-
-    if (run->json) {
-        j = sti_json_begin(stdout);
-        sti_json_bool(&j, "ok", true);
-        sti_json_dry_run(&j, dry_run);
-        sti_json_end(&j);
-    } else {
-        sti_row_bool("ok", true);
-        sti_row_dry_run(dry_run);
-    }
-}
-
 static stele_code del(const struct sti_run *run, const struct place *place, stele_error *err)
 {
     stele_store_batch *batch = NULL;
@@ -224,7 +186,7 @@ stele_code sti_store_del_verb(const struct sti_run *run, stele_error *err)
         code = args->common.dry_run ? try_del(run, &place, err) : del(run, &place, err);
     }
     if (code == STELE_OK) {
-        print_deleted(run, args->common.dry_run);
+        sti_print_ok(run->json, args->common.dry_run);
     }
     free_place(&place);
     return code;

@@ -10,6 +10,7 @@
 #include "cli/json_in.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/word.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -180,7 +181,7 @@ static stele_code load_bbolt(
 
 static void print_summary(const struct sti_run *run, const char *what, uint64_t count)
 {
-    sti_store_print_ok(run);
+    sti_print_ok(run->json, false);
     if (!run->json) {
         sti_row_uint(what, count);
     }

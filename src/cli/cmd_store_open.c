@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_store_open.c: opening a store; names, keys and values as arguments and as text.
+ * cmd_store_open.c: opening a store; names, keys and values as arguments.
  */
 #include "cli/cmd_store.h"
 #include "cli/output.h"
 #include "cli/report.h"
-
-#include <stdio.h>
-#include <string.h>
 
 void sti_store_writer_options(
         const struct sti_store_args *args, stele_env *env, stele_store_options *out)
@@ -68,19 +65,6 @@ stele_code sti_store_done(stele_store *s, stele_code code, stele_error *err)
     return code < STELE_OK ? code : closed;
 }
 
-void sti_store_print_ok(const struct sti_run *run)
-{
-    struct sti_json j;
-
-    if (run->json) {
-        j = sti_json_begin(stdout);
-        sti_json_bool(&j, "ok", true);
-        sti_json_end(&j);
-    } else {
-        sti_row_bool("ok", true);
-    }
-}
-
 /* ---- Bytes. ---- */
 
 stele_code sti_store_operand(
@@ -90,35 +74,4 @@ stele_code sti_store_operand(
     stele_code code = sti_parse_data(run->operands->items[index], out, err);
 
     return code == STELE_OK ? code : sti_cli_wrap(err, code, "%s", names[index]);
-}
-
-static bool begins_with(stele_bytes bytes, const char *text)
-{
-    const size_t len = strlen(text);
-
-    return bytes.len >= len && memcmp(bytes.data, text, len) == 0;
-}
-
-/* On one line, and with nothing that the terminal would obey. */
-static bool is_word(stele_bytes bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        if (bytes.data[i] == '\n' || bytes.data[i] == '\r' || bytes.data[i] == '\t') {
-            return false;
-        }
-    }
-    return sti_is_plain_text(bytes);
-}
-
-void sti_store_print_word(stele_bytes bytes)
-{
-    if (!is_word(bytes)) {
-        (void)fputs("b64:", stdout);
-        sti_print_base64(stdout, bytes);
-        return;
-    }
-    if (begins_with(bytes, "hex:") || begins_with(bytes, "b64:") || begins_with(bytes, "str:")) {
-        (void)fputs("str:", stdout);
-    }
-    sti_print_bytes(bytes);
 }

@@ -5,6 +5,7 @@
 #include "cli/cmd_store.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/word.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,10 +42,10 @@ static stele_code print_pair(void *arg, stele_bytes key, stele_bytes value, stel
         sti_json_bytes(&j, "value", p->keys_only ? stele_nil() : value);
         sti_json_end(&j);
     } else {
-        sti_store_print_word(key);
+        sti_print_word(key);
         if (!p->keys_only) {
             (void)putchar('\t');
-            sti_store_print_word(value);
+            sti_print_word(value);
         }
         (void)putchar('\n');
     }
@@ -177,7 +178,7 @@ static stele_code print_bucket(void *arg, stele_bytes bucket, stele_error *err)
         sti_json_end(&j);
     } else {
         (void)printf("%*" PRIu64 "  ", COUNT_WIDTH, keys);
-        sti_store_print_word(bucket);
+        sti_print_word(bucket);
         (void)putchar('\n');
     }
     return told(err);

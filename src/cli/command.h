@@ -14,6 +14,8 @@
  *     json_in.h   JSON objects as input, with the "_b64" rule
  *     intake.h    many lines into few writes; --ack
  *     output.h    JSON lines, rows of text, errors, progress
+ *     word.h      bytes as words of text, whole files as input
+ *     document.h  JSON as it is: in a line, and out of one
  *     repair.h    what check and recover print
  *     signals.h   SIGINT and SIGTERM end what waits for more
  *     report.h    making error messages
@@ -90,6 +92,7 @@ struct sti_area {
     size_t verb_count;
 };
 
+extern const struct sti_area sti_area_docs;
 extern const struct sti_area sti_area_journal;
 extern const struct sti_area sti_area_store;
 extern const struct sti_area sti_area_stream;

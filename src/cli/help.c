@@ -9,7 +9,7 @@
 
 enum {
     OPTION_WIDTH = 26,
-    VERB_WIDTH = 10
+    VERB_WIDTH = 13
 };
 
 void sti_help(bool wrong)
@@ -28,7 +28,7 @@ void sti_help(bool wrong)
     for (size_t i = 0; i < count; i++) {
         (void)fprintf(to, "  %-*s  %s\n", VERB_WIDTH, areas[i]->name, areas[i]->summary);
     }
-    (void)fprintf(to, "\nMore areas, %s, come with later versions.\n", sti_areas_to_come);
+    (void)fprintf(to, "\nMore, %s, comes with a later version.\n", sti_areas_to_come);
     (void)fputs("\n"
                 "  stele help                this text (also -h, --help)\n"
                 "  stele AREA help           the verbs of an area\n"
@@ -60,7 +60,8 @@ void sti_help_area(const struct sti_area *area, bool wrong)
 static void describe(const struct sti_option *o, char *out, size_t size)
 {
     const char *value = o->value_name == NULL ? "" : o->value_name;
-    const char *space = o->value_name == NULL ? "" : " ";
+    /* That of STI_OPT_LEVEL is not parted from the name. */
+    const char *space = o->value_name == NULL || o->kind == STI_OPT_LEVEL ? "" : " ";
 
     if (o->name == NULL) {
         (void)snprintf(out, size, "-%c%s%s", o->letter, space, value);

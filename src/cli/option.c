@@ -63,10 +63,11 @@ static stele_code store_number(
         break;
     case STI_OPT_NUMBER:
     case STI_OPT_COUNT:
-        code = sti_parse_integer(text, &value, err);
-        if (code == STELE_OK && value < (o->kind == STI_OPT_COUNT ? 1 : 0)) {
+    case STI_OPT_LEVEL:
+        code = text == NULL ? STELE_OK : sti_parse_integer(text, &value, err);
+        if (code == STELE_OK && text != NULL && value < (o->kind == STI_OPT_NUMBER ? 0 : 1)) {
             code = sti_cli_fail(err, STELE_EINVAL, "'%s' is less than %d", text,
-                    o->kind == STI_OPT_COUNT ? 1 : 0);
+                    o->kind == STI_OPT_NUMBER ? 0 : 1);
         }
         break;
     case STI_OPT_FLAG:
@@ -132,6 +133,7 @@ static stele_code store(const struct met *met, void *args, stele_error *err)
         return code;
     case STI_OPT_NUMBER:
     case STI_OPT_COUNT:
+    case STI_OPT_LEVEL:
     case STI_OPT_BYTES:
     case STI_OPT_DUR:
     case STI_OPT_TIME:
@@ -161,6 +163,8 @@ static stele_code parse_long(const struct sti_options *options, const char *arg,
         }
     } else if (name[len] == '=') {
         met->value = name + len + 1;
+    } else if (met->option->kind == STI_OPT_LEVEL) {
+        met->value = NULL;
     } else if (next != NULL) {
         met->value = next;
         met->used = 1;

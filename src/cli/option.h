@@ -13,9 +13,12 @@
  *     STI_OPT_DATA    struct sti_data     text, or hex:…, b64:…, str:…
  *     STI_OPT_NUMBER  struct sti_number   0 and more
  *     STI_OPT_COUNT   struct sti_number   1 and more
+ *     STI_OPT_LEVEL   struct sti_number   nothing, or with = before it 1 and more
  *     STI_OPT_BYTES   struct sti_number   digits and k, M, G, KiB, MiB, GiB
  *     STI_OPT_DUR     struct sti_number   90, 500ms, 2s, 5m, 1h, 7d; stored in µs
  *     STI_OPT_TIME    struct sti_number   RFC 3339, or microseconds since 1970
+ *
+ * STI_OPT_LEVEL without a value is given, and 0.
  *
  * Options may stand before, between and behind the operands, as --name VALUE,
  * --name=VALUE, -x VALUE or -xVALUE; flags of one letter may share a dash. A
@@ -51,6 +54,7 @@ enum sti_option_kind {
     STI_OPT_DATA,
     STI_OPT_NUMBER,
     STI_OPT_COUNT,
+    STI_OPT_LEVEL,
     STI_OPT_BYTES,
     STI_OPT_DUR,
     STI_OPT_TIME

@@ -17,10 +17,18 @@ void stele_docs_backup_options_init_sized(stele_docs_backup_options *opts, size_
     }
 }
 
-static stele_docs_backup_summary summary_of(struct sti_docs_cdbk_summary s)
+/* Pairs of each section. */
+struct counts {
+    uint64_t of[STI_DOCS_CDBK_DATA + 1];
+};
+
+static stele_docs_backup_summary summary_of(
+        struct sti_docs_cdbk_summary s, const struct counts *counts)
 {
     return (stele_docs_backup_summary){
             .pairs = s.pairs,
+            .documents = counts->of[STI_DOCS_CDBK_DATA],
+            .entries = counts->of[STI_DOCS_CDBK_LOG],
             .size = s.size,
             .has_manifest = s.has_manifest,
             .is_compressed = s.is_compressed,
@@ -32,13 +40,15 @@ static stele_docs_backup_summary summary_of(struct sti_docs_cdbk_summary s)
 struct writing {
     struct sti_docs_cdbk_writer *writer;
     enum sti_docs_cdbk_section section;
+    struct counts counts;
 };
 
 static stele_code add(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
 {
-    const struct writing *w = arg;
+    struct writing *w = arg;
     struct sti_docs_cdbk_pair pair = {.section = w->section, .key = key, .value = value};
 
+    w->counts.of[w->section]++;
     return sti_docs_cdbk_writer_add(w->writer, &pair, err);
 }
 
@@ -58,8 +68,7 @@ static stele_code add_info(void *arg, stele_bytes key, stele_bytes value, stele_
     return rc;
 }
 
-static stele_code write_sections(
-        stele_store_read *read, struct sti_docs_cdbk_writer *writer, stele_error *err)
+static stele_code write_sections(stele_store_read *read, struct writing *w, stele_error *err)
 {
     static const struct {
         enum sti_docs_cdbk_section section;
@@ -76,10 +85,9 @@ static stele_code write_sections(
     stele_code rc = STELE_OK;
 
     for (size_t i = 0; i < sizeof sections / sizeof sections[0] && rc == STELE_OK; i++) {
-        struct writing w = {.writer = writer, .section = sections[i].section};
-
+        w->section = sections[i].section;
         rc = stele_store_read_for_each(
-                read, sti_docs_bucket_name(sections[i].bucket), sections[i].each, &w, err);
+                read, sti_docs_bucket_name(sections[i].bucket), sections[i].each, w, err);
     }
     return rc;
 }
@@ -89,7 +97,7 @@ stele_code stele_docs_backup(stele_docs *db, const stele_docs_backup_options *op
 {
     struct sti_docs_cdbk_write_options how;
     struct sti_docs_cdbk_summary summary = {.pairs = 0};
-    struct sti_docs_cdbk_writer *writer = NULL;
+    struct writing w = {.writer = NULL};
     stele_docs_backup_options o;
     stele_store_read *read = NULL;
     stele_code rc;
@@ -103,26 +111,38 @@ stele_code stele_docs_backup(stele_docs *db, const stele_docs_backup_options *op
     }
     how = (struct sti_docs_cdbk_write_options){
             .zstd_level = o.zstd_level, .manifest = !o.no_manifest};
-    rc = sti_docs_cdbk_writer_new(&writer, write, arg, &how, err);
+    rc = sti_docs_cdbk_writer_new(&w.writer, write, arg, &how, err);
     if (rc != STELE_OK) {
         return rc;
     }
     rc = stele_store_read_begin(&read, db->store, err);
     if (rc == STELE_OK) {
-        rc = write_sections(read, writer, err);
+        rc = write_sections(read, &w, err);
         stele_store_read_end(read);
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_cdbk_writer_end(writer, &summary, err);
+        rc = sti_docs_cdbk_writer_end(w.writer, &summary, err);
     }
     if (rc == STELE_OK && out != NULL) {
-        *out = summary_of(summary);
+        *out = summary_of(summary, &w.counts);
     }
-    sti_docs_cdbk_writer_free(writer);
+    sti_docs_cdbk_writer_free(w.writer);
     return rc;
 }
 
 /* ---- Looking through. ---- */
+
+/* What would be a wrong argument elsewhere came from the stream here. */
+static stele_code as_damage(stele_code rc, stele_error *err)
+{
+    if (rc != STELE_EINVAL) {
+        return rc;
+    }
+    if (err != NULL) {
+        err->code = STELE_ECORRUPT;
+    }
+    return STELE_ECORRUPT;
+}
 
 stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_demanded,
         stele_code (*each)(void *each_arg, const struct sti_docs_cdbk_pair *pair, stele_error *err),
@@ -131,6 +151,7 @@ stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_deman
     struct sti_docs_cdbk_reader *reader = NULL;
     struct sti_docs_cdbk_check *check = NULL;
     struct sti_docs_cdbk_pair pair = {.position = 0};
+    struct counts counts = {{0}};
     stele_code rc = sti_docs_cdbk_check_new(&check, err);
 
     if (rc == STELE_OK) {
@@ -139,16 +160,19 @@ stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_deman
     while (rc == STELE_OK) {
         rc = sti_docs_cdbk_reader_next(reader, &pair, err);
         if (rc == STELE_OK) {
-            rc = sti_docs_cdbk_check_add(check, &pair, err);
+            rc = as_damage(sti_docs_cdbk_check_add(check, &pair, err), err);
+        }
+        if (rc == STELE_OK) {
+            counts.of[pair.section]++;
         }
         if (rc == STELE_OK && each != NULL) {
-            rc = each(each_arg, &pair, err);
+            rc = as_damage(each(each_arg, &pair, err), err);
         }
     }
     if (rc == STELE_END) {
         rc = sti_docs_cdbk_check_end(check, err);
         if (rc == STELE_OK && out != NULL) {
-            *out = summary_of(sti_docs_cdbk_reader_summary(reader));
+            *out = summary_of(sti_docs_cdbk_reader_summary(reader), &counts);
         }
     }
     sti_docs_cdbk_reader_free(reader);

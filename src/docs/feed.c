@@ -3,10 +3,15 @@
  * feed.c: waiting for what comes behind a place in the log.
  *
  * Whoever ends a batch counts it, and wakes those who wait. One who waits looks at the count before
- * he looks at the log, and so misses nothing between the two.
+ * he looks at the log, and so misses nothing between the two. Where another process writes nobody
+ * tells, so that he looks every now and then.
  */
 #include "base/error.h"
 #include "docs/state.h"
+
+enum {
+    LOOK_EVERY_NS = 20000000
+};
 
 void sti_docs_feed_tell(stele_docs *db)
 {
@@ -48,7 +53,7 @@ static stele_code has_more(stele_docs *db, stele_bytes after, bool *more, stele_
     return rc;
 }
 
-/* Until another batch has ended. */
+/* Until another batch has ended, or may have. */
 static stele_code wait_for_change(stele_docs *db, uint64_t seen, int64_t deadline,
         const stele_cancel *cancel, stele_error *err)
 {
@@ -57,7 +62,14 @@ static stele_code wait_for_change(stele_docs *db, uint64_t seen, int64_t deadlin
 
     sti_mutex_lock(&db->feed);
     while (db->changes == seen && in_time && !sti_cancel_triggered(cancel)) {
-        in_time = sti_cond_wait_until(&db->changed, &db->feed, deadline);
+        const int64_t look = sti_monotonic_now_ns() + LOOK_EVERY_NS;
+        const bool looks = db->options.read_only && look < deadline;
+
+        in_time = sti_cond_wait_until(&db->changed, &db->feed, looks ? look : deadline);
+        if (looks && !in_time) {
+            sti_mutex_unlock(&db->feed);
+            return STELE_OK;
+        }
     }
     changed = db->changes != seen;
     sti_mutex_unlock(&db->feed);

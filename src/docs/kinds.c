@@ -125,12 +125,17 @@ stele_code sti_docs_type_number(
     return read_number(read, STI_DOCS_TNO, name, number, err);
 }
 
+stele_code sti_docs_type_last_number(stele_store_read *read, uint32_t *number, stele_error *err)
+{
+    return read_number(read, STI_DOCS_MET, stele_str("types"), number, err);
+}
+
 stele_code sti_docs_type_new_number(
         struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err)
 {
     uint8_t value[1 + 4];
     uint32_t last = 0;
-    stele_code rc = read_number(w->view, STI_DOCS_MET, stele_str("types"), &last, err);
+    stele_code rc = sti_docs_type_last_number(w->view, &last, err);
 
     if (rc != STELE_OK) {
         return rc;

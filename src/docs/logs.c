@@ -187,10 +187,12 @@ static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, s
     }
     if (stele_is_nil(c->conflict.owner)) {
         c->conflict.owner = here.id;
+        c->conflict.first = true;
         return STELE_OK;
     }
     c->conflict.id = here.id;
     rc = c->l->conflict(c->l->arg, &c->conflict, err);
+    c->conflict.first = false;
     c->l->ended = rc == STELE_END;
     return rc;
 }
@@ -205,6 +207,10 @@ static stele_code give_conflict(void *arg, stele_bytes key, stele_bytes value, s
     stele_code rc;
 
     (void)value;
+    rc = sti_docs_types_follow(l->db, l->read, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
     kind = sti_docs_kind_of_claim(l->db, key, &number);
     if (kind == NULL) {
         return sti_fail(err, STELE_ECORRUPT, "a conflict over a key of no type");

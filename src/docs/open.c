@@ -39,6 +39,9 @@ static stele_code resolve(stele_docs_options *out, const stele_docs_options *in,
     if (o.types == NULL && o.type_count > 0) {
         return sti_fail(err, STELE_EINVAL, "definitions of types, but none given");
     }
+    if (o.read_only && o.type_count > 0) {
+        return sti_fail(err, STELE_EINVAL, "a reader registers no types");
+    }
     if (o.id_max > STELE_DOCS_ID_MAX) {
         return sti_fail(err, STELE_EINVAL, "id_max %zu is over %zu", o.id_max, STELE_DOCS_ID_MAX);
     }
@@ -63,6 +66,7 @@ static stele_code open_store(stele_docs *db, const char *dir, stele_error *err)
     opts.env = db->options.env;
     opts.create_dirs = db->options.create_dirs;
     opts.must_exist = db->options.must_exist;
+    opts.read_only = db->options.read_only;
     opts.lock_wait_ms = db->options.lock_wait_ms;
     return stele_store_open(&db->store, dir, &opts, err);
 }
@@ -216,6 +220,30 @@ static stele_code start(stele_docs *db, stele_error *err)
     return sti_docs_write_end(&w, rc, err);
 }
 
+/* Nothing is written: the reader knows what the one read of its beginning sees. */
+static stele_code start_reader(stele_docs *db, stele_error *err)
+{
+    struct sti_docs_write w = {.db = db};
+    bool fresh = false;
+    stele_code rc = look(db, &fresh, err);
+
+    if (rc == STELE_OK && fresh) {
+        rc = sti_fail(err, STELE_ENOTFOUND, "the store is empty: there is no database yet");
+    }
+    if (rc == STELE_OK) {
+        rc = stele_store_read_begin(&w.view, db->store, err);
+    }
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = start_clock(&w, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_types_load(&w, err);
+    }
+    stele_store_read_end(w.view);
+    return rc;
+}
+
 /* ---- Open and close. ---- */
 
 /* All but the store. */
@@ -278,7 +306,7 @@ stele_code stele_docs_open(
         rc = open_store(db, dir, err);
     }
     if (rc == STELE_OK) {
-        rc = start(db, err);
+        rc = db->options.read_only ? start_reader(db, err) : start(db, err);
         for (size_t i = 0; i < db->options.type_count && rc == STELE_OK; i++) {
             rc = stele_docs_register(db, db->options.types[i], err);
         }
@@ -323,7 +351,7 @@ stele_code stele_docs_close(stele_docs *db, stele_error *err)
     if (atomic_load(&db->users) > 0) {
         return sti_fail(err, STELE_ESTATE, "iterators or batches are open");
     }
-    rc = lower_ceiling(db, err);
+    rc = db->options.read_only ? STELE_OK : lower_ceiling(db, err);
     close_rc = stele_store_close(db->store, rc == STELE_OK ? err : NULL);
     docs_free(db);
     return rc == STELE_OK ? close_rc : rc;

@@ -88,9 +88,8 @@ static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
     const struct sti_docs_kind *kind;
     stele_bytes name = stele_str(a->given.type);
     uint32_t number = 0;
-    stele_code rc = STELE_OK;
-
-    if (name.len > 0 && name.len <= STI_DOCS_NAME_MAX) {
+    stele_code rc = sti_docs_types_follow(it->db, it->read, err);
+    if (rc == STELE_OK && name.len > 0 && name.len <= STI_DOCS_NAME_MAX) {
         rc = sti_docs_type_number(it->read, name, &number, err);
     }
     if (rc != STELE_OK) {
@@ -102,6 +101,7 @@ static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
     }
     if (kind != NULL) {
         indexer = &kind->indexer;
+        rc = sti_docs_check_collation(it->db, kind->type, err);
     } else if (json_object_size(a->match) > 0 || a->search.bound_field != NULL ||
                a->search.key != NULL) {
         return sti_fail(
@@ -109,7 +109,7 @@ static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
     } else {
         plain.type_number = number;
     }
-    return sti_docs_plan_make(plan, indexer, &a->search, err);
+    return rc == STELE_OK ? sti_docs_plan_make(plan, indexer, &a->search, err) : rc;
 }
 
 /* The part of the index that the plan says; a resumed search begins elsewhere within it. */

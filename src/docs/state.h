@@ -109,6 +109,8 @@ struct stele_docs {
 
     struct sti_mutex kinds;
     struct sti_docs_kind *first_kind; /* the newest */
+    _Atomic uint32_t last_number;     /* read_only: the last number that a type had got; */
+    _Atomic bool other_collation;     /* the loose keys that are stored are not of our collation */
 
     struct sti_mutex feed;
     struct sti_cond changed; /* `changes` is another one */
@@ -188,6 +190,9 @@ void sti_docs_kinds_free(stele_docs *db);
 stele_code sti_docs_type_number(
         stele_store_read *read, stele_bytes name, uint32_t *number, stele_error *err);
 
+/* The last number that any type got. */
+stele_code sti_docs_type_last_number(stele_store_read *read, uint32_t *number, stele_error *err);
+
 /* Give a type a new number, or give it one if it has none. */
 stele_code sti_docs_type_new_number(
         struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err);
@@ -212,8 +217,16 @@ stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_
 stele_code sti_docs_define(
         struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json, stele_error *err);
 
-/* Give every definition that is stored its kind; index those anew whose collation has changed. */
+/* Give every definition that is stored its kind; index those anew whose collation has changed. A
+ * `w` that is no batch gives them their kinds alone. */
 stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err);
+
+/* Where another process writes, know the definitions that a read sees. Otherwise nothing. */
+stele_code sti_docs_types_follow(stele_docs *db, stele_store_read *read, stele_error *err);
+
+/* STELE_EMISMATCH if a type (NULL: any) has loose keys of another collation than ours. */
+stele_code sti_docs_check_collation(
+        stele_docs *db, const struct sti_docs_type *type, stele_error *err);
 
 /* ---- open.c ---- */
 

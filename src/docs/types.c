@@ -127,6 +127,9 @@ static stele_code load(
     if (rc == STELE_OK && number == 0) {
         rc = sti_fail(err, STELE_ECORRUPT, "a type has no number");
     }
+    if (rc == STELE_OK && sti_docs_kind_find(w->db, number, name) != NULL) {
+        return STELE_OK; /* a reader has looked before */
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_type_parse(&type, json, err);
     }
@@ -134,7 +137,10 @@ static stele_code load(
         return sti_wrap(err, rc, "definition of a type");
     }
     if (anew && is_loose(type)) {
-        return sti_docs_define(w, type, json, err);
+        if (w->batch != NULL) {
+            return sti_docs_define(w, type, json, err);
+        }
+        atomic_store(&w->db->other_collation, true);
     }
     return sti_docs_kind_add(w->db, number, type, err);
 }
@@ -153,8 +159,9 @@ static stele_code note_collator(struct sti_docs_write *w, bool *anew, stele_erro
     }
     sti_docs_collator_version(w->db->collator, now + 1);
     *anew = !found || !stele_bytes_equal(was, stele_bytes_of(now, sizeof now));
-    return *anew ? sti_docs_put(w, STI_DOCS_MET, key, stele_bytes_of(now, sizeof now), err)
-                 : STELE_OK;
+    return *anew && w->batch != NULL
+                   ? sti_docs_put(w, STI_DOCS_MET, key, stele_bytes_of(now, sizeof now), err)
+                   : STELE_OK;
 }
 
 stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err)
@@ -183,4 +190,35 @@ stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err)
     }
     stele_store_cursor_close(cursor);
     return rc == STELE_END ? STELE_OK : rc;
+}
+
+/* A type that is new, or newly defined, has a new number. */
+stele_code sti_docs_types_follow(stele_docs *db, stele_store_read *read, stele_error *err)
+{
+    struct sti_docs_write w = {.db = db, .view = read};
+    uint32_t last = 0;
+    stele_code rc;
+
+    if (!db->options.read_only) {
+        return STELE_OK;
+    }
+    rc = sti_docs_type_last_number(read, &last, err);
+    if (rc != STELE_OK || last == atomic_load(&db->last_number)) {
+        return rc;
+    }
+    rc = sti_docs_types_load(&w, err);
+    if (rc == STELE_OK) {
+        atomic_store(&db->last_number, last);
+    }
+    return rc;
+}
+
+stele_code sti_docs_check_collation(
+        stele_docs *db, const struct sti_docs_type *type, stele_error *err)
+{
+    if (!atomic_load(&db->other_collation) || (type != NULL && !is_loose(type))) {
+        return STELE_OK;
+    }
+    return sti_fail(err, STELE_EMISMATCH,
+            "loose keys are of another collation, until the database is opened for writing");
 }

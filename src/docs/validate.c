@@ -65,7 +65,13 @@ stele_code stele_docs_validate(stele_docs *db,
         return rc;
     }
     v.w = (struct sti_docs_write){.db = db, .view = read};
-    rc = sti_docs_validate_documents(&v, err);
+    rc = sti_docs_types_follow(db, read, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_check_collation(db, NULL, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_validate_documents(&v, err);
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_validate_conflicts(&v, err);
     }

@@ -7,8 +7,8 @@
 #include "store/bbolt_survey.h"
 #include "store/bbolt_write.h"
 #include "store/deadline.h"
-#include "store/saving.h"
 #include "store/state.h"
+#include "vfs/vfs.h"
 
 void stele_store_bbolt_options_init_sized(stele_store_bbolt_options *opts, size_t struct_size)
 {

@@ -9,8 +9,8 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "store/bbolt_survey.h"
-#include "store/saving.h"
 #include "store/state.h"
+#include "vfs/vfs.h"
 
 enum {
     BATCH_PAIRS = 4096,

@@ -4,43 +4,22 @@
  */
 #include "base/error.h"
 #include "base/mutant.h"
-#include "store/saving.h"
 #include "store/snapshot.h"
-
-struct place {
-    struct sti_file *file;
-    uint64_t at;
-};
-
-static stele_code write_piece(void *arg, const void *data, size_t len, stele_error *err)
-{
-    struct place *p = arg;
-    stele_code code = sti_file_write(p->file, p->at, data, len, err);
-
-    p->at += len;
-    return code;
-}
-
-static stele_code read_piece(void *arg, void *data, size_t len, size_t *got, stele_error *err)
-{
-    struct place *p = arg;
-    stele_code code = sti_file_read_some(p->file, p->at, data, len, got, err);
-
-    p->at += code == STELE_OK ? *got : 0;
-    return code;
-}
+#include "vfs/vfs.h"
 
 static stele_code write_and_verify(stele_store_snapshot *snapshot, struct sti_saving *v,
         const stele_store_snapshot_options *opts, uint64_t *written, stele_error *err)
 {
-    struct place to = {.file = &v->file};
-    struct place from = {.file = &v->file};
-    stele_code code = stele_store_snapshot_write(snapshot, opts, write_piece, &to, written, err);
+    struct sti_file_place to = {.file = &v->file};
+    struct sti_file_place from = {.file = &v->file};
+    stele_code code =
+            stele_store_snapshot_write(snapshot, opts, sti_file_place_write, &to, written, err);
 
     if (code == STELE_OK && !STI_MUTANT(STORE_SNAPSHOT_NOT_SYNCED)) {
         code = sti_file_sync(&v->file, false, err);
     }
-    return code == STELE_OK ? stele_store_snapshot_verify(read_piece, &from, NULL, err) : code;
+    return code == STELE_OK ? stele_store_snapshot_verify(sti_file_place_read, &from, NULL, err)
+                            : code;
 }
 
 stele_code stele_store_snapshot_save(stele_store_snapshot *snapshot, const char *path,

@@ -93,4 +93,40 @@ stele_code sti_lock_take(struct sti_file *lock, struct sti_dir *d, const char *n
 /* The number of this process, for names of lock files. */
 int64_t sti_process_number(void);
 
+/* ---- A file that is there whole and durable, or not at all: written under another name, synced,
+ * verified, and only then given its own. ---- */
+
+/* Zero-initialised is none. */
+struct sti_saving {
+    struct sti_dir dir;
+    struct sti_file file; /* open for writing, and empty at first */
+    char *name;           /* in the directory */
+    char *temporary;
+};
+
+/* Begin with `path`. What a crash left under the temporary name is removed. STELE_EEXIST. To be
+ * ended with sti_saving_end(), also if it failed. */
+stele_code sti_saving_begin(
+        struct sti_saving *v, const char *path, const stele_env *env, stele_error *err);
+
+/* Give the file, which is synced, its name, durably. */
+stele_code sti_saving_keep(struct sti_saving *v, stele_error *err);
+
+/* Free all; what was not kept is removed. */
+void sti_saving_end(struct sti_saving *v);
+
+/* A place in a file, which moves on with what is written there, or read: a stele_write_fn and a
+ * stele_read_fn with it as their argument. */
+struct sti_file_place {
+    struct sti_file *file;
+    uint64_t at;
+};
+
+stele_code sti_file_place_write(void *place, const void *data, size_t len, stele_error *err);
+stele_code sti_file_place_read(void *place, void *data, size_t len, size_t *got, stele_error *err);
+
+/* Open the directory of a path; *name is the last component, in memory of its own. */
+stele_code sti_open_dir_of(
+        struct sti_dir *dir, char **name, const char *path, const stele_env *env, stele_error *err);
+
 #endif /* STI_VFS_VFS_H */

@@ -62,6 +62,7 @@ stream() { verb stream "$@"; }
 wal() { verb wal "$@"; }
 journal() { verb journal "$@"; }
 store() { verb store "$@"; }
+docs() { verb docs "$@"; }
 
 out() { cat "$work/.out"; }
 err() { cat "$work/.err"; }

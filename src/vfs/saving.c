@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * saving.c: names, and renaming.
+ * saving.c: files that are there whole or not at all: names, and renaming.
  */
-#include "store/saving.h"
-
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/mutant.h"
+#include "vfs/vfs.h"
 
 /* "a/b" is "b" in "a"; "b" is "b" in ".". */
 stele_code sti_open_dir_of(
@@ -100,4 +99,24 @@ void sti_saving_end(struct sti_saving *v)
     sti_free(v->temporary);
     sti_free(v->name);
     sti_dir_close(&v->dir);
+}
+
+/* ---- Places. ---- */
+
+stele_code sti_file_place_write(void *place, const void *data, size_t len, stele_error *err)
+{
+    struct sti_file_place *p = place;
+    stele_code code = sti_file_write(p->file, p->at, data, len, err);
+
+    p->at += len;
+    return code;
+}
+
+stele_code sti_file_place_read(void *place, void *data, size_t len, size_t *got, stele_error *err)
+{
+    struct sti_file_place *p = place;
+    stele_code code = sti_file_read_some(p->file, p->at, data, len, got, err);
+
+    p->at += code == STELE_OK ? *got : 0;
+    return code;
 }

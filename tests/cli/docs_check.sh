@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# docs_check.sh: validate and reindex, of what is whole and of what is damaged.
+. "$(dirname "$0")/lib.sh"
+exec </dev/null
+
+seq 100 | sed 's/.*/{"id":"&","doc":{"@type":"t","n":&}}/' | docs 0 load db
+docs 0 type add db - <<<'{"name":"t","keys":[{"name":"n","fields":["n"],"method":"number","unique":true}],"version":1}'
+docs 0 validate db
+row checked 100
+row mended 0
+row faults 0
+quiet
+docs 0 validate db -J
+is '{"checked":100,"mended":0,"faults":0}'
+docs 0 validate db --mend -J
+is '{"checked":100,"mended":0,"faults":0}'
+docs 2 validate db --dry-run
+
+docs 0 reindex db --dry-run -J
+is '{"documents":100,"dry_run":true}'
+docs 0 reindex db -J
+is '{"documents":100}'
+docs 0 reindex db
+row documents 100
+docs 0 validate db
+
+# What follows from the documents is damaged, as nothing but another program could: it is found,
+# told, and mended.
+key() { "$stele" store range db "$1" --keys-only | sed -n "$2p"; }
+damage() {
+    "$stele" store del db idx "$(key idx 5)"
+    "$stele" store put db kdt "$(key kdt 7)" b64:AQ==
+    "$stele" store put db cfl nonsense b64:AQ==
+    "$stele" store del db chk "$(key chk 1)"
+} >/dev/null
+damage
+docs 3 validate db -J
+says db fault
+json_error ECORRUPT
+json '(.[:-1] | length >= 4 and all(keys == ["error","id"] or keys == ["error","id_b64"])) and
+    any(.id == null) and (.[-1] | .checked == 100 and .mended == 0 and .faults >= 4)'
+faults=$(tail -n 1 .out | jq .faults)
+equal "a line for each" "$((faults + 1))" "$(wc -l <.out)"
+docs 3 validate db
+row faults "$faults"
+docs 3 validate db --mend --dry-run -J
+json ".[-1] == {checked: 100, mended: 0, faults: $faults, dry_run: true}"
+docs 3 validate db
+docs 0 validate db --mend -J
+json ".[-1] == {checked: 100, mended: $faults, faults: 0} and length == $((faults + 1))"
+docs 0 validate db
+damage
+docs 0 reindex db
+docs 0 validate db
+docs 0 search db t n=57
+is '57	{"@type":"t","n":57}'
+
+# What no other part can give again is a fault that stays.
+"$stele" store del db dat 33 >/dev/null
+docs 3 validate db
+docs 3 validate db --mend -J
+json '.[-1].faults > 0'
+says db fault
+
+# Damaged values are never given.
+data=db/gen-1/data.mdb
+for at in $(grep -abo '"n":77}' $data | cut -d: -f1); do
+    flip $data $((at + 4))
+done
+docs 3 get db 77 -J
+json_error ECORRUPT
+says db 77
+silent
+docs 3 dump db
+docs 3 backup db out
+[ ! -e out ] && [ ! -e out.tmp ] || fail "no half of a backup"
+docs 3 validate db
+
+# A store of another kind, and a form that is to come.
+store 0 put other bucket key value
+was=$("$stele" store hash other)
+: >file
+for command in "get other a" "list other" "stat other" "set other a {}" "load other" "type list other" "validate other" \
+    "restore other file" "backup other out"; do
+    docs 8 $command -J
+    says other
+    json_error EMISMATCH
+    silent
+done
+equal "nothing changed" "$was" "$("$stele" store hash other)"
+docs 0 set form a '{}'
+store 0 put form met kind b64:AmRvY3M=
+docs 3 get form a -J
+json_error EVERSION
+docs 3 set form a '{}'
