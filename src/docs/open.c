@@ -64,6 +64,7 @@ static stele_code open_store(stele_docs *db, const char *dir, stele_error *err)
     opts.create_dirs = db->options.create_dirs;
     opts.must_exist = db->options.must_exist;
     opts.lock_wait_ms = db->options.lock_wait_ms;
+    opts.no_background = db->options.no_background;
     return stele_store_open(&db->store, dir, &opts, err);
 }
 

@@ -96,6 +96,20 @@ static stele_code read_some(void *arg, void *data, size_t len, size_t *got, stel
     return STELE_OK;
 }
 
+/* The new database knows of what the log has, and of no version besides. */
+static void forget_versions(struct run *r)
+{
+    r->last = (struct sti_docs_version){.seconds = 0};
+    for (unsigned i = 0; i < MODEL_IDS; i++) {
+        const struct model_id *at = &r->model.ids[i];
+
+        if (at->count > 0 &&
+                sti_docs_version_compare(at->entries[at->count - 1].rank.version, r->last) > 0) {
+            r->last = at->entries[at->count - 1].rank.version;
+        }
+    }
+}
+
 void run_restore(struct run *r)
 {
     stele_docs_backup_options options;
@@ -120,6 +134,7 @@ void run_restore(struct run *r)
     from.rest = stele_buf_view(&stream);
     CHECK_OK(stele_docs_restore(r->db, read_some, &from, !options.no_manifest, NULL, &err), &err);
     stele_buf_free(&stream);
+    forget_versions(r);
 }
 
 /* ---- Documents. ---- */
