@@ -53,6 +53,7 @@ typedef struct stele_docs_options {
     size_t size_max;      /* bytes of a document; 0: 16 MiB; at most 127 MiB */
     size_t depth_max;     /* arrays and objects within each other; 0: 128; at most 2,048 */
     int64_t lock_wait_ms; /* as of a store */
+    bool no_background;   /* as of a store: no thread */
 
     /* Definitions that are registered before open returns, as by stele_docs_register(). */
     const stele_bytes *types;

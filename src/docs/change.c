@@ -157,6 +157,10 @@ static stele_code patched(struct sti_docs_write *w, stele_bytes id, stele_bytes 
     if (rc == STELE_OK) {
         rc = sti_docs_value_of_peer(json, &before, err);
     }
+    if (rc == STELE_OK && before == NULL) {
+        /* A patch of nothing would throw away what nobody here has read. */
+        rc = sti_fail(err, STELE_EINVAL, "the document is not JSON here, and cannot be patched");
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_patch(before, changes, &after, err);
     }

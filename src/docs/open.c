@@ -68,6 +68,7 @@ static stele_code open_store(stele_docs *db, const char *dir, stele_error *err)
     opts.must_exist = db->options.must_exist;
     opts.read_only = db->options.read_only;
     opts.lock_wait_ms = db->options.lock_wait_ms;
+    opts.no_background = db->options.no_background;
     return stele_store_open(&db->store, dir, &opts, err);
 }
 

@@ -230,8 +230,8 @@ static stele_code see_key(void *arg, stele_bytes key, stele_bytes value, stele_e
     }
     c->v->counts.conflicts++;
     rc = sti_docs_read(c->v->w.view, STI_DOCS_CFL, here.claim, &noted, &found, err);
-    if (rc == STELE_OK && !found) {
-        sti_docs_fault(c->v, here.id, "it shares a unique key, which is not noted");
+    if (rc == STELE_OK && (!found || sti_docs_check_form(noted, 0, "note", NULL) != STELE_OK)) {
+        sti_docs_fault(c->v, here.id, "it shares a unique key, which is not noted as it has to be");
     }
     return rc;
 }

@@ -36,6 +36,7 @@ static stele_code compare_checkpoint(struct adding *a, stele_error *err)
     a->checkpoints++;
     if (!found || sti_docs_checkpoint_get(&there, value, NULL) != STELE_OK ||
             there.epoch != a->checkpoint.epoch || there.count != a->checkpoint.count ||
+            there.total != a->checkpoint.total ||
             memcmp(there.sum, a->checkpoint.sum, sizeof there.sum) != 0) {
         sti_docs_fault(a->v, stele_nil(), "checkpoint %lld is not what its entries add up to",
                 (long long)a->checkpoint.epoch);
@@ -118,6 +119,9 @@ static stele_code check_place(
     }
     if (rc == STELE_OK && !found) {
         sti_docs_fault(a->v, entry->id, "an entry is missing in the log of its ID");
+    } else if (rc == STELE_OK &&
+               sti_docs_check_form(value, 0, "place in the log of an ID", NULL) != STELE_OK) {
+        sti_docs_fault(a->v, entry->id, "a place in the log of its ID is not what it has to be");
     }
     stele_buf_free(&key);
     return rc;

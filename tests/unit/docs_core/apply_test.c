@@ -181,10 +181,28 @@ static void test_every_order(void **state)
     }
 }
 
+/* What nobody here can read is not thrown away by a patch. */
+static void test_unreadable(void **state)
+{
+    struct kit *k = *state;
+    struct sti_docs_entry entry = {.version = {1700000000, 0, 9},
+            .id = stele_str("x"),
+            .json = stele_str("{\"a\":1e400}")};
+    stele_error err;
+
+    apply(k, &entry);
+    CHECK_CODE(stele_docs_patch(k->db, entry.id, stele_str("{\"b\":1}"), NULL, &err), STELE_EINVAL);
+    kit_check(k, "x", "{'a':1e400}");
+    kit_set(k, "x", "{'b':1}");
+    CHECK_OK(stele_docs_patch(k->db, entry.id, stele_str("{\"b\":2}"), NULL, &err), &err);
+    kit_check(k, "x", "{'b':2}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_every_order, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_unreadable, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

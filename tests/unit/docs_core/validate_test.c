@@ -244,11 +244,68 @@ static void test_damage(void **state)
     assert_true(damaged > ROUNDS / 3);
 }
 
+/* Each bit of each value that follows from others. */
+static void flip_bits(struct kit *k, enum sti_docs_bucket bucket, stele_buf *key, stele_buf *value)
+{
+    for (size_t bit = 0; bit < value->len * 8; bit++) {
+        struct sti_docs_write w;
+        stele_error err;
+
+        value->data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        CHECK_OK(sti_docs_write_begin(&w, k->db, &err), &err);
+        CHECK_OK(sti_docs_put(&w, bucket, stele_buf_view(key), stele_buf_view(value), &err), &err);
+        CHECK_OK(sti_docs_write_end(&w, STELE_OK, &err), &err);
+        CHECK_CODE(stele_docs_validate(k->db, NULL, NULL, NULL, &err), STELE_ECORRUPT);
+        value->data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        CHECK_OK(sti_docs_write_begin(&w, k->db, &err), &err);
+        CHECK_OK(sti_docs_put(&w, bucket, stele_buf_view(key), stele_buf_view(value), &err), &err);
+        CHECK_OK(sti_docs_write_end(&w, STELE_OK, &err), &err);
+    }
+}
+
+static void test_each_bit(void **state)
+{
+    static const enum sti_docs_bucket buckets[] = {
+            STI_DOCS_LID, STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT, STI_DOCS_IDX, STI_DOCS_CFL};
+    struct kit *k = *state;
+    size_t pairs = 0;
+
+    /* Two who claim one key. */
+    kit_set(k, "a", "{'@type':'t','u':'x','tags':[1]}");
+    kit_set(k, "b", "{'@type':'t','u':'x'}");
+    kit_register(k, TYPE("binary", "1"));
+    for (size_t b = 0; b < sizeof buckets / sizeof buckets[0]; b++) {
+        bool more = true;
+
+        for (uint64_t n = 0; more; n++) {
+            struct sti_docs_write w;
+            stele_buf key;
+            stele_buf value;
+            stele_error err;
+
+            stele_buf_init(&key, SIZE_MAX);
+            stele_buf_init(&value, SIZE_MAX);
+            CHECK_OK(sti_docs_write_begin(&w, k->db, &err), &err);
+            more = nth(&w, buckets[b], n, &key, &value);
+            CHECK_CODE(sti_docs_write_end(&w, STELE_ECANCELED, &err), STELE_ECANCELED);
+            if (more) {
+                flip_bits(k, buckets[b], &key, &value);
+                pairs++;
+            }
+            stele_buf_free(&key);
+            stele_buf_free(&value);
+        }
+    }
+    assert_true(pairs > 10);
+    check_valid(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_valid, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_damage, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_each_bit, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * docs_model_check.c: whether the database is what the model says.
+ */
+#include "docs/state.h"
+#include "model/docs_model_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Searches. ---- */
+
+/* What a search is made of, as texts that have to stay. */
+struct asked {
+    stele_docs_search search;
+    char match[MODEL_JSON_SIZE];
+    char low[DOCS_VALUE_TEXT_SIZE];
+    char high[DOCS_VALUE_TEXT_SIZE];
+};
+
+/* A value to look for: mostly one that some document has. */
+static int wanted(struct run *r, const struct model_key *key, size_t field)
+{
+    const struct model_entry *now = model_now(&r->model, (unsigned)run_below(r, MODEL_IDS));
+    int value = now == NULL ? DOCS_VALUE_NONE : now->doc.fields[key->fields[field]];
+    int elements[DOCS_ELEMENTS];
+    int count = key->array && value != DOCS_VALUE_NONE ? docs_value_elements(value, elements) : -1;
+
+    if (count > 0) {
+        return elements[run_below(r, (uint64_t)count)];
+    }
+    return value == DOCS_VALUE_NONE || run_below(r, 3) == 0 ? run_value(r) : value;
+}
+
+/* Bounds of one kind, that fit into an index whole. */
+static void make_bounds(struct run *r, struct model_search *s)
+{
+    enum {
+        LONG = 30 /* the value that is cut */
+    };
+
+    enum sti_docs_order order = s->key->orders[s->match_count];
+    int low = wanted(r, s->key, s->match_count);
+    int high = wanted(r, s->key, s->match_count);
+
+    s->bounded = low != LONG && high != LONG;
+    if (s->bounded && run_below(r, 4) == 0 && docs_value_text(low) != NULL) {
+        s->prefix = low;
+        return;
+    }
+    s->low = run_below(r, 3) == 0 ? DOCS_VALUE_NONE : low;
+    s->high = s->low != DOCS_VALUE_NONE &&
+                              (run_below(r, 3) == 0 || !docs_value_same_kind(order, low, high))
+                      ? DOCS_VALUE_NONE
+                      : high;
+    s->low_open = run_below(r, 2) == 0;
+    s->high_open = run_below(r, 2) == 0;
+}
+
+static void make_search(struct run *r, struct model_search *s)
+{
+    const struct model_type *type;
+
+    *s = (struct model_search){.type = (int)run_below(r, MODEL_TYPES_ALL),
+            .low = DOCS_VALUE_NONE,
+            .high = DOCS_VALUE_NONE,
+            .prefix = DOCS_VALUE_NONE,
+            .backward = run_below(r, 2) == 0};
+    type = &r->model.types[s->type];
+    if (!type->registered || type->key_count == 0 || run_below(r, 12) == 0) {
+        return;
+    }
+    s->key = &model_keys[type->keys[run_below(r, type->key_count)]];
+    s->match_count = (size_t)run_below(r, s->key->field_count + 1);
+    for (size_t i = 0; i < s->match_count; i++) {
+        s->match[i] = wanted(r, s->key, i);
+    }
+    if (s->match_count < s->key->field_count && run_below(r, 3) != 0) {
+        make_bounds(r, s);
+    }
+}
+
+/* The same as the library wants it; the fields in any order. */
+static void ask(struct run *r, const struct model_search *s, struct asked *out)
+{
+    size_t from = s->match_count > 0 ? (size_t)run_below(r, s->match_count) : 0;
+    char value[DOCS_VALUE_TEXT_SIZE];
+    size_t len = 1;
+
+    stele_docs_search_init(&out->search);
+    out->search.type = model_types[s->type];
+    out->search.backward = s->backward;
+    (void)snprintf(out->match, sizeof out->match, "{");
+    for (size_t i = 0; i < s->match_count; i++) {
+        size_t at = (from + i) % s->match_count;
+
+        len += (size_t)snprintf(out->match + len, sizeof out->match - len, "%s\"%s\":%s",
+                i == 0 ? "" : ",", model_fields[s->key->fields[at]],
+                docs_value_json(s->match[at], value));
+    }
+    (void)snprintf(out->match + len, sizeof out->match - len, "}");
+    out->search.match = stele_str(out->match);
+    if (s->key != NULL && (!model_takes(&r->model, s) || run_below(r, 2) == 0)) {
+        out->search.key = s->key->name;
+    }
+    if (s->bounded) {
+        out->search.bound_field = model_fields[s->key->fields[s->match_count]];
+        out->search.low_open = s->low_open;
+        out->search.high_open = s->high_open;
+    }
+    if (s->prefix != DOCS_VALUE_NONE) {
+        out->search.prefix = stele_str(docs_value_text(s->prefix));
+    } else if (s->bounded) {
+        out->search.low = s->low == DOCS_VALUE_NONE ? stele_nil()
+                                                    : stele_str(docs_value_json(s->low, out->low));
+        out->search.high = s->high == DOCS_VALUE_NONE
+                                   ? stele_nil()
+                                   : stele_str(docs_value_json(s->high, out->high));
+    }
+}
+
+/* What an iterator gives from place `at` on. */
+static size_t check_given(struct run *r, stele_docs_iter *it, const unsigned *ids, size_t count,
+        size_t at, size_t limit)
+{
+    size_t given = 0;
+
+    for (;;) {
+        stele_bytes id = stele_nil();
+        stele_bytes json = stele_nil();
+        stele_error err;
+        stele_code rc = stele_docs_iter_next(it, &id, &json, &err);
+        const struct model_entry *now;
+
+        if (rc == STELE_END) {
+            break;
+        }
+        CHECK_OK(rc, &err);
+        assert_true(at + given < count);
+        now = model_now(&r->model, ids[at + given]);
+        CHECK_BYTES(id, r->model.ids[ids[at + given]].id);
+        CHECK_BYTES(json, stele_bytes_of(now->json, now->json_len));
+        given++;
+    }
+    assert_true(given == limit || at + given == count);
+    r->found += given;
+    return given;
+}
+
+static stele_code begin(struct run *r, const struct asked *asked, stele_docs_iter **it)
+{
+    stele_error err;
+    stele_code rc = stele_docs_search_begin(it, r->db, &asked->search, &err);
+
+    /* Nobody has registered it, and nobody has it. */
+    if (rc == STELE_ETYPE) {
+        return rc;
+    }
+    if (rc != STELE_OK) {
+        print_error("match %s key %s bound %s low %s high %s\n", asked->match,
+                asked->search.key == NULL ? "" : asked->search.key,
+                asked->search.bound_field == NULL ? "" : asked->search.bound_field, asked->low,
+                asked->high);
+    }
+    CHECK_OK(rc, &err);
+    return rc;
+}
+
+void run_check_search(struct run *r)
+{
+    static struct asked asked;
+    struct model_search s;
+    unsigned ids[MODEL_IDS];
+    stele_docs_iter *it = NULL;
+    size_t count;
+    size_t given;
+    stele_buf token;
+    stele_error err;
+
+    memset(&asked, 0, sizeof asked);
+    make_search(r, &s);
+    ask(r, &s, &asked);
+    count = model_find(&r->model, &s, ids);
+    asked.search.limit = run_below(r, 2) == 0 ? 0 : 1 + run_below(r, 4);
+    if (begin(r, &asked, &it) != STELE_OK) {
+        assert_int_equal(count, 0);
+        assert_false(r->model.types[s.type].registered);
+        return;
+    }
+    given = check_given(r, it, ids, count, 0, asked.search.limit);
+    stele_buf_init(&token, SIZE_MAX);
+    CHECK_OK(stele_buf_append(&token, stele_docs_iter_token(it), &err), &err);
+    stele_docs_iter_end(it);
+    if (given > 0) {
+        asked.search.after = stele_buf_view(&token);
+        asked.search.limit = 0;
+        assert_int_equal(begin(r, &asked, &it), STELE_OK);
+        (void)check_given(r, it, ids, count, given, 0);
+        stele_docs_iter_end(it);
+    }
+    stele_buf_free(&token);
+}
+
+/* ---- One ID. ---- */
+
+struct history {
+    const struct model_id *at;
+    size_t next;
+};
+
+static stele_code on_entry(void *arg, const stele_docs_entry *entry, stele_error *err)
+{
+    struct history *h = arg;
+    const struct model_entry *want = &h->at->entries[h->next];
+
+    (void)err;
+    assert_true(h->next < h->at->count);
+    assert_int_equal(entry->is_delete, want->rank.is_delete);
+    assert_int_equal(entry->version.seconds, want->rank.version.seconds);
+    assert_int_equal(entry->version.ns, want->rank.version.ns);
+    assert_int_equal(entry->version.server, want->rank.version.server);
+    if (!entry->is_delete) {
+        CHECK_BYTES(entry->json, stele_bytes_of(want->json, want->json_len));
+    }
+    h->next++;
+    return STELE_OK;
+}
+
+void run_check_id(struct run *r, unsigned id)
+{
+    const struct model_entry *now = model_now(&r->model, id);
+    struct history h = {.at = &r->model.ids[id]};
+    stele_docs_version version = {.seconds = -1};
+    bool deleted = false;
+    stele_buf json;
+    stele_error err;
+    stele_code rc;
+
+    stele_buf_init(&json, SIZE_MAX);
+    rc = stele_docs_get(r->db, h.at->id, &json, &err);
+    if (now == NULL) {
+        assert_int_equal(rc, STELE_ENOTFOUND);
+    } else {
+        CHECK_OK(rc, &err);
+        CHECK_BYTES(stele_buf_view(&json), stele_bytes_of(now->json, now->json_len));
+    }
+    stele_buf_free(&json);
+    rc = stele_docs_version_of(r->db, h.at->id, &version, &deleted, &err);
+    if (h.at->count == 0) {
+        assert_int_equal(rc, STELE_ENOTFOUND);
+    } else {
+        struct sti_docs_version last = h.at->entries[h.at->count - 1].rank.version;
+
+        CHECK_OK(rc, &err);
+        assert_int_equal(deleted, now == NULL);
+        assert_int_equal(version.seconds, last.seconds);
+        assert_int_equal(version.ns, last.ns);
+        assert_int_equal(version.server, last.server);
+    }
+    CHECK_OK(stele_docs_history(r->db, h.at->id, on_entry, &h, &err), &err);
+    assert_int_equal(h.next, h.at->count);
+}
+
+/* ---- Everything. ---- */
+
+struct conflicts {
+    struct run *run;
+    size_t count;
+};
+
+static stele_code on_conflict(void *arg, const stele_docs_conflict *c, stele_error *err)
+{
+    struct conflicts *all = arg;
+
+    (void)err;
+    assert_true(model_is_conflict(&all->run->model, c->type, c->key, c->owner, c->id));
+    all->count++;
+    return STELE_OK;
+}
+
+void run_check_conflicts(struct run *r)
+{
+    struct conflicts conflicts = {.run = r};
+    stele_error err;
+
+    CHECK_OK(stele_docs_conflicts(r->db, on_conflict, &conflicts, &err), &err);
+    assert_int_equal(conflicts.count, model_conflicts(&r->model));
+    r->conflicts += conflicts.count;
+}
+
+static void on_fault(void *arg, const stele_docs_fault *fault)
+{
+    (void)arg;
+    print_error("%.*s: %s\n", (int)(fault->id.len < 20 ? fault->id.len : 20),
+            (const char *)fault->id.data, fault->text);
+}
+
+static stele_code add_pair(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    stele_buf *out = arg;
+
+    CHECK_OK(stele_buf_append(out, key, err), err);
+    CHECK_OK(stele_buf_append(out, stele_str("="), err), err);
+    return stele_buf_append(out, value, err);
+}
+
+/* Every bucket as it is. */
+static void dump(struct run *r, stele_buf *out)
+{
+    stele_store_read *read = NULL;
+    stele_error err;
+
+    stele_buf_init(out, SIZE_MAX);
+    CHECK_OK(stele_store_read_begin(&read, r->db->store, &err), &err);
+    for (int b = 0; b < STI_DOCS_BUCKET_COUNT; b++) {
+        stele_bytes name = sti_docs_bucket_name((enum sti_docs_bucket)b);
+
+        CHECK_OK(stele_buf_append(out, name, &err), &err);
+        CHECK_OK(stele_store_read_for_each(read, name, add_pair, out, &err), &err);
+    }
+    stele_store_read_end(read);
+}
+
+static void check_valid(struct run *r)
+{
+    stele_docs_validated found = {.faults = 1};
+    uint64_t documents = 0;
+    uint64_t entries = 0;
+    stele_error err;
+
+    CHECK_OK(stele_docs_validate(r->db, on_fault, NULL, &found, &err), &err);
+    for (unsigned i = 0; i < MODEL_IDS; i++) {
+        documents += model_now(&r->model, i) != NULL ? 1 : 0;
+        entries += r->model.ids[i].count;
+    }
+    assert_int_equal(found.documents, documents);
+    assert_int_equal(found.entries, entries);
+    assert_int_equal(found.faults, 0);
+}
+
+void run_check_all(struct run *r)
+{
+    stele_buf before;
+    stele_buf after;
+    stele_error err;
+
+    for (unsigned i = 0; i < MODEL_IDS; i++) {
+        run_check_id(r, i);
+    }
+    run_check_conflicts(r);
+    check_valid(r);
+    dump(r, &before);
+    CHECK_OK(stele_docs_reindex(r->db, &err), &err);
+    dump(r, &after);
+    CHECK_BYTES(stele_buf_view(&after), stele_buf_view(&before));
+    stele_buf_free(&before);
+    stele_buf_free(&after);
+}
+
+/* ---- Damage. ---- */
+
+/* A pair of a bucket; false: it has none. */
+static bool choose(struct run *r, struct sti_docs_write *w, enum sti_docs_bucket bucket,
+        stele_buf *key, stele_buf *value)
+{
+    stele_store_cursor *cursor = NULL;
+    stele_bytes name = sti_docs_bucket_name(bucket);
+    stele_bytes k = stele_nil();
+    stele_bytes v = stele_nil();
+    uint64_t count = 0;
+    stele_error err;
+
+    CHECK_OK(stele_store_read_count(w->view, name, &count, &err), &err);
+    if (count == 0) {
+        return false;
+    }
+    CHECK_OK(stele_store_cursor_open(&cursor, w->view, name, &err), &err);
+    CHECK_OK(stele_store_cursor_first(cursor, &err), &err);
+    for (uint64_t i = run_below(r, count); i > 0; i--) {
+        CHECK_OK(stele_store_cursor_next(cursor, &err), &err);
+    }
+    CHECK_OK(stele_store_cursor_pair(cursor, &k, &v, &err), &err);
+    CHECK_OK(stele_buf_append(key, k, &err), &err);
+    CHECK_OK(stele_buf_append(value, v, &err), &err);
+    stele_store_cursor_close(cursor);
+    return true;
+}
+
+/* Take a pair away, change a bit of its value, or move it to another key. */
+static bool damage(struct run *r)
+{
+    static const enum sti_docs_bucket buckets[] = {
+            STI_DOCS_LID, STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT, STI_DOCS_IDX, STI_DOCS_CFL};
+    enum sti_docs_bucket bucket = buckets[run_below(r, sizeof buckets / sizeof buckets[0])];
+    uint64_t how = run_below(r, 3); /* removed, changed, moved */
+    struct sti_docs_write w;
+    stele_buf key;
+    stele_buf value;
+    stele_error err;
+    bool done;
+
+    stele_buf_init(&key, SIZE_MAX);
+    stele_buf_init(&value, SIZE_MAX);
+    CHECK_OK(sti_docs_write_begin(&w, r->db, &err), &err);
+    done = choose(r, &w, bucket, &key, &value);
+    if (done && how != 1) {
+        CHECK_OK(sti_docs_remove(&w, bucket, stele_buf_view(&key), &err), &err);
+    }
+    if (done && how == 1) {
+        value.data[run_below(r, value.len)] ^= (uint8_t)(1U << run_below(r, 8));
+    } else if (done && how == 2) {
+        key.data[run_below(r, key.len)] ^= (uint8_t)(1U << run_below(r, 8));
+    }
+    if (done && how != 0) {
+        CHECK_OK(
+                sti_docs_put(&w, bucket, stele_buf_view(&key), stele_buf_view(&value), &err), &err);
+    }
+    CHECK_OK(sti_docs_write_end(&w, STELE_OK, &err), &err);
+    stele_buf_free(&key);
+    stele_buf_free(&value);
+    return done;
+}
+
+void run_check_damage(struct run *r)
+{
+    stele_docs_validated found = {.faults = 0};
+    stele_buf before;
+    stele_buf after;
+    stele_error err;
+
+    dump(r, &before);
+    if (damage(r)) {
+        r->damaged++;
+        CHECK_CODE(stele_docs_validate(r->db, NULL, NULL, &found, &err), STELE_ECORRUPT);
+        assert_true(found.faults > 0);
+        CHECK_OK(stele_docs_reindex(r->db, &err), &err);
+        check_valid(r);
+        dump(r, &after);
+        CHECK_BYTES(stele_buf_view(&after), stele_buf_view(&before));
+        stele_buf_free(&after);
+    }
+    stele_buf_free(&before);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * docs_model_run.c: the database, and random documents.
+ */
+#include "model/docs_model_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint64_t run_below(struct run *r, uint64_t bound)
+{
+    uint64_t x = r->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (x ^ (x >> 31)) % bound;
+}
+
+stele_bytes run_quoted(const char *text, char *out, size_t size)
+{
+    size_t len = strlen(text);
+
+    assert_true(len < size);
+    for (size_t i = 0; i <= len; i++) {
+        out[i] = text[i] == '\'' ? '"' : text[i];
+    }
+    return stele_bytes_of(out, len);
+}
+
+/* ---- Opened and closed. ---- */
+
+static stele_time run_clock(void *arg)
+{
+    const struct run *r = arg;
+
+    return r->now;
+}
+
+void run_open(struct run *r)
+{
+    stele_error err;
+
+    stele_docs_options_init(&r->options);
+    stele_env_init(&r->env);
+    r->env.arg = r;
+    r->env.wall_clock = run_clock;
+    r->options.env = &r->env;
+    r->options.not_durable = true;
+    r->options.create_dirs = true;
+    CHECK_OK(stele_docs_open(&r->db, r->dir, &r->options, &err), &err);
+}
+
+void run_close(struct run *r)
+{
+    stele_error err;
+
+    CHECK_OK(stele_docs_close(r->db, &err), &err);
+    r->db = NULL;
+}
+
+void run_new(struct run *r)
+{
+    if (r->db != NULL) {
+        run_close(r);
+        tmpdir_remove(&r->tmp);
+    }
+    tmpdir_make(&r->tmp);
+    r->dirs = 0;
+    tmpdir_path(&r->tmp, "db-0", r->dir);
+    run_open(r);
+}
+
+/* ---- Backups. ---- */
+
+static stele_code write_all(void *arg, const void *data, size_t len, stele_error *err)
+{
+    return stele_buf_append(arg, stele_bytes_of(data, len), err);
+}
+
+struct reading {
+    stele_bytes rest;
+    struct run *run;
+};
+
+/* As much as there is, or less. */
+static stele_code read_some(void *arg, void *data, size_t len, size_t *got, stele_error *err)
+{
+    struct reading *from = arg;
+    size_t most = 1 + (size_t)run_below(from->run, 70000);
+
+    (void)err;
+    *got = len < most ? len : most;
+    *got = *got < from->rest.len ? *got : from->rest.len;
+    memcpy(data, from->rest.data, *got);
+    from->rest = stele_bytes_of(from->rest.data + *got, from->rest.len - *got);
+    return STELE_OK;
+}
+
+/* The new database knows of what the log has, and of no version besides. */
+static void forget_versions(struct run *r)
+{
+    r->last = (struct sti_docs_version){.seconds = 0};
+    for (unsigned i = 0; i < MODEL_IDS; i++) {
+        const struct model_id *at = &r->model.ids[i];
+
+        if (at->count > 0 &&
+                sti_docs_version_compare(at->entries[at->count - 1].rank.version, r->last) > 0) {
+            r->last = at->entries[at->count - 1].rank.version;
+        }
+    }
+}
+
+void run_restore(struct run *r)
+{
+    stele_docs_backup_options options;
+    stele_docs_backup_summary summary = {.pairs = 0};
+    struct reading from = {.run = r};
+    char name[24];
+    stele_buf stream;
+    stele_error err;
+
+    stele_docs_backup_options_init(&options);
+    options.zstd_level = run_below(r, 2) == 0 ? 0 : 1;
+    options.no_manifest = options.zstd_level == 0 && run_below(r, 3) == 0;
+    stele_buf_init(&stream, SIZE_MAX);
+    CHECK_OK(stele_docs_backup(r->db, &options, write_all, &stream, NULL, &err), &err);
+    from.rest = stele_buf_view(&stream);
+    CHECK_OK(stele_docs_validate_backup(read_some, &from, !options.no_manifest, &summary, &err),
+            &err);
+    run_close(r);
+    (void)snprintf(name, sizeof name, "db-%u", ++r->dirs);
+    tmpdir_path(&r->tmp, name, r->dir);
+    run_open(r);
+    from.rest = stele_buf_view(&stream);
+    CHECK_OK(stele_docs_restore(r->db, read_some, &from, !options.no_manifest, NULL, &err), &err);
+    stele_buf_free(&stream);
+    forget_versions(r);
+}
+
+/* ---- Documents. ---- */
+
+int run_value(struct run *r)
+{
+    return (int)run_below(r, run_below(r, 3) == 0 ? DOCS_VALUES : DOCS_VALUES_SPECIAL);
+}
+
+void run_make_doc(struct run *r, struct model_doc *doc)
+{
+    doc->type = (int)run_below(r, run_below(r, 8) == 0 ? MODEL_TYPES_ALL : MODEL_TYPES);
+    doc->unreadable = false;
+    for (int f = 0; f < MODEL_FIELDS; f++) {
+        doc->fields[f] = run_below(r, 5) == 0 ? DOCS_VALUE_NONE : run_value(r);
+    }
+    /* Mostly values that nobody else has. */
+    if (run_below(r, 4) != 0) {
+        doc->fields[MODEL_FIELDS - 1] =
+                DOCS_VALUES_SPECIAL + (int)run_below(r, DOCS_VALUES - DOCS_VALUES_SPECIAL);
+    }
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * docs_model_run.h: a database beside its model, and the comparisons of the two.
+ */
+#ifndef TESTS_MODEL_DOCS_MODEL_RUN_H
+#define TESTS_MODEL_DOCS_MODEL_RUN_H
+
+#include <stele/docs.h>
+
+#include "lib/check.h"
+#include "lib/tmpdir.h"
+#include "model/docs_model.h"
+
+struct run {
+    struct tmpdir tmp;
+    unsigned dirs; /* databases made in it */
+    char dir[TMPDIR_PATH_SIZE];
+    stele_env env;
+    stele_time now;
+    stele_docs_options options;
+    stele_docs *db;
+    struct model model;
+    struct sti_docs_version last; /* the highest of all */
+    uint64_t random;
+    uint64_t serial;
+    uint64_t definitions;
+
+    /* What was done. */
+    uint64_t operations;
+    uint64_t refused;
+    uint64_t found; /* by searches */
+    uint64_t late;
+    uint64_t conflicts;
+    uint64_t damaged;
+};
+
+/* ---- docs_model_run.c ---- */
+
+uint64_t run_below(struct run *r, uint64_t bound);
+
+/* A database in a new directory; the one before is closed and removed. */
+void run_new(struct run *r);
+void run_open(struct run *r);
+void run_close(struct run *r);
+
+/* Make it anew of a backup of itself. */
+void run_restore(struct run *r);
+
+/* A document of random values, and one of the table. */
+void run_make_doc(struct run *r, struct model_doc *doc);
+int run_value(struct run *r);
+
+/* ' becomes ". */
+stele_bytes run_quoted(const char *text, char *out, size_t size);
+
+/* ---- docs_model_check.c ---- */
+
+/* One random search. */
+void run_check_search(struct run *r);
+
+/* One ID: the document, its version, its history. */
+void run_check_id(struct run *r, unsigned id);
+
+/* Who has to yield a unique key to whom. */
+void run_check_conflicts(struct run *r);
+
+/* Everything: all IDs, conflicts, validation; and made anew, it is as before. */
+void run_check_all(struct run *r);
+
+/* Damage something; it is found, and made anew everything is as before. */
+void run_check_damage(struct run *r);
+
+#endif /* TESTS_MODEL_DOCS_MODEL_RUN_H */
