@@ -89,11 +89,12 @@ STELE_API uint32_t stele_docs_server(const stele_docs *db);
  *      "version":3}
  *
  * "method" is "binary", "utf8" (case, width and accents do not count), "number" or "time"; fields
- * are paths, "a/b/0". Documents of the type that are there already are indexed within the call, in
- * one batch: writers wait meanwhile, and what was known of the type before is found until it ends.
- * The same definition again does nothing. If documents share a unique key already, the oldest
- * claim owns it: stele_docs_conflicts(). STELE_EINVAL, naming the key at fault. STELE_ENOTSUP: a
- * type with "expiry". */
+ * are paths, "a/b/0". "expiry":"a/b" names a field with the time at which a document ends: RFC
+ * 3339, or seconds since 1970, as "time" has it; a document without one stays. Documents of the
+ * type that are there already are indexed within the call, in one batch: writers wait meanwhile,
+ * and what was known of the type before is found until it ends. The same definition again does
+ * nothing. If documents share a unique key already, the oldest claim owns it:
+ * stele_docs_conflicts(). STELE_EINVAL, naming the key at fault. */
 STELE_API STELE_NODISCARD stele_code stele_docs_register(
         stele_docs *db, stele_bytes definition, stele_error *err);
 
@@ -120,6 +121,14 @@ STELE_API STELE_NODISCARD stele_code stele_docs_delete(
  * and what setting gives. */
 STELE_API STELE_NODISCARD stele_code stele_docs_patch(stele_docs *db, stele_bytes id,
         stele_bytes patch, stele_docs_version *version, stele_error *err);
+
+/* Make the delete entries of documents that have ended by the "expiry" of their type, `limit` at
+ * most (0: all), in batches of some hundred. They are not to be seen from that time on anyway: this
+ * makes room, and tells those who follow the log. Every node makes the same entries, with the time
+ * of the end as their version; a document that was set anew in good time, but comes later than
+ * this, stays deleted. `count` may be NULL. */
+STELE_API STELE_NODISCARD stele_code stele_docs_expire(
+        stele_docs *db, uint64_t limit, uint64_t *count, stele_error *err);
 
 /* ---- Several changes, all or none. ----
  *
@@ -162,7 +171,8 @@ STELE_API STELE_NODISCARD stele_code stele_docs_get_field(
 STELE_API STELE_NODISCARD stele_code stele_docs_has(
         stele_docs *db, stele_bytes id, bool *has, stele_error *err);
 
-/* What is known of an ID, also of a deleted one. STELE_ENOTFOUND: there never was one. */
+/* What is known of an ID, also of one that was deleted or has ended. STELE_ENOTFOUND: there never
+ * was one. */
 STELE_API STELE_NODISCARD stele_code stele_docs_version_of(stele_docs *db, stele_bytes id,
         stele_docs_version *version, bool *deleted, stele_error *err);
 

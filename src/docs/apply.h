@@ -21,6 +21,8 @@ struct sti_docs_change {
     struct sti_docs_index_keys keys;
     stele_bytes *unique; /* those claims that are unique, ascending */
     size_t unique_count;
+    bool ends; /* the document does, at a time */
+    struct sti_docs_time end;
 };
 
 enum sti_docs_applied {
@@ -35,7 +37,8 @@ stele_code sti_docs_change_prepare(struct sti_docs_change *out, struct sti_docs_
         const struct sti_docs_entry *entry, json_t *document, bool local, stele_error *err);
 void sti_docs_change_free(struct sti_docs_change *change);
 
-/* STELE_ECONFLICT if another document owns one of the unique keys. */
+/* STELE_ECONFLICT if another document owns one of the unique keys; one that has ended is deleted.
+ */
 stele_code sti_docs_change_check_owners(
         struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err);
 
@@ -104,6 +107,10 @@ stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
  * is over idx, and stays there. */
 stele_code sti_docs_index_owner(stele_store_cursor *cursor, stele_bytes claim, stele_bytes *id,
         bool *found, stele_error *err);
+
+/* The one behind it, where the cursor is. */
+stele_code sti_docs_index_next_claimant(stele_store_cursor *cursor, stele_bytes claim,
+        stele_bytes *id, bool *found, stele_error *err);
 
 enum {
     STI_DOCS_INDEX_VALUE_SIZE = 1 + 1 + 4

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "docs/apply.h"
 #include "docs/checkpoint.h"
+#include "docs/expiry.h"
 
 /* What is to be called, and for whom. */
 struct listener {
@@ -14,6 +15,7 @@ struct listener {
     stele_code (*checkpoint)(void *arg, const stele_docs_checkpoint *checkpoint, stele_error *err);
     stele_code (*conflict)(void *arg, const stele_docs_conflict *conflict, stele_error *err);
     void *arg;
+    struct sti_docs_time now;
     stele_bytes head; /* of the places of one ID */
     bool ended;       /* the listener has heard enough */
 };
@@ -36,6 +38,7 @@ static stele_code walk(stele_docs *db, enum sti_docs_bucket bucket, stele_bytes 
     }
     if (rc == STELE_OK) {
         l->db = db;
+        l->now = sti_docs_wall(db);
         range.start = stele_buf_view(&start);
         rc = stele_store_read_range(
                 l->read, sti_docs_bucket_name(bucket), &range, each, l, NULL, err);
@@ -176,13 +179,17 @@ static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, s
 {
     struct claimants *c = arg;
     struct sti_docs_index_value here = {.unique = false};
+    bool expired = false;
     stele_code rc;
 
     if (key.len < c->claim.len || memcmp(key.data, c->claim.data, c->claim.len) != 0) {
         return STELE_END;
     }
     rc = sti_docs_index_value_get(&here, key, value, err);
-    if (rc != STELE_OK) {
+    if (rc == STELE_OK) {
+        rc = sti_docs_is_expired(c->l->db, c->l->read, here.id, c->l->now, &expired, err);
+    }
+    if (rc != STELE_OK || expired) {
         return rc;
     }
     if (stele_is_nil(c->conflict.owner)) {

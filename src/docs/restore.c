@@ -29,15 +29,7 @@ static stele_code restore_type(
     struct sti_docs_type *type = NULL;
     stele_code rc = sti_docs_type_parse(&type, pair->value, err);
 
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    if (type->expiry != NULL) {
-        rc = sti_fail(err, STELE_ENOTSUP, "type %s: documents do not expire here", type->name);
-        sti_docs_type_free(type);
-        return rc;
-    }
-    return sti_docs_define(&r->w, type, pair->value, err);
+    return rc == STELE_OK ? sti_docs_define(&r->w, type, pair->value, err) : rc;
 }
 
 static stele_code restore_entry(

@@ -12,6 +12,21 @@ enum {
     US_NS = 1000
 };
 
+struct sti_docs_time sti_docs_wall(const stele_docs *db)
+{
+    stele_time now = sti_env_now(&db->env);
+    struct sti_docs_time wall = {.seconds = now / SECOND_US};
+    int64_t rest = now % SECOND_US;
+
+    /* Before 1970 the division is towards zero. */
+    if (rest < 0) {
+        rest += SECOND_US;
+        wall.seconds--;
+    }
+    wall.ns = (uint32_t)rest * US_NS;
+    return wall;
+}
+
 stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err)
 {
     stele_store_batch *batch = NULL;
@@ -24,6 +39,7 @@ stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_
             .db = db,
             .batch = batch,
             .view = stele_store_batch_view(batch),
+            .now = sti_docs_wall(db),
             .ceiling = db->clock.ceiling,
             .kind = sti_docs_kinds_newest(db),
     };
@@ -53,21 +69,6 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     return rc;
 }
 
-static struct sti_docs_time wall_time(const stele_docs *db)
-{
-    stele_time now = sti_env_now(&db->env);
-    struct sti_docs_time wall = {.seconds = now / SECOND_US};
-    int64_t rest = now % SECOND_US;
-
-    /* Before 1970 the division is towards zero. */
-    if (rest < 0) {
-        rest += SECOND_US;
-        wall.seconds--;
-    }
-    wall.ns = (uint32_t)rest * US_NS;
-    return wall;
-}
-
 stele_code sti_docs_put_ceiling(
         struct sti_docs_write *w, struct sti_docs_time ceiling, stele_error *err)
 {
@@ -84,7 +85,7 @@ stele_code sti_docs_write_version(
         struct sti_docs_write *w, struct sti_docs_version *out, stele_error *err)
 {
     struct sti_docs_clock *clock = &w->db->clock;
-    struct sti_docs_time wall = wall_time(w->db);
+    struct sti_docs_time wall = sti_docs_wall(w->db);
     struct sti_docs_time ceiling = {.seconds = 0};
     stele_code rc = sti_docs_clock_next(clock, wall, out, err);
 
