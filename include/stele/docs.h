@@ -282,6 +282,7 @@ typedef struct stele_docs_entry {
     bool is_delete;
     stele_bytes id;
     stele_bytes json; /* of a set */
+    uint64_t seq;     /* its place in the feed; 0 from others than that */
 } stele_docs_entry;
 
 /* The entries of the log behind a place (nil: all), in the order of their versions. What each()
@@ -291,11 +292,19 @@ STELE_API STELE_NODISCARD stele_code stele_docs_log(stele_docs *db, stele_bytes 
         stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
         stele_error *err);
 
-/* Return when the log goes on behind a place (nil: is not empty). With stele_docs_log() that is a
- * feed of all changes, which goes on after a restart from the place that was kept. STELE_ETIMEDOUT,
- * STELE_ECANCELED. `wait` may be NULL: for ever. */
-STELE_API STELE_NODISCARD stele_code stele_docs_log_wait(
-        stele_docs *db, stele_bytes after, const stele_wait *wait, stele_error *err);
+/* The feed: the entries of the log in the order in which they came to be here, behind a place, the
+ * `seq` of one that was seen (0: all there are). In the order of versions one that comes late from
+ * elsewhere would be missed. Who keeps the place goes on from there after a restart. Places are
+ * those of this database alone. STELE_EOFFSET: entries behind that place have been trimmed, or the
+ * feed has never come there; begin with the documents, as they are now, and all that is left. */
+STELE_API STELE_NODISCARD stele_code stele_docs_feed(stele_docs *db, uint64_t after,
+        stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
+        stele_error *err);
+
+/* Return when the feed goes on behind a place. STELE_EOFFSET, STELE_ETIMEDOUT, STELE_ECANCELED.
+ * `wait` may be NULL: for ever. */
+STELE_API STELE_NODISCARD stele_code stele_docs_feed_wait(
+        stele_docs *db, uint64_t after, const stele_wait *wait, stele_error *err);
 
 /* The entries of one document, as far as the log goes, in the order of their versions. */
 STELE_API STELE_NODISCARD stele_code stele_docs_history(stele_docs *db, stele_bytes id,

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/seq.h"
 
 static stele_code rank_of(
         struct sti_docs_rank *out, const struct sti_docs_entry *entry, stele_error *err)
@@ -147,6 +148,9 @@ stele_code sti_docs_log_add(
     rc = sti_docs_entry_encode(entry, &bytes, err);
     if (rc == STELE_OK) {
         rc = sti_docs_put(w, STI_DOCS_LOG, stele_buf_view(&key), stele_buf_view(&bytes), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_seq_add(w, stele_buf_view(&key), err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_log_count(w, entry, rank.hash, err);

@@ -6,7 +6,7 @@
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
-#include "docs/state.h"
+#include "docs/seq.h"
 
 #define KIND "docs"
 
@@ -215,6 +215,9 @@ static stele_code start(stele_docs *db, stele_error *err)
     }
     if (rc == STELE_OK) {
         rc = start_clock(&w, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_seq_load(&w, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_types_load(&w, err);

@@ -6,9 +6,11 @@
  * value's form, one byte. The values of log, chk, typ and dat are the reference's.
  *
  *     met   "kind" -> 1, "docs" · "server" -> 1, number 4 · "ceiling" -> 1, seconds 8, ns 4 ·
- *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12
+ *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12 ·
+ *           "trimmed" -> 1, the highest number in seq that was trimmed 8
  *     typ   name of a type -> its definition as JSON (type.h)
  *     tno   name of a type -> 1, number 4
+ *     seq   number 8 of an entry, in the order in which they came -> its key in log
  *     log   version 16, ID -> entry (entry.h)
  *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or
  *           -> 1, JSON of a document whose entry is not in the log, since a backup did not have it
@@ -88,6 +90,7 @@
     X(MET, "met")           \
     X(TYP, "typ")           \
     X(TNO, "tno")           \
+    X(SEQ, "seq")           \
     X(LOG, "log")           \
     X(LID, "lid")           \
     X(CHK, "chk")           \
@@ -127,7 +130,8 @@ struct stele_docs {
     stele_store *store;
     struct sti_docs_collator *collator;
 
-    struct sti_docs_clock clock; /* of who has the batch */
+    struct sti_docs_clock clock; /* of who has the batch, and so is */
+    uint64_t last_seq;           /* the number of the last entry (seq.h) */
 
     struct sti_mutex kinds;
     struct sti_docs_kind *first_kind; /* the newest */
@@ -148,6 +152,7 @@ struct sti_docs_write {
     struct sti_docs_time now;     /* of the wall, when it began */
     struct sti_docs_time ceiling; /* when it began; */
     struct sti_docs_kind *kind;   /* the newest then */
+    uint64_t last_seq;            /* then */
 };
 
 /* ---- bucket.c ---- */
@@ -188,6 +193,14 @@ stele_code sti_docs_put_ceiling(
 
 /* Wake those who wait for changes. */
 void sti_docs_feed_tell(stele_docs *db) STI_EXCLUDES(db->feed);
+
+/* How many batches have ended. */
+uint64_t sti_docs_feed_count(stele_docs *db) STI_EXCLUDES(db->feed);
+
+/* Let look() look, and again after each batch, until it says that it is done. */
+stele_code sti_docs_feed_wait(stele_docs *db,
+        stele_code (*look)(void *arg, stele_store_read *read, bool *done, stele_error *err),
+        void *arg, const stele_wait *wait, stele_error *err) STI_EXCLUDES(db->feed);
 
 /* ---- kinds.c ---- */
 

@@ -7,6 +7,7 @@
  */
 #include "docs/aggregate.h"
 #include "docs/checkpoint.h"
+#include "docs/seq.h"
 #include "docs/validate.h"
 
 struct adding {
@@ -173,6 +174,7 @@ stele_code sti_docs_validate_log(struct sti_docs_validating *v, stele_error *err
 {
     struct adding a = {.v = v};
     uint64_t unlogged = 0;
+    bool fit = true;
     stele_code rc = stele_store_read_for_each(
             v->w.view, sti_docs_bucket_name(STI_DOCS_LOG), see_entry, &a, err);
 
@@ -185,6 +187,12 @@ stele_code sti_docs_validate_log(struct sti_docs_validating *v, stele_error *err
     }
     if (rc == STELE_OK) {
         rc = sti_docs_validate_count(v, STI_DOCS_LID, v->counts.entries + unlogged, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_seq_check(v->w.view, &fit, err);
+    }
+    if (rc == STELE_OK && !fit) {
+        sti_docs_fault(v, stele_nil(), "the numbers of the feed are not those of the log");
     }
     if (rc == STELE_OK) {
         rc = sti_docs_validate_count(v, STI_DOCS_CHK, a.checkpoints, err);

@@ -42,6 +42,7 @@ stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_
             .now = sti_docs_wall(db),
             .ceiling = db->clock.ceiling,
             .kind = sti_docs_kinds_newest(db),
+            .last_seq = db->last_seq,
     };
     return STELE_OK;
 }
@@ -52,6 +53,7 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
 
     if (rc != STELE_OK) {
+        db->last_seq = w->last_seq;
         /* What was stored of a higher ceiling goes with the batch. The time given stays: the next
          * version that is above the old ceiling stores one again. */
         db->clock.ceiling = w->ceiling;
@@ -64,6 +66,7 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     sti_docs_feed_tell(db);
     /* After these two the batch may be there all the same. */
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
+        db->last_seq = w->last_seq;
         sti_docs_kinds_disown(db, kind, w->kind);
     }
     return rc;
