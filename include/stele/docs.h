@@ -283,6 +283,7 @@ typedef struct stele_docs_entry {
     stele_bytes id;
     stele_bytes json; /* of a set */
     uint64_t seq;     /* its place in the feed; 0 from others than that */
+    bool after_gap;   /* of a history: entries before it may have been trimmed */
 } stele_docs_entry;
 
 /* The entries of the log behind a place (nil: all), in the order of their versions. What each()
@@ -306,10 +307,23 @@ STELE_API STELE_NODISCARD stele_code stele_docs_feed(stele_docs *db, uint64_t af
 STELE_API STELE_NODISCARD stele_code stele_docs_feed_wait(
         stele_docs *db, uint64_t after, const stele_wait *wait, stele_error *err);
 
-/* The entries of one document, as far as the log goes, in the order of their versions. */
+/* The entries of one document, as far as the log goes, in the order of their versions; `after_gap`
+ * says where that may not be all. */
 STELE_API STELE_NODISCARD stele_code stele_docs_history(stele_docs *db, stele_bytes id,
         stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
         stele_error *err);
+
+/* Make the log begin at a horizon, a time in microseconds since 1970, which is taken down to the
+ * beginning of its day (UTC) and never goes back. Of the entries before it each document that is
+ * there keeps the one that made it, and those from which its claims to unique keys date; all
+ * others, and all that was known of deleted documents, go. Documents that have ended are deleted
+ * before. Days before the horizon have no checkpoints, entries from before it are refused
+ * (STELE_ESTALE) when they come from elsewhere, and who follows the feed must have seen all of them
+ * (STELE_EOFFSET). In batches, between which others write; one that fails can be called again, and
+ * goes on. Nothing is trimmed otherwise: call it from time to time, say for thirty days ago.
+ * `count` (may be NULL): entries that have gone. STELE_EINVAL: in the future. */
+STELE_API STELE_NODISCARD stele_code stele_docs_trim(
+        stele_docs *db, stele_time horizon, uint64_t *count, stele_error *err);
 
 /* A day of the log. */
 typedef struct stele_docs_checkpoint {
@@ -319,7 +333,7 @@ typedef struct stele_docs_checkpoint {
     uint8_t encoded[60]; /* as peers have it */
 } stele_docs_checkpoint;
 
-/* The days that have entries, in order. */
+/* The days that have entries, in order, from the horizon on. */
 STELE_API STELE_NODISCARD stele_code stele_docs_checkpoints(stele_docs *db,
         stele_code (*each)(void *arg, const stele_docs_checkpoint *checkpoint, stele_error *err),
         void *arg, stele_error *err);

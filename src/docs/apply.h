@@ -5,7 +5,8 @@
  * Of the entries of one ID the one with the highest version counts; of two with the same version
  * the log keeps one, a delete before a set, then the one with the higher hash. An entry that comes
  * late is logged and counted, and moves the document's claims to what they would be had all come in
- * order. Nothing here asks a clock, or refuses an entry for what it says.
+ * order. Nothing here asks a clock, or refuses an entry for what
+ * it says, but for one from before the horizon.
  */
 #ifndef STI_DOCS_APPLY_H
 #define STI_DOCS_APPLY_H
@@ -42,6 +43,7 @@ void sti_docs_change_free(struct sti_docs_change *change);
 stele_code sti_docs_change_check_owners(
         struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err);
 
+/* STELE_ESTALE: it is from before the horizon, and nothing has changed. */
 stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change *change,
         enum sti_docs_applied *out, stele_error *err);
 
@@ -51,7 +53,8 @@ stele_code sti_docs_apply_unlogged(
 
 /* ---- logged.c ---- */
 
-/* Put an entry into the log and into all sums; *known says that nothing was changed. */
+/* Put an entry into the log and into all sums; *known says that nothing was changed. STELE_ESTALE:
+ * it is from before the horizon. */
 stele_code sti_docs_log_add(struct sti_docs_write *w, const struct sti_docs_entry *entry,
         bool *known, stele_error *err);
 
@@ -66,7 +69,8 @@ stele_code sti_docs_place_add(
 stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_bytes value,
         stele_bytes id, struct sti_docs_entry *out, stele_error *err);
 
-/* Put an entry that is in the log into the log of its ID and into all sums. */
+/* Put an entry that is in the log into the log of its ID and, from the horizon on, into all sums.
+ */
 stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_entry *entry,
         const uint8_t hash[STI_DOCS_HASH_SIZE], stele_error *err);
 

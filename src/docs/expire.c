@@ -32,6 +32,11 @@ static stele_code delete_expired(
     if (rc == STELE_OK) {
         rc = sti_docs_expiry_version(expiry, info.version, &entry.version, err);
     }
+    if (rc == STELE_OK && entry.version.seconds < w->db->horizon) {
+        /* Its type says only since the horizon was set that it has ended. */
+        entry.version.seconds = w->db->horizon;
+        entry.version.ns = 0;
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_change_prepare(&change, w, &entry, NULL, true, err);
     }

@@ -34,6 +34,8 @@ uint64_t sti_docs_feed_count(stele_docs *db)
 /* Whether a follower who was at a place can go on there, and whether there is more. */
 static stele_code check_place(stele_store_read *read, uint64_t after, bool *more, stele_error *err)
 {
+    uint8_t next[STI_DOCS_SEQ_SIZE];
+    stele_store_cursor *cursor = NULL;
     uint64_t last = 0;
     uint64_t trimmed = 0;
     stele_code rc = sti_docs_seq_last(read, &last, err);
@@ -54,8 +56,17 @@ static stele_code check_place(stele_store_read *read, uint64_t after, bool *more
                 ": begin with all documents",
                 after, trimmed);
     }
-    *more = after < last && trimmed < last;
-    return STELE_OK;
+    sti_put_be64(next, after + 1);
+    rc = stele_store_cursor_open(&cursor, read, sti_docs_bucket_name(STI_DOCS_SEQ), err);
+    if (rc == STELE_OK) {
+        rc = stele_store_cursor_seek(cursor, stele_bytes_of(next, sizeof next), err);
+        stele_store_cursor_close(cursor);
+    }
+    if (rc == STELE_OK || rc == STELE_END) {
+        *more = rc == STELE_OK;
+        rc = STELE_OK;
+    }
+    return rc;
 }
 
 /* ---- What came. ---- */

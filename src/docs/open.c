@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "docs/seq.h"
+#include "docs/trim.h"
 
 #define KIND "docs"
 
@@ -180,6 +181,12 @@ static stele_code start_clock(struct sti_docs_write *w, stele_error *err)
     }
     sti_docs_clock_init(&w->db->clock, sti_get_be32(server.data + 1), ceiling);
     w->ceiling = ceiling;
+    rc = sti_docs_horizon(w->view, &w->db->horizon, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    w->horizon = w->db->horizon;
+    sti_docs_clock_recover(&w->db->clock, (struct sti_docs_version){.seconds = w->db->horizon});
     rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_LOG), err);
     if (rc == STELE_OK) {
         rc = stele_store_cursor_last(cursor, err);

@@ -171,6 +171,11 @@ stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, boo
     }
     rc = check_pristine(&r.w, err);
     if (rc == STELE_OK) {
+        /* The log begins where that of the backup does. */
+        db->horizon = 0;
+        rc = sti_docs_remove(&r.w, STI_DOCS_MET, stele_str("horizon"), err);
+    }
+    if (rc == STELE_OK) {
         rc = sti_docs_backup_go(read, arg, manifest_demanded, restore_pair, &r, &summary, err);
     }
     if (rc == STELE_OK) {

@@ -6,6 +6,7 @@
 
 #include "base/coding.h"
 #include "base/error.h"
+#include "docs/trim.h"
 
 stele_code sti_docs_seq_trimmed(stele_store_read *read, uint64_t *seq, stele_error *err)
 {
@@ -99,6 +100,7 @@ stele_code sti_docs_seq_load(struct sti_docs_write *w, stele_error *err)
 
 struct checking {
     stele_store_read *read;
+    int64_t horizon;
     uint64_t count;
     bool fit;
 };
@@ -106,6 +108,8 @@ struct checking {
 static stele_code check_number(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
 {
     struct checking *c = arg;
+    struct sti_docs_version version = {.seconds = 0};
+    stele_bytes id = stele_nil();
     stele_bytes entry = stele_nil();
     bool found = false;
     stele_code rc = STELE_OK;
@@ -113,8 +117,12 @@ static stele_code check_number(void *arg, stele_bytes key, stele_bytes value, st
     if (key.len == STI_DOCS_SEQ_SIZE) {
         rc = sti_docs_read(c->read, STI_DOCS_LOG, value, &entry, &found, err);
     }
-    c->fit = c->fit && found;
-    c->count++;
+    if (rc == STELE_OK && !found) {
+        /* Where trimming was interrupted, numbers have outlived their entries. */
+        c->fit = c->fit && sti_docs_log_key_decode(&version, &id, value, NULL) == STELE_OK &&
+                 version.seconds < c->horizon;
+    }
+    c->count += found ? 1U : 0U;
     return rc;
 }
 
@@ -122,9 +130,12 @@ stele_code sti_docs_seq_check(stele_store_read *read, bool *fit, stele_error *er
 {
     struct checking c = {.read = read, .fit = true};
     uint64_t entries = 0;
-    stele_code rc = stele_store_read_for_each(
-            read, sti_docs_bucket_name(STI_DOCS_SEQ), check_number, &c, err);
+    stele_code rc = sti_docs_horizon(read, &c.horizon, err);
 
+    if (rc == STELE_OK) {
+        rc = stele_store_read_for_each(
+                read, sti_docs_bucket_name(STI_DOCS_SEQ), check_number, &c, err);
+    }
     if (rc == STELE_OK) {
         rc = stele_store_read_count(read, sti_docs_bucket_name(STI_DOCS_LOG), &entries, err);
     }

@@ -7,7 +7,8 @@
  *
  *     met   "kind" -> 1, "docs" · "server" -> 1, number 4 · "ceiling" -> 1, seconds 8, ns 4 ·
  *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12 ·
- *           "trimmed" -> 1, the highest number in seq that was trimmed 8
+ *           "horizon" -> 1, seconds 8 ·
+ *           "trimmed" -> 1, the highest number in seq that was below the horizon 8
  *     typ   name of a type -> its definition as JSON (type.h)
  *     tno   name of a type -> 1, number 4
  *     seq   number 8 of an entry, in the order in which they came -> its key in log
@@ -59,6 +60,14 @@
  *     the delete entry already. The higher version is the deletion's: the document is deleted
  *     everywhere, whatever came first. Who prolongs must do so in time for it to arrive, or the
  *     others have to make their delete entries some time after the end, which costs nothing.
+ *
+ * Trimming. Below the horizon, which is the beginning of a day, the log keeps of each ID the entry
+ * that counts, if it is no deletion, those from which its claims to unique keys date, and what is
+ * needed besides for the claims to come out of the log as they are (trim.c). What is left makes the
+ * same documents, versions and owners as before. It is in no sum: checkpoints and aggregates begin
+ * at the horizon. Entries below it that come later are refused, since they might be those that are
+ * gone. A backup has checkpoints for what is left, as the reference wants it, and knows nothing of
+ * the horizon; a unique key that is defined later has its claims from what is left.
  *
  * The owner of a unique key is the first of its keys in idx: they sort by the claim's version and
  * then by ID, as owner.h wants.
@@ -132,6 +141,7 @@ struct stele_docs {
 
     struct sti_docs_clock clock; /* of who has the batch, and so is */
     uint64_t last_seq;           /* the number of the last entry (seq.h) */
+    int64_t horizon;             /* entries below it are not taken (trim.h) */
 
     struct sti_mutex kinds;
     struct sti_docs_kind *first_kind; /* the newest */
@@ -153,6 +163,7 @@ struct sti_docs_write {
     struct sti_docs_time ceiling; /* when it began; */
     struct sti_docs_kind *kind;   /* the newest then */
     uint64_t last_seq;            /* then */
+    int64_t horizon;              /* then */
 };
 
 /* ---- bucket.c ---- */

@@ -43,6 +43,7 @@ stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_
             .ceiling = db->clock.ceiling,
             .kind = sti_docs_kinds_newest(db),
             .last_seq = db->last_seq,
+            .horizon = db->horizon,
     };
     return STELE_OK;
 }
@@ -54,6 +55,7 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
 
     if (rc != STELE_OK) {
         db->last_seq = w->last_seq;
+        db->horizon = w->horizon;
         /* What was stored of a higher ceiling goes with the batch. The time given stays: the next
          * version that is above the old ceiling stores one again. */
         db->clock.ceiling = w->ceiling;
@@ -67,6 +69,7 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     /* After these two the batch may be there all the same. */
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
         db->last_seq = w->last_seq;
+        db->horizon = w->horizon;
         sti_docs_kinds_disown(db, kind, w->kind);
     }
     return rc;
