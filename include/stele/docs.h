@@ -95,11 +95,12 @@ STELE_API uint32_t stele_docs_server(const stele_docs *db);
  *      "version":3}
  *
  * "method" is "binary", "utf8" (case, width and accents do not count), "number" or "time"; fields
- * are paths, "a/b/0". Documents of the type that are there already are indexed within the call, in
- * one batch: writers wait meanwhile, and what was known of the type before is found until it ends.
- * The same definition again does nothing. If documents share a unique key already, the oldest
- * claim owns it: stele_docs_conflicts(). STELE_EINVAL, naming the key at fault. STELE_ENOTSUP: a
- * type with "expiry". */
+ * are paths, "a/b/0". "expiry":"a/b" names a field with the time at which a document ends: RFC
+ * 3339, or seconds since 1970, as "time" has it; a document without one stays. Documents of the
+ * type that are there already are indexed within the call, in one batch: writers wait meanwhile,
+ * and what was known of the type before is found until it ends. The same definition again does
+ * nothing. If documents share a unique key already, the oldest claim owns it:
+ * stele_docs_conflicts(). STELE_EINVAL, naming the key at fault. */
 STELE_API STELE_NODISCARD stele_code stele_docs_register(
         stele_docs *db, stele_bytes definition, stele_error *err);
 
@@ -132,6 +133,14 @@ STELE_API STELE_NODISCARD stele_code stele_docs_delete(
  * and what setting gives. */
 STELE_API STELE_NODISCARD stele_code stele_docs_patch(stele_docs *db, stele_bytes id,
         stele_bytes patch, stele_docs_version *version, stele_error *err);
+
+/* Make the delete entries of documents that have ended by the "expiry" of their type, `limit` at
+ * most (0: all), in batches of some hundred. They are not to be seen from that time on anyway: this
+ * makes room, and tells those who follow the log. Every node makes the same entries, with the time
+ * of the end as their version; a document that was set anew in good time, but comes later than
+ * this, stays deleted. `count` may be NULL. */
+STELE_API STELE_NODISCARD stele_code stele_docs_expire(
+        stele_docs *db, uint64_t limit, uint64_t *count, stele_error *err);
 
 /* ---- Several changes, all or none. ----
  *
@@ -174,7 +183,8 @@ STELE_API STELE_NODISCARD stele_code stele_docs_get_field(
 STELE_API STELE_NODISCARD stele_code stele_docs_has(
         stele_docs *db, stele_bytes id, bool *has, stele_error *err);
 
-/* What is known of an ID, also of a deleted one. STELE_ENOTFOUND: there never was one. */
+/* What is known of an ID, also of one that was deleted or has ended. STELE_ENOTFOUND: there never
+ * was one. */
 STELE_API STELE_NODISCARD stele_code stele_docs_version_of(stele_docs *db, stele_bytes id,
         stele_docs_version *version, bool *deleted, stele_error *err);
 
@@ -286,6 +296,8 @@ typedef struct stele_docs_entry {
     bool is_delete;
     stele_bytes id;
     stele_bytes json; /* of a set */
+    uint64_t seq;     /* its place in the feed; 0 from others than that */
+    bool after_gap;   /* of a history: entries before it may have been trimmed */
 } stele_docs_entry;
 
 /* The entries of the log behind a place (nil: all), in the order of their versions. What each()
@@ -295,16 +307,37 @@ STELE_API STELE_NODISCARD stele_code stele_docs_log(stele_docs *db, stele_bytes 
         stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
         stele_error *err);
 
-/* Return when the log goes on behind a place (nil: is not empty). With stele_docs_log() that is a
- * feed of all changes, which goes on after a restart from the place that was kept. STELE_ETIMEDOUT,
- * STELE_ECANCELED. `wait` may be NULL: for ever. */
-STELE_API STELE_NODISCARD stele_code stele_docs_log_wait(
-        stele_docs *db, stele_bytes after, const stele_wait *wait, stele_error *err);
+/* The feed: the entries of the log in the order in which they came to be here, behind a place, the
+ * `seq` of one that was seen (0: all there are). In the order of versions one that comes late from
+ * elsewhere would be missed. Who keeps the place goes on from there after a restart. Places are
+ * those of this database alone. STELE_EOFFSET: entries behind that place have been trimmed, or the
+ * feed has never come there; begin with the documents, as they are now, and all that is left. */
+STELE_API STELE_NODISCARD stele_code stele_docs_feed(stele_docs *db, uint64_t after,
+        stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
+        stele_error *err);
 
-/* The entries of one document, as far as the log goes, in the order of their versions. */
+/* Return when the feed goes on behind a place. STELE_EOFFSET, STELE_ETIMEDOUT, STELE_ECANCELED.
+ * `wait` may be NULL: for ever. */
+STELE_API STELE_NODISCARD stele_code stele_docs_feed_wait(
+        stele_docs *db, uint64_t after, const stele_wait *wait, stele_error *err);
+
+/* The entries of one document, as far as the log goes, in the order of their versions; `after_gap`
+ * says where that may not be all. */
 STELE_API STELE_NODISCARD stele_code stele_docs_history(stele_docs *db, stele_bytes id,
         stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
         stele_error *err);
+
+/* Make the log begin at a horizon, a time in microseconds since 1970, which is taken down to the
+ * beginning of its day (UTC) and never goes back. Of the entries before it each document that is
+ * there keeps the one that made it, and those from which its claims to unique keys date; all
+ * others, and all that was known of deleted documents, go. Documents that have ended are deleted
+ * before. Days before the horizon have no checkpoints, entries from before it are refused
+ * (STELE_ESTALE) when they come from elsewhere, and who follows the feed must have seen all of them
+ * (STELE_EOFFSET). In batches, between which others write; one that fails can be called again, and
+ * goes on. Nothing is trimmed otherwise: call it from time to time, say for thirty days ago.
+ * `count` (may be NULL): entries that have gone. STELE_EINVAL: in the future. */
+STELE_API STELE_NODISCARD stele_code stele_docs_trim(
+        stele_docs *db, stele_time horizon, uint64_t *count, stele_error *err);
 
 /* A day of the log. */
 typedef struct stele_docs_checkpoint {
@@ -314,7 +347,7 @@ typedef struct stele_docs_checkpoint {
     uint8_t encoded[60]; /* as peers have it */
 } stele_docs_checkpoint;
 
-/* The days that have entries, in order. */
+/* The days that have entries, in order, from the horizon on. */
 STELE_API STELE_NODISCARD stele_code stele_docs_checkpoints(stele_docs *db,
         stele_code (*each)(void *arg, const stele_docs_checkpoint *checkpoint, stele_error *err),
         void *arg, stele_error *err);

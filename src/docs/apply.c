@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "docs/expiry.h"
 
 /* ---- Preparing. ---- */
 
@@ -38,6 +39,7 @@ static stele_code fill_keys(
         return rc;
     }
     change->kind = sti_docs_kind_find(w->db, change->type_number, name);
+    change->ends = sti_docs_expiry_of(change->kind, change->document, &change->end);
     if (change->kind != NULL) {
         indexer = &change->kind->indexer;
     } else {
@@ -102,26 +104,64 @@ static stele_code fail_conflict(const struct sti_docs_change *change, stele_byte
     return sti_fail(err, STELE_ECONFLICT, "a unique key is that of another document");
 }
 
-stele_code sti_docs_change_check_owners(
-        struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err)
+/* The ID is the cursor's, which does not outlast a change. */
+static stele_code expire_owner(
+        struct sti_docs_write *w, stele_bytes owner, bool *expired, stele_error *err)
 {
-    stele_store_cursor *cursor = NULL;
+    stele_buf id;
     stele_code rc;
 
-    if (change->unique_count == 0) {
+    if (!atomic_load(&w->db->expires)) {
+        *expired = false;
         return STELE_OK;
     }
-    rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_IDX), err);
-    for (size_t i = 0; i < change->unique_count && rc == STELE_OK; i++) {
+    stele_buf_init(&id, SIZE_MAX);
+    rc = stele_buf_append(&id, owner, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_expire_one(w, stele_buf_view(&id), expired, err);
+    }
+    stele_buf_free(&id);
+    return rc;
+}
+
+/* Nobody else owns the key; owners that have ended are deleted. */
+static stele_code check_owner(struct sti_docs_write *w, const struct sti_docs_change *change,
+        stele_bytes claim, stele_error *err)
+{
+    bool expired = true;
+    stele_code rc = STELE_OK;
+
+    while (rc == STELE_OK && expired) {
+        stele_store_cursor *cursor = NULL;
         stele_bytes owner = stele_nil();
         bool found = false;
 
-        rc = sti_docs_index_owner(cursor, change->unique[i], &owner, &found, err);
-        if (rc == STELE_OK && found && !stele_bytes_equal(owner, change->entry.id)) {
-            rc = fail_conflict(change, change->unique[i], owner, err);
+        rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_IDX), err);
+        if (rc != STELE_OK) {
+            return rc;
         }
+        rc = sti_docs_index_owner(cursor, claim, &owner, &found, err);
+        if (rc == STELE_OK && found && !stele_bytes_equal(owner, change->entry.id)) {
+            rc = expire_owner(w, owner, &expired, err);
+            if (rc == STELE_OK && !expired) {
+                rc = fail_conflict(change, claim, owner, err);
+            }
+        } else {
+            expired = false;
+        }
+        stele_store_cursor_close(cursor);
     }
-    stele_store_cursor_close(cursor);
+    return rc;
+}
+
+stele_code sti_docs_change_check_owners(
+        struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    for (size_t i = 0; i < change->unique_count && rc == STELE_OK; i++) {
+        rc = check_owner(w, change, change->unique[i], err);
+    }
     return rc;
 }
 
@@ -149,6 +189,9 @@ static stele_code make_current(struct sti_docs_write *w, const struct sti_docs_c
     const struct sti_docs_entry *entry = &change->entry;
     stele_code rc = put_info(w, entry->id, info, err);
 
+    if (rc == STELE_OK) {
+        rc = sti_docs_expiry_replace(w, entry->id, change->ends ? &change->end : NULL, err);
+    }
     if (rc != STELE_OK) {
         return rc;
     }

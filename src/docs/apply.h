@@ -5,7 +5,8 @@
  * Of the entries of one ID the one with the highest version counts; of two with the same version
  * the log keeps one, a delete before a set, then the one with the higher hash. An entry that comes
  * late is logged and counted, and moves the document's claims to what they would be had all come in
- * order. Nothing here asks a clock, or refuses an entry for what it says.
+ * order. Nothing here asks a clock, or refuses an entry for what
+ * it says, but for one from before the horizon.
  */
 #ifndef STI_DOCS_APPLY_H
 #define STI_DOCS_APPLY_H
@@ -21,6 +22,8 @@ struct sti_docs_change {
     struct sti_docs_index_keys keys;
     stele_bytes *unique; /* those claims that are unique, ascending */
     size_t unique_count;
+    bool ends; /* the document does, at a time */
+    struct sti_docs_time end;
 };
 
 enum sti_docs_applied {
@@ -35,10 +38,12 @@ stele_code sti_docs_change_prepare(struct sti_docs_change *out, struct sti_docs_
         const struct sti_docs_entry *entry, json_t *document, bool local, stele_error *err);
 void sti_docs_change_free(struct sti_docs_change *change);
 
-/* STELE_ECONFLICT if another document owns one of the unique keys. */
+/* STELE_ECONFLICT if another document owns one of the unique keys; one that has ended is deleted.
+ */
 stele_code sti_docs_change_check_owners(
         struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err);
 
+/* STELE_ESTALE: it is from before the horizon, and nothing has changed. */
 stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change *change,
         enum sti_docs_applied *out, stele_error *err);
 
@@ -48,7 +53,8 @@ stele_code sti_docs_apply_unlogged(
 
 /* ---- logged.c ---- */
 
-/* Put an entry into the log and into all sums; *known says that nothing was changed. */
+/* Put an entry into the log and into all sums; *known says that nothing was changed. STELE_ESTALE:
+ * it is from before the horizon. */
 stele_code sti_docs_log_add(struct sti_docs_write *w, const struct sti_docs_entry *entry,
         bool *known, stele_error *err);
 
@@ -63,7 +69,8 @@ stele_code sti_docs_place_add(
 stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_bytes value,
         stele_bytes id, struct sti_docs_entry *out, stele_error *err);
 
-/* Put an entry that is in the log into the log of its ID and into all sums. */
+/* Put an entry that is in the log into the log of its ID and, from the horizon on, into all sums.
+ */
 stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_entry *entry,
         const uint8_t hash[STI_DOCS_HASH_SIZE], stele_error *err);
 
@@ -104,6 +111,10 @@ stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
  * is over idx, and stays there. */
 stele_code sti_docs_index_owner(stele_store_cursor *cursor, stele_bytes claim, stele_bytes *id,
         bool *found, stele_error *err);
+
+/* The one behind it, where the cursor is. */
+stele_code sti_docs_index_next_claimant(stele_store_cursor *cursor, stele_bytes claim,
+        stele_bytes *id, bool *found, stele_error *err);
 
 enum {
     STI_DOCS_INDEX_VALUE_SIZE = 1 + 1 + 4

@@ -4,10 +4,12 @@
  */
 #include "docs/backup.h"
 
+#include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
 #include "docs/cdbk_check.h"
-#include "docs/state.h"
+#include "docs/checkpoint.h"
+#include "docs/trim.h"
 
 void stele_docs_backup_options_init_sized(stele_docs_backup_options *opts, size_t struct_size)
 {
@@ -41,6 +43,7 @@ struct writing {
     struct sti_docs_cdbk_writer *writer;
     enum sti_docs_cdbk_section section;
     struct counts counts;
+    int64_t horizon; /* of checkpoints */
 };
 
 static stele_code add(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
@@ -68,6 +71,75 @@ static stele_code add_info(void *arg, stele_bytes key, stele_bytes value, stele_
     return rc;
 }
 
+/* ---- Checkpoints of what is left below the horizon. ---- */
+
+struct summing {
+    struct writing *w;
+    struct sti_docs_checkpoint day;
+    int64_t horizon;
+};
+
+static stele_code add_day(struct summing *s, stele_error *err)
+{
+    uint8_t key[sizeof(int64_t)];
+    uint8_t value[STI_DOCS_CHECKPOINT_SIZE];
+
+    if (sti_docs_checkpoint_is_empty(&s->day)) {
+        return STELE_OK;
+    }
+    sti_put_be64(key, (uint64_t)s->day.epoch);
+    sti_docs_checkpoint_put(value, &s->day);
+    return add(s->w, stele_bytes_of(key, sizeof key), stele_bytes_of(value, sizeof value), err);
+}
+
+static stele_code sum_entry(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    struct summing *s = arg;
+    struct sti_docs_entry entry = {.is_delete = false};
+    uint8_t hash[STI_DOCS_HASH_SIZE];
+    stele_code rc = sti_docs_entry_decode(&entry, value, err);
+
+    (void)key;
+    if (rc == STELE_OK && entry.version.seconds >= s->horizon) {
+        return STELE_END;
+    }
+    if (rc == STELE_OK && !sti_docs_checkpoint_covers(&s->day, entry.version)) {
+        rc = add_day(s, err);
+        sti_docs_checkpoint_init(&s->day, entry.version);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_entry_hash(&entry, hash, err);
+    }
+    return rc == STELE_OK ? sti_docs_checkpoint_add(&s->day, hash, err) : rc;
+}
+
+static stele_code add_checkpoint(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    const struct writing *w = arg;
+
+    return (int64_t)sti_get_be64(key.data) > sti_docs_horizon_epoch(w->horizon)
+                   ? add(arg, key, value, err)
+                   : STELE_OK;
+}
+
+static stele_code add_checkpoints(stele_store_read *read, struct writing *w, stele_error *err)
+{
+    struct summing s = {.w = w};
+    stele_code rc = sti_docs_horizon(read, &w->horizon, err);
+
+    s.horizon = w->horizon;
+    if (rc == STELE_OK && s.horizon > 0) {
+        rc = stele_store_read_for_each(
+                read, sti_docs_bucket_name(STI_DOCS_LOG), sum_entry, &s, err);
+    }
+    if (rc == STELE_OK) {
+        rc = add_day(&s, err);
+    }
+    return rc == STELE_OK ? stele_store_read_for_each(read, sti_docs_bucket_name(STI_DOCS_CHK),
+                                    add_checkpoint, w, err)
+                          : rc;
+}
+
 static stele_code write_sections(stele_store_read *read, struct writing *w, stele_error *err)
 {
     static const struct {
@@ -76,7 +148,7 @@ static stele_code write_sections(stele_store_read *read, struct writing *w, stel
         stele_store_pair_fn each;
     } sections[] = {
             {STI_DOCS_CDBK_TYPE, STI_DOCS_TYP, add},
-            {STI_DOCS_CDBK_CHECKPOINT, STI_DOCS_CHK, add},
+            {STI_DOCS_CDBK_CHECKPOINT, STI_DOCS_CHK, NULL},
             {STI_DOCS_CDBK_LOG, STI_DOCS_LOG, add},
             {STI_DOCS_CDBK_INFO, STI_DOCS_NFO, add_info},
             {STI_DOCS_CDBK_DATA, STI_DOCS_DAT, add},
@@ -86,8 +158,10 @@ static stele_code write_sections(stele_store_read *read, struct writing *w, stel
 
     for (size_t i = 0; i < sizeof sections / sizeof sections[0] && rc == STELE_OK; i++) {
         w->section = sections[i].section;
-        rc = stele_store_read_for_each(
-                read, sti_docs_bucket_name(sections[i].bucket), sections[i].each, w, err);
+        rc = sections[i].each == NULL
+                     ? add_checkpoints(read, w, err)
+                     : stele_store_read_for_each(read, sti_docs_bucket_name(sections[i].bucket),
+                               sections[i].each, w, err);
     }
     return rc;
 }

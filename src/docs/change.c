@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/expiry.h"
 #include "docs/patch.h"
 
 struct stele_docs_batch {
@@ -24,6 +25,15 @@ static stele_code check_id(const stele_docs *db, stele_bytes id, stele_error *er
                 db->options.id_max);
     }
     return STELE_OK;
+}
+
+/* The ID can be changed; a document under it that has ended is deleted first. */
+static stele_code begin_in(struct sti_docs_write *w, stele_bytes id, stele_error *err)
+{
+    bool expired = false;
+    stele_code rc = check_id(w->db, id, err);
+
+    return rc == STELE_OK ? sti_docs_expire_one(w, id, &expired, err) : rc;
 }
 
 /* Whether the document has the version that is expected: zeros for none, NULL for any. */
@@ -100,7 +110,7 @@ static stele_code set_in(struct sti_docs_write *w, const struct sti_docs_entry *
         stele_error *err)
 {
     struct sti_docs_entry entry = *given;
-    stele_code rc = check_id(w->db, entry.id, err);
+    stele_code rc = begin_in(w, entry.id, err);
 
     if (rc == STELE_OK) {
         rc = check_expected(w, entry.id, expected, err);
@@ -130,7 +140,7 @@ static stele_code delete_in(struct sti_docs_write *w, stele_bytes id,
 {
     struct sti_docs_entry entry = {.id = id, .is_delete = true};
     stele_bytes json = stele_nil();
-    stele_code rc = check_id(w->db, id, err);
+    stele_code rc = begin_in(w, id, err);
 
     if (rc == STELE_OK) {
         rc = check_expected(w, id, expected, err);
@@ -179,7 +189,7 @@ static stele_code patch_in(struct sti_docs_write *w, stele_bytes id, stele_bytes
     struct sti_docs_entry entry = {.id = id};
     json_t *document = NULL;
     stele_buf text;
-    stele_code rc = check_id(w->db, id, err);
+    stele_code rc = begin_in(w, id, err);
 
     stele_buf_init(&text, SIZE_MAX);
     if (rc == STELE_OK) {

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * feed.c: waiting for what comes behind a place in the log.
+ * feed.c: all changes in the order in which they came, from a place on, and waiting for more.
  *
  * Whoever ends a batch counts it, and wakes those who wait. One who waits looks at the count before
- * he looks at the log, and so misses nothing between the two. Where another process writes nobody
- * tells, so that he looks every now and then.
+ * he looks at the store, and so misses nothing between the two. Where another process writes
+ * nobody tells, so that he looks every now and then.
  */
+#include "base/coding.h"
 #include "base/error.h"
-#include "docs/state.h"
+#include "docs/seq.h"
+
+#include <inttypes.h>
 
 enum {
     LOOK_EVERY_NS = 20000000
@@ -21,37 +24,122 @@ void sti_docs_feed_tell(stele_docs *db)
     sti_mutex_unlock(&db->feed);
 }
 
-/* Whether the log goes on behind a place. */
-static stele_code has_more(stele_docs *db, stele_bytes after, bool *more, stele_error *err)
+uint64_t sti_docs_feed_count(stele_docs *db)
 {
-    stele_store_read *read = NULL;
-    stele_store_cursor *cursor = NULL;
-    stele_buf start;
-    stele_code rc;
+    uint64_t changes;
 
-    stele_buf_init(&start, SIZE_MAX);
-    rc = stele_buf_append(&start, after, err);
-    if (rc == STELE_OK && !stele_is_nil(after)) {
-        rc = stele_buf_append(&start, stele_bytes_of("", 1), err);
-    }
+    sti_mutex_lock(&db->feed);
+    changes = db->changes;
+    sti_mutex_unlock(&db->feed);
+    return changes;
+}
+
+/* ---- Places. ---- */
+
+/* Whether a follower who was at a place can go on there, and whether there is more. */
+static stele_code check_place(stele_store_read *read, uint64_t after, bool *more, stele_error *err)
+{
+    uint8_t next[STI_DOCS_SEQ_SIZE];
+    stele_store_cursor *cursor = NULL;
+    uint64_t last = 0;
+    uint64_t trimmed = 0;
+    stele_code rc = sti_docs_seq_last(read, &last, err);
+
     if (rc == STELE_OK) {
-        rc = stele_store_read_begin(&read, db->store, err);
+        rc = sti_docs_seq_trimmed(read, &trimmed, err);
     }
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    if (after > last) {
+        return sti_fail(err, STELE_EOFFSET, "the feed has come to %" PRIu64 ", not to %" PRIu64,
+                last, after);
+    }
+    if (after > 0 && after < trimmed) {
+        return sti_fail(err, STELE_EOFFSET,
+                "behind %" PRIu64 " the feed was trimmed, up to %" PRIu64
+                ": begin with all documents",
+                after, trimmed);
+    }
+    sti_put_be64(next, after + 1);
+    rc = stele_store_cursor_open(&cursor, read, sti_docs_bucket_name(STI_DOCS_SEQ), err);
     if (rc == STELE_OK) {
-        rc = stele_store_cursor_open(&cursor, read, sti_docs_bucket_name(STI_DOCS_LOG), err);
+        rc = stele_store_cursor_seek(cursor, stele_bytes_of(next, sizeof next), err);
+        stele_store_cursor_close(cursor);
     }
-    if (rc == STELE_OK) {
-        rc = stele_store_cursor_seek(cursor, stele_buf_view(&start), err);
-        if (rc == STELE_OK || rc == STELE_END) {
-            *more = rc == STELE_OK;
-            rc = STELE_OK;
-        }
+    if (rc == STELE_OK || rc == STELE_END) {
+        *more = rc == STELE_OK;
+        rc = STELE_OK;
     }
-    stele_store_cursor_close(cursor);
-    stele_store_read_end(read);
-    stele_buf_free(&start);
     return rc;
 }
+
+/* ---- What came. ---- */
+
+struct giving {
+    stele_store_read *read;
+    stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err);
+    void *arg;
+};
+
+static stele_code give(void *arg, stele_bytes key, stele_bytes log_key, stele_error *err)
+{
+    const struct giving *g = arg;
+    struct sti_docs_entry entry = {.is_delete = false};
+    stele_docs_entry given;
+    stele_bytes bytes = stele_nil();
+    bool found = false;
+    stele_code rc = sti_docs_read(g->read, STI_DOCS_LOG, log_key, &bytes, &found, err);
+
+    if (rc != STELE_OK || !found) {
+        return rc; /* Being trimmed: the number is the next to go. */
+    }
+    rc = key.len == STI_DOCS_SEQ_SIZE
+                 ? sti_docs_entry_decode(&entry, bytes, err)
+                 : sti_fail(err, STELE_ECORRUPT, "a number of an entry that is none");
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    given = (stele_docs_entry){
+            .log_id = log_key,
+            .version = sti_docs_version_public(entry.version),
+            .is_delete = entry.is_delete,
+            .id = entry.id,
+            .json = entry.json,
+            .seq = sti_get_be64(key.data),
+    };
+    return g->each(g->arg, &given, err);
+}
+
+stele_code stele_docs_feed(stele_docs *db, uint64_t after,
+        stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err), void *arg,
+        stele_error *err)
+{
+    struct giving g = {.each = each, .arg = arg};
+    uint8_t start[STI_DOCS_SEQ_SIZE];
+    stele_store_range range = {.to_end = true};
+    bool more = false;
+    stele_code rc;
+
+    if (db == NULL || each == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database, or nobody to tell");
+    }
+    rc = stele_store_read_begin(&g.read, db->store, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = check_place(g.read, after, &more, err);
+    if (rc == STELE_OK && more) {
+        sti_put_be64(start, after + 1);
+        range.start = stele_bytes_of(start, sizeof start);
+        rc = stele_store_read_range(
+                g.read, sti_docs_bucket_name(STI_DOCS_SEQ), &range, give, &g, NULL, err);
+    }
+    stele_store_read_end(g.read);
+    return rc;
+}
+
+/* ---- Waiting. ---- */
 
 /* Until another batch has ended, or may have. */
 static stele_code wait_for_change(stele_docs *db, uint64_t seen, int64_t deadline,
@@ -74,38 +162,51 @@ static stele_code wait_for_change(stele_docs *db, uint64_t seen, int64_t deadlin
     changed = db->changes != seen;
     sti_mutex_unlock(&db->feed);
     if (sti_cancel_triggered(cancel)) {
-        return sti_fail(err, STELE_ECANCELED, "waiting for changes");
+        return sti_fail(err, STELE_ECANCELED, "waiting for a database");
     }
-    return changed ? STELE_OK : sti_fail(err, STELE_ETIMEDOUT, "waiting for changes");
+    return changed ? STELE_OK : sti_fail(err, STELE_ETIMEDOUT, "waiting for a database");
 }
 
-stele_code stele_docs_log_wait(
-        stele_docs *db, stele_bytes after, const stele_wait *wait, stele_error *err)
+stele_code sti_docs_feed_wait(stele_docs *db,
+        stele_code (*look)(void *arg, stele_store_read *read, bool *done, stele_error *err),
+        void *arg, const stele_wait *wait, stele_error *err)
 {
     struct sti_cancel_listener listener;
     stele_cancel *cancel = wait == NULL ? NULL : wait->cancel;
     int64_t deadline = sti_wait_deadline(wait);
-    bool more = false;
+    bool done = false;
     stele_code rc = STELE_OK;
 
-    if (db == NULL) {
-        return sti_fail(err, STELE_EINVAL, "no database");
-    }
-    if (after.len > STI_DOCS_LOG_KEY_MAX) {
-        return sti_fail(err, STELE_EINVAL, "a place of %zu bytes is none in a log", after.len);
-    }
     sti_cancel_listen(cancel, &listener, &db->feed, &db->changed);
-    while (rc == STELE_OK && !more) {
-        uint64_t seen;
+    while (rc == STELE_OK && !done) {
+        stele_store_read *read = NULL;
+        uint64_t seen = sti_docs_feed_count(db);
 
-        sti_mutex_lock(&db->feed);
-        seen = db->changes;
-        sti_mutex_unlock(&db->feed);
-        rc = has_more(db, after, &more, err);
-        if (rc == STELE_OK && !more) {
+        rc = stele_store_read_begin(&read, db->store, err);
+        if (rc == STELE_OK) {
+            rc = look(arg, read, &done, err);
+            stele_store_read_end(read);
+        }
+        if (rc == STELE_OK && !done) {
             rc = wait_for_change(db, seen, deadline, cancel, err);
         }
     }
     sti_cancel_ignore(cancel, &listener);
     return rc;
+}
+
+static stele_code look_for_more(void *arg, stele_store_read *read, bool *done, stele_error *err)
+{
+    const uint64_t *after = arg;
+
+    return check_place(read, *after, done, err);
+}
+
+stele_code stele_docs_feed_wait(
+        stele_docs *db, uint64_t after, const stele_wait *wait, stele_error *err)
+{
+    if (db == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database");
+    }
+    return sti_docs_feed_wait(db, look_for_more, &after, wait, err);
 }

@@ -195,6 +195,21 @@ stele_code sti_docs_index_owner(stele_store_cursor *cursor, stele_bytes claim, s
     return rc;
 }
 
+stele_code sti_docs_index_next_claimant(stele_store_cursor *cursor, stele_bytes claim,
+        stele_bytes *id, bool *found, stele_error *err)
+{
+    stele_code rc = stele_store_cursor_next(cursor, err);
+
+    if (rc == STELE_OK) {
+        rc = claimant_here(cursor, claim, id, err);
+    }
+    if (rc == STELE_OK || rc == STELE_END) {
+        *found = rc == STELE_OK;
+        return STELE_OK;
+    }
+    return rc;
+}
+
 /* Whether a claim is made by several stands in cfl. */
 static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, stele_error *err)
 {
@@ -210,12 +225,7 @@ static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, ste
     }
     rc = sti_docs_index_owner(cursor, claim, &id, &found, err);
     if (rc == STELE_OK && found) {
-        rc = stele_store_cursor_next(cursor, err);
-        if (rc == STELE_OK) {
-            rc = claimant_here(cursor, claim, &id, err);
-        }
-        found = rc == STELE_OK;
-        rc = rc == STELE_END ? STELE_OK : rc;
+        rc = sti_docs_index_next_claimant(cursor, claim, &id, &found, err);
     }
     stele_store_cursor_close(cursor);
     if (rc != STELE_OK) {

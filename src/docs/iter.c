@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/expiry.h"
 
 stele_code sti_docs_iter_new(
         stele_docs_iter **out, stele_docs *db, enum sti_docs_bucket bucket, stele_error *err)
@@ -20,6 +21,7 @@ stele_code sti_docs_iter_new(
         return sti_fail_memory(err, sizeof *it);
     }
     it->db = db;
+    it->now = sti_docs_wall(db);
     it->left = UINT64_MAX;
     stele_buf_init(&it->start, SIZE_MAX);
     stele_buf_init(&it->end, SIZE_MAX);
@@ -181,7 +183,7 @@ static stele_code owns(stele_docs_iter *it, stele_bytes claim, bool unique, stel
     if (rc != STELE_OK || !found) {
         return rc;
     }
-    rc = sti_docs_index_owner(it->owners, claim, &owner, &found, err);
+    rc = sti_docs_live_owner(it->db, it->read, it->now, it->owners, claim, &owner, &found, err);
     if (rc == STELE_OK) {
         *out = found && stele_bytes_equal(owner, id);
     }
@@ -235,6 +237,7 @@ static stele_code next_found(
         struct sti_docs_index_value here = {.unique = false};
         stele_bytes value = stele_nil();
         bool given = false;
+        bool expired = false;
         stele_code rc = move(it, back, key, &value, err);
 
         if (rc == STELE_OK) {
@@ -245,6 +248,10 @@ static stele_code next_found(
         }
         if (rc == STELE_OK && given && it->may_repeat) {
             rc = is_first(it, *key, here.id, &given, err);
+        }
+        if (rc == STELE_OK && given) {
+            rc = sti_docs_is_expired(it->db, it->read, here.id, it->now, &expired, err);
+            given = !expired;
         }
         if (rc != STELE_OK) {
             return rc;
@@ -283,6 +290,22 @@ static stele_code give_found(
     return rc;
 }
 
+/* The next document that has not ended. */
+static stele_code give_next(
+        stele_docs_iter *it, bool back, stele_bytes *id, stele_bytes *json, stele_error *err)
+{
+    bool expired = true;
+    stele_code rc = STELE_OK;
+
+    while (rc == STELE_OK && expired) {
+        rc = move(it, back, id, json, err);
+        if (rc == STELE_OK) {
+            rc = sti_docs_is_expired(it->db, it->read, *id, it->now, &expired, err);
+        }
+    }
+    return rc;
+}
+
 static stele_code give(
         stele_docs_iter *it, bool back, stele_bytes *id, stele_bytes *json, stele_error *err)
 {
@@ -300,7 +323,7 @@ static stele_code give(
         return STELE_END;
     }
     rc = it->search ? give_found(it, back, &id_found, &json_found, err)
-                    : move(it, back, &id_found, &json_found, err);
+                    : give_next(it, back, &id_found, &json_found, err);
     if (rc != STELE_OK) {
         it->failed = rc == STELE_END ? STELE_OK : rc;
         return rc;

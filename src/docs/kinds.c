@@ -9,6 +9,7 @@
 
 static void kind_free(struct sti_docs_kind *kind)
 {
+    sti_docs_path_free(&kind->expiry);
     sti_docs_indexer_free(&kind->indexer);
     sti_docs_type_free(kind->type);
     sti_free(kind);
@@ -61,9 +62,12 @@ stele_code sti_docs_kind_add(
     kind->number = number;
     kind->type = type;
     rc = sti_docs_indexer_init(&kind->indexer, number, type, db->collator, err);
+    if (rc == STELE_OK && type->expiry != NULL) {
+        rc = sti_docs_path_compile(&kind->expiry, type->expiry, err);
+        atomic_store(&db->expires, true);
+    }
     if (rc != STELE_OK) {
-        sti_docs_type_free(type);
-        sti_free(kind);
+        kind_free(kind);
         return rc;
     }
     sti_mutex_lock(&db->kinds);

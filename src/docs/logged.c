@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/seq.h"
 
 static stele_code rank_of(
         struct sti_docs_rank *out, const struct sti_docs_entry *entry, stele_error *err)
@@ -121,7 +122,22 @@ stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_en
 {
     stele_code rc = put_place(w, entry, stele_nil(), err);
 
+    if (entry->version.seconds < w->db->horizon) {
+        return rc;
+    }
     return rc == STELE_OK ? sti_docs_sums_change(w, entry->version, hash, true, err) : rc;
+}
+
+/* An entry below the horizon is one of those that were left, or refused. */
+static stele_code check_left(
+        struct sti_docs_write *w, stele_bytes key, bool *known, stele_error *err)
+{
+    stele_bytes bytes = stele_nil();
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_LOG, key, &bytes, known, err);
+
+    return rc == STELE_OK && !*known
+                   ? sti_fail(err, STELE_ESTALE, "an entry from before the horizon")
+                   : rc;
 }
 
 stele_code sti_docs_log_add(
@@ -135,6 +151,10 @@ stele_code sti_docs_log_add(
     stele_buf_init(&key, SIZE_MAX);
     stele_buf_init(&bytes, SIZE_MAX);
     rc = sti_docs_log_key_encode(entry->version, entry->id, &key, err);
+    if (rc == STELE_OK && entry->version.seconds < w->db->horizon) {
+        rc = check_left(w, stele_buf_view(&key), known, err);
+        goto out;
+    }
     if (rc == STELE_OK) {
         rc = rank_of(&rank, entry, err);
     }
@@ -147,6 +167,9 @@ stele_code sti_docs_log_add(
     rc = sti_docs_entry_encode(entry, &bytes, err);
     if (rc == STELE_OK) {
         rc = sti_docs_put(w, STI_DOCS_LOG, stele_buf_view(&key), stele_buf_view(&bytes), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_seq_add(w, stele_buf_view(&key), err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_log_count(w, entry, rank.hash, err);

@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "docs/apply.h"
 #include "docs/checkpoint.h"
+#include "docs/expiry.h"
+#include "docs/trim.h"
 
 /* What is to be called, and for whom. */
 struct listener {
@@ -14,8 +16,11 @@ struct listener {
     stele_code (*checkpoint)(void *arg, const stele_docs_checkpoint *checkpoint, stele_error *err);
     stele_code (*conflict)(void *arg, const stele_docs_conflict *conflict, stele_error *err);
     void *arg;
-    stele_bytes head; /* of the places of one ID */
-    bool ended;       /* the listener has heard enough */
+    struct sti_docs_time now;
+    int64_t horizon;
+    bool behind_first; /* of a history */
+    stele_bytes head;  /* of the places of one ID */
+    bool ended;        /* the listener has heard enough */
 };
 
 /* All of a bucket behind a key; nil: from its beginning. */
@@ -35,12 +40,16 @@ static stele_code walk(stele_docs *db, enum sti_docs_bucket bucket, stele_bytes 
         rc = stele_store_read_begin(&l->read, db->store, err);
     }
     if (rc == STELE_OK) {
+        rc = sti_docs_horizon(l->read, &l->horizon, err);
+    }
+    if (rc == STELE_OK) {
         l->db = db;
+        l->now = sti_docs_wall(db);
         range.start = stele_buf_view(&start);
         rc = stele_store_read_range(
                 l->read, sti_docs_bucket_name(bucket), &range, each, l, NULL, err);
-        stele_store_read_end(l->read);
     }
+    stele_store_read_end(l->read);
     stele_buf_free(&start);
     return rc;
 }
@@ -54,6 +63,8 @@ static stele_code give(const struct listener *l, stele_bytes log_id,
             .is_delete = entry->is_delete,
             .id = entry->id,
             .json = entry->json,
+            .after_gap = !stele_is_nil(l->head) && l->horizon > 0 &&
+                         (entry->version.seconds < l->horizon || !l->behind_first),
     };
 
     return l->entry(l->arg, &given, err);
@@ -86,7 +97,7 @@ stele_code stele_docs_log(stele_docs *db, stele_bytes after,
 
 static stele_code give_place(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
 {
-    const struct listener *l = arg;
+    struct listener *l = arg;
     struct sti_docs_entry entry = {.is_delete = false};
     stele_buf log_key;
     stele_code rc;
@@ -103,6 +114,7 @@ static stele_code give_place(void *arg, stele_bytes key, stele_bytes value, stel
     rc = sti_docs_log_key_encode(entry.version, entry.id, &log_key, err);
     if (rc == STELE_OK) {
         rc = give(l, stele_buf_view(&log_key), &entry, err);
+        l->behind_first = true;
     }
     stele_buf_free(&log_key);
     return rc;
@@ -141,7 +153,7 @@ static stele_code give_checkpoint(void *arg, stele_bytes key, stele_bytes value,
     stele_code rc = sti_docs_checkpoint_get(&checkpoint, value, err);
 
     (void)key;
-    if (rc != STELE_OK) {
+    if (rc != STELE_OK || checkpoint.epoch <= sti_docs_horizon_epoch(l->horizon)) {
         return rc;
     }
     given.epoch = checkpoint.epoch;
@@ -176,13 +188,17 @@ static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, s
 {
     struct claimants *c = arg;
     struct sti_docs_index_value here = {.unique = false};
+    bool expired = false;
     stele_code rc;
 
     if (key.len < c->claim.len || memcmp(key.data, c->claim.data, c->claim.len) != 0) {
         return STELE_END;
     }
     rc = sti_docs_index_value_get(&here, key, value, err);
-    if (rc != STELE_OK) {
+    if (rc == STELE_OK) {
+        rc = sti_docs_is_expired(c->l->db, c->l->read, here.id, c->l->now, &expired, err);
+    }
+    if (rc != STELE_OK || expired) {
         return rc;
     }
     if (stele_is_nil(c->conflict.owner)) {

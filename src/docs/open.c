@@ -6,7 +6,8 @@
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
-#include "docs/state.h"
+#include "docs/seq.h"
+#include "docs/trim.h"
 
 #define KIND "docs"
 
@@ -119,21 +120,26 @@ static stele_code look(stele_docs *db, bool *fresh, stele_error *err)
     return rc;
 }
 
-static stele_code create(struct sti_docs_write *w, stele_error *err)
+/* Also those that a database of before does not have: creating one again does nothing. */
+static stele_code make_buckets(struct sti_docs_write *w, stele_error *err)
 {
-    uint8_t kind[sizeof KIND] = {STI_DOCS_FORM};
-    uint8_t server[1 + 4] = {STI_DOCS_FORM};
     stele_code rc = STELE_OK;
 
-    memcpy(kind + 1, KIND, sizeof KIND - 1);
     for (int i = 0; i < STI_DOCS_BUCKET_COUNT && rc == STELE_OK; i++) {
         rc = stele_store_batch_create_bucket(
                 w->batch, sti_docs_bucket_name((enum sti_docs_bucket)i), err);
     }
-    if (rc == STELE_OK) {
-        rc = sti_docs_put(
-                w, STI_DOCS_MET, stele_str("kind"), stele_bytes_of(kind, sizeof kind), err);
-    }
+    return rc;
+}
+
+static stele_code create(struct sti_docs_write *w, stele_error *err)
+{
+    uint8_t kind[sizeof KIND] = {STI_DOCS_FORM};
+    uint8_t server[1 + 4] = {STI_DOCS_FORM};
+    stele_code rc;
+
+    memcpy(kind + 1, KIND, sizeof KIND - 1);
+    rc = sti_docs_put(w, STI_DOCS_MET, stele_str("kind"), stele_bytes_of(kind, sizeof kind), err);
     /* 0 would be no number of a server. */
     sti_put_be32(server + 1, (uint32_t)(sti_env_random64(&w->db->env) % UINT32_MAX) + 1);
     if (rc == STELE_OK) {
@@ -180,6 +186,12 @@ static stele_code start_clock(struct sti_docs_write *w, stele_error *err)
     }
     sti_docs_clock_init(&w->db->clock, sti_get_be32(server.data + 1), ceiling);
     w->ceiling = ceiling;
+    rc = sti_docs_horizon(w->view, &w->db->horizon, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    w->horizon = w->db->horizon;
+    sti_docs_clock_recover(&w->db->clock, (struct sti_docs_version){.seconds = w->db->horizon});
     rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_LOG), err);
     if (rc == STELE_OK) {
         rc = stele_store_cursor_last(cursor, err);
@@ -209,11 +221,15 @@ static stele_code start(stele_docs *db, stele_error *err)
     if (rc != STELE_OK) {
         return rc;
     }
-    if (fresh) {
+    rc = make_buckets(&w, err);
+    if (rc == STELE_OK && fresh) {
         rc = create(&w, err);
     }
     if (rc == STELE_OK) {
         rc = start_clock(&w, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_seq_load(&w, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_types_load(&w, err);

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/seq.h"
 
 /* Places of entries that are in the log; others are all that there is of theirs. */
 static stele_code drop_place(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
@@ -14,7 +15,7 @@ static stele_code drop_place(void *arg, stele_bytes key, stele_bytes value, stel
 static stele_code empty_buckets(struct sti_docs_write *w, stele_error *err)
 {
     static const enum sti_docs_bucket buckets[] = {
-            STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT, STI_DOCS_IDX, STI_DOCS_CFL};
+            STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT, STI_DOCS_IDX, STI_DOCS_CFL, STI_DOCS_EXP};
 
     stele_code rc = stele_store_read_for_each(
             w->view, sti_docs_bucket_name(STI_DOCS_LID), drop_place, w, err);
@@ -49,6 +50,15 @@ static stele_code index_document(void *arg, stele_bytes id, stele_bytes json, st
     return sti_docs_reindex_one(arg, id, err);
 }
 
+/* Numbers stay, if they lead to entries: those who follow the feed are to go on. */
+static stele_code mend_numbers(struct sti_docs_write *w, stele_error *err)
+{
+    bool fit = false;
+    stele_code rc = sti_docs_seq_check(w->view, &fit, err);
+
+    return rc == STELE_OK && !fit ? sti_docs_seq_renumber(w, err) : rc;
+}
+
 stele_code stele_docs_reindex(stele_docs *db, stele_error *err)
 {
     struct sti_docs_write w = {.db = db};
@@ -69,6 +79,9 @@ stele_code stele_docs_reindex(stele_docs *db, stele_error *err)
     if (rc == STELE_OK) {
         rc = stele_store_read_for_each(
                 w.view, sti_docs_bucket_name(STI_DOCS_DAT), index_document, &w, err);
+    }
+    if (rc == STELE_OK) {
+        rc = mend_numbers(&w, err);
     }
     return sti_docs_write_end(&w, rc, err);
 }

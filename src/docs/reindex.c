@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/expiry.h"
 
 /* Version and claims of a document: by its log, or, where it has none, by itself. */
 static stele_code make_info(struct sti_docs_write *w, const struct sti_docs_change *change,
@@ -62,6 +63,9 @@ stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_
     }
     if (rc == STELE_OK) {
         rc = sti_docs_index_replace(w, id, &change.keys, &info, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_expiry_replace(w, id, change.ends ? &change.end : NULL, err);
     }
     sti_docs_info_free(&info);
     sti_docs_change_free(&change);

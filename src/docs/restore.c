@@ -29,15 +29,7 @@ static stele_code restore_type(
     struct sti_docs_type *type = NULL;
     stele_code rc = sti_docs_type_parse(&type, pair->value, err);
 
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    if (type->expiry != NULL) {
-        rc = sti_fail(err, STELE_ENOTSUP, "type %s: documents do not expire here", type->name);
-        sti_docs_type_free(type);
-        return rc;
-    }
-    return sti_docs_define(&r->w, type, pair->value, err);
+    return rc == STELE_OK ? sti_docs_define(&r->w, type, pair->value, err) : rc;
 }
 
 static stele_code restore_entry(
@@ -178,6 +170,11 @@ stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, boo
         return rc;
     }
     rc = check_pristine(&r.w, err);
+    if (rc == STELE_OK) {
+        /* The log begins where that of the backup does. */
+        db->horizon = 0;
+        rc = sti_docs_remove(&r.w, STI_DOCS_MET, stele_str("horizon"), err);
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_backup_go(read, arg, manifest_demanded, restore_pair, &r, &summary, err);
     }

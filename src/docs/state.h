@@ -6,14 +6,17 @@
  * value's form, one byte. The values of log, chk, typ and dat are the reference's.
  *
  *     met   "kind" -> 1, "docs" · "server" -> 1, number 4 · "ceiling" -> 1, seconds 8, ns 4 ·
- *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12
+ *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12 ·
+ *           "horizon" -> 1, seconds 8 ·
+ *           "trimmed" -> 1, the highest number in seq that was below the horizon 8
  *     typ   name of a type -> its definition as JSON (type.h)
  *     tno   name of a type -> 1, number 4
+ *     seq   number 8 of an entry, in the order in which they came -> its key in log
  *     log   version 16, ID -> entry (entry.h)
- *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or 1 and the JSON of a
- * document whose entry is not in the log, since a backup did not have it chk   epoch 8 ->
- * checkpoint of a day (checkpoint.h) agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of
- * it since 1970 8
+ *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or
+ *           -> 1, JSON of a document whose entry is not in the log, since a backup did not have it
+ *     chk   epoch 8 -> checkpoint of a day (checkpoint.h)
+ *     agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of it since 1970 8
  *           -> 1, aggregate (aggregate.h)
  *     nfo   ID -> version, and the claims to unique keys (info.h); also of the deleted
  *     dat   ID -> JSON
@@ -22,6 +25,8 @@
  *     idx   claim, ID -> 1, 0, length 4 of the claim; or for a unique key
  *           claim, version 16 of the claim, ID -> 1, 1, length 4 of the claim
  *     cfl   claim that several documents make -> 1
+ *     exp   0, time 12 at which a document ends, ID -> 1; and
+ *           1, ID -> 1, that time 12 (seconds 8, with the first bit changed, and ns 4)
  *
  * All that a change changes is in one batch of the store, so that a crash leaves all of it or
  * nothing. A batch is for one writer at a time: who has it has the clock, and what is read through
@@ -38,6 +43,31 @@
  * search takes the number that its own read sees, and finds either all by the old definition or
  * all by the new. In memory each number that has a definition has a `kind`, which stays until
  * close. A type that nobody registered has a number as well, and one key for each document.
+ *
+ * Expiry. A document that has ended is there until somebody makes its delete entry; reads pass
+ * over it, and a local change that meets it, as its own document or as the owner of a key, makes
+ * that entry first, in the same batch. So a new document under the ID is a new one, with claims of
+ * its own, and all that follows from entries follows from them alone: applying knows of no expiry.
+ * The entry has the version (time of the end, server of the document's version), the same on every
+ * node. There are two ways in which that could go wrong:
+ *   - The document was set when it had ended already. That version would be below the one of the
+ *     document, and the entry would delete nothing. One could let such an entry apply if it is just
+ *     the one that the document would make; but what it would make depends on a definition, which
+ *     another node may not have, or may have in another version: then what a node holds would not
+ *     follow from its entries. Therefore the version is then a nanosecond above that of the
+ *     document, which every node can tell as well.
+ *   - The document was set anew, to end later, and that entry comes late to a node that has made
+ *     the delete entry already. The higher version is the deletion's: the document is deleted
+ *     everywhere, whatever came first. Who prolongs must do so in time for it to arrive, or the
+ *     others have to make their delete entries some time after the end, which costs nothing.
+ *
+ * Trimming. Below the horizon, which is the beginning of a day, the log keeps of each ID the entry
+ * that counts, if it is no deletion, those from which its claims to unique keys date, and what is
+ * needed besides for the claims to come out of the log as they are (trim.c). What is left makes the
+ * same documents, versions and owners as before. It is in no sum: checkpoints and aggregates begin
+ * at the horizon. Entries below it that come later are refused, since they might be those that are
+ * gone. A backup has checkpoints for what is left, as the reference wants it, and knows nothing of
+ * the horizon; a unique key that is defined later has its claims from what is left.
  *
  * The owner of a unique key is the first of its keys in idx: they sort by the claim's version and
  * then by ID, as owner.h wants.
@@ -60,6 +90,7 @@
 #include "docs/entry.h"
 #include "docs/info.h"
 #include "docs/keys.h"
+#include "docs/path.h"
 #include "docs/value.h"
 
 #include <stdatomic.h>
@@ -68,6 +99,7 @@
     X(MET, "met")           \
     X(TYP, "typ")           \
     X(TNO, "tno")           \
+    X(SEQ, "seq")           \
     X(LOG, "log")           \
     X(LID, "lid")           \
     X(CHK, "chk")           \
@@ -76,7 +108,8 @@
     X(DAT, "dat")           \
     X(KDT, "kdt")           \
     X(IDX, "idx")           \
-    X(CFL, "cfl")
+    X(CFL, "cfl")           \
+    X(EXP, "exp")
 
 enum sti_docs_bucket {
 #define STI_DOCS_BUCKET_ENUM(name, text) STI_DOCS_##name,
@@ -96,6 +129,7 @@ struct sti_docs_kind {
     uint32_t number; /* 0: disowned */
     struct sti_docs_type *type;
     struct sti_docs_indexer indexer;
+    struct sti_docs_path expiry; /* if the type has one */
 };
 
 struct stele_docs {
@@ -105,7 +139,9 @@ struct stele_docs {
     stele_store *store;
     struct sti_docs_collator *collator;
 
-    struct sti_docs_clock clock; /* of who has the batch */
+    struct sti_docs_clock clock; /* of who has the batch, and so is */
+    uint64_t last_seq;           /* the number of the last entry (seq.h) */
+    int64_t horizon;             /* entries below it are not taken (trim.h) */
 
     struct sti_mutex kinds;
     struct sti_docs_kind *first_kind; /* the newest */
@@ -116,6 +152,7 @@ struct stele_docs {
     struct sti_cond changed; /* `changes` is another one */
     uint64_t changes;        /* batches that ended */
 
+    _Atomic bool expires;   /* some documents may end; set before the first of them is seen */
     _Atomic uint64_t users; /* iterators and batches that are open */
 };
 
@@ -124,8 +161,11 @@ struct sti_docs_write {
     stele_docs *db;
     stele_store_batch *batch;
     stele_store_read *view;
+    struct sti_docs_time now;     /* of the wall, when it began */
     struct sti_docs_time ceiling; /* when it began; */
     struct sti_docs_kind *kind;   /* the newest then */
+    uint64_t last_seq;            /* then */
+    int64_t horizon;              /* then */
 };
 
 /* ---- bucket.c ---- */
@@ -151,6 +191,9 @@ stele_code sti_docs_check_form(stele_bytes value, size_t len, const char *what, 
 stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err);
 stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err);
 
+/* What the clock of the wall says. */
+struct sti_docs_time sti_docs_wall(const stele_docs *db);
+
 /* The version of a change that is made here now. */
 stele_code sti_docs_write_version(
         struct sti_docs_write *w, struct sti_docs_version *out, stele_error *err);
@@ -163,6 +206,14 @@ stele_code sti_docs_put_ceiling(
 
 /* Wake those who wait for changes. */
 void sti_docs_feed_tell(stele_docs *db) STI_EXCLUDES(db->feed);
+
+/* How many batches have ended. */
+uint64_t sti_docs_feed_count(stele_docs *db) STI_EXCLUDES(db->feed);
+
+/* Let look() look, and again after each batch, until it says that it is done. */
+stele_code sti_docs_feed_wait(stele_docs *db,
+        stele_code (*look)(void *arg, stele_store_read *read, bool *done, stele_error *err),
+        void *arg, const stele_wait *wait, stele_error *err) STI_EXCLUDES(db->feed);
 
 /* ---- kinds.c ---- */
 

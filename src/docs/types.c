@@ -61,11 +61,6 @@ stele_code stele_docs_register(stele_docs *db, stele_bytes definition, stele_err
     if (rc != STELE_OK) {
         return rc;
     }
-    if (type->expiry != NULL) {
-        rc = sti_fail(err, STELE_ENOTSUP, "type %s: documents do not expire here", type->name);
-        sti_docs_type_free(type);
-        return rc;
-    }
     stele_buf_init(&json, SIZE_MAX);
     rc = sti_docs_type_write(type, &json, err);
     if (rc == STELE_OK) {

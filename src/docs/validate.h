@@ -15,6 +15,7 @@ struct sti_docs_validating {
     void (*each)(void *arg, const stele_docs_fault *fault);
     void *arg;
     stele_docs_validated counts;
+    uint64_t ends; /* documents that end at a time */
 };
 
 /* Something does not fit; the ID may be nil. */

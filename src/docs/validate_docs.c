@@ -2,6 +2,7 @@
  *
  * validate_docs.c: versions, documents, and the keys of the index.
  */
+#include "docs/expiry.h"
 #include "docs/validate.h"
 
 /* ---- One ID. ---- */
@@ -135,6 +136,42 @@ static stele_code check_keys(struct sti_docs_validating *v, const struct sti_doc
     return rc;
 }
 
+/* Both keys by which its end is found, if it has one. */
+static stele_code check_end(
+        struct sti_docs_validating *v, const struct sti_docs_change *change, stele_error *err)
+{
+    uint8_t wanted[STI_DOCS_EXPIRY_VALUE_SIZE];
+    stele_bytes value = stele_nil();
+    bool found = false;
+    bool listed = false;
+    stele_buf key;
+    stele_code rc;
+
+    if (!change->ends) {
+        return STELE_OK;
+    }
+    v->ends++;
+    sti_docs_expiry_value(wanted, change->end);
+    stele_buf_init(&key, SIZE_MAX);
+    rc = sti_docs_expiry_key(change->entry.id, &change->end, &key, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(v->w.view, STI_DOCS_EXP, stele_buf_view(&key), &value, &listed, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_expiry_key(change->entry.id, NULL, &key, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(v->w.view, STI_DOCS_EXP, stele_buf_view(&key), &value, &found, err);
+    }
+    if (rc == STELE_OK &&
+            (!listed || !found ||
+                    !stele_bytes_equal(value, stele_bytes_of(wanted, sizeof wanted)))) {
+        sti_docs_fault(v, change->entry.id, "the time at which it ends is not kept");
+    }
+    stele_buf_free(&key);
+    return rc;
+}
+
 static stele_code check_live(struct sti_docs_validating *v, stele_bytes id,
         const struct sti_docs_info *info, stele_error *err)
 {
@@ -160,6 +197,9 @@ static stele_code check_live(struct sti_docs_validating *v, stele_bytes id,
     }
     v->counts.unreadable += change.document == NULL ? 1U : 0U;
     rc = check_keys(v, &change, info, err);
+    if (rc == STELE_OK) {
+        rc = check_end(v, &change, err);
+    }
     sti_docs_change_free(&change);
     return rc;
 }
@@ -193,6 +233,9 @@ stele_code sti_docs_validate_documents(struct sti_docs_validating *v, stele_erro
     }
     if (rc == STELE_OK) {
         rc = sti_docs_validate_count(v, STI_DOCS_KDT, v->counts.documents, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_validate_count(v, STI_DOCS_EXP, 2 * v->ends, err);
     }
     return rc == STELE_OK ? sti_docs_validate_count(v, STI_DOCS_IDX, v->counts.keys, err) : rc;
 }

@@ -5,12 +5,16 @@
  * Entries come in the order of their versions, and so one day, hour, minute and second at a time is
  * added up, and compared when another one begins.
  */
+#include "base/coding.h"
 #include "docs/aggregate.h"
 #include "docs/checkpoint.h"
+#include "docs/seq.h"
+#include "docs/trim.h"
 #include "docs/validate.h"
 
 struct adding {
     struct sti_docs_validating *v;
+    int64_t horizon;
     bool any;
     struct sti_docs_checkpoint checkpoint;
     struct sti_docs_aggregate aggregates[STI_DOCS_LEVELS];
@@ -147,6 +151,9 @@ static stele_code see_entry(void *arg, stele_bytes key, stele_bytes value, stele
         return STELE_OK;
     }
     rc = check_place(a, &entry, err);
+    if (rc != STELE_OK || version.seconds < a->horizon) {
+        return rc;
+    }
     if (rc == STELE_OK) {
         rc = turn(a, version, false, err);
     }
@@ -160,6 +167,44 @@ static stele_code see_entry(void *arg, stele_bytes key, stele_bytes value, stele
         sti_docs_aggregate_add_hash(&a->aggregates[i], hash);
     }
     return rc;
+}
+
+/* What a trim that was interrupted has left of the sums. */
+static stele_code see_checkpoint(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    struct adding *a = arg;
+
+    (void)value;
+    (void)err;
+    if (key.len == STI_DOCS_CHECKPOINT_KEY_SIZE &&
+            (int64_t)sti_get_be64(key.data) <= sti_docs_horizon_epoch(a->horizon)) {
+        a->checkpoints++;
+    }
+    return STELE_OK;
+}
+
+static stele_code see_aggregate(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    struct adding *a = arg;
+
+    (void)value;
+    (void)err;
+    if (key.len == STI_DOCS_AGGREGATE_KEY_SIZE && key.data[0] < STI_DOCS_LEVELS &&
+            (int64_t)sti_get_be64(key.data + 1) <
+                    a->horizon / sti_docs_level_seconds[key.data[0]]) {
+        a->aggregate_count++;
+    }
+    return STELE_OK;
+}
+
+static stele_code count_left(struct adding *a, stele_error *err)
+{
+    stele_code rc = stele_store_read_for_each(
+            a->v->w.view, sti_docs_bucket_name(STI_DOCS_CHK), see_checkpoint, a, err);
+
+    return rc == STELE_OK ? stele_store_read_for_each(a->v->w.view,
+                                    sti_docs_bucket_name(STI_DOCS_AGG), see_aggregate, a, err)
+                          : rc;
 }
 
 /* Those whose entry is not in the log. */
@@ -177,8 +222,16 @@ stele_code sti_docs_validate_log(struct sti_docs_validating *v, stele_error *err
 {
     struct adding a = {.v = v};
     uint64_t unlogged = 0;
-    stele_code rc = stele_store_read_for_each(
-            v->w.view, sti_docs_bucket_name(STI_DOCS_LOG), see_entry, &a, err);
+    bool fit = true;
+    stele_code rc = sti_docs_horizon(v->w.view, &a.horizon, err);
+
+    if (rc == STELE_OK) {
+        rc = stele_store_read_for_each(
+                v->w.view, sti_docs_bucket_name(STI_DOCS_LOG), see_entry, &a, err);
+    }
+    if (rc == STELE_OK && a.horizon > 0) {
+        rc = count_left(&a, err);
+    }
 
     if (rc == STELE_OK && a.any) {
         rc = turn(&a, (struct sti_docs_version){.seconds = 0}, true, err);
@@ -189,6 +242,12 @@ stele_code sti_docs_validate_log(struct sti_docs_validating *v, stele_error *err
     }
     if (rc == STELE_OK) {
         rc = sti_docs_validate_count(v, STI_DOCS_LID, v->counts.entries + unlogged, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_seq_check(v->w.view, &fit, err);
+    }
+    if (rc == STELE_OK && !fit) {
+        sti_docs_fault(v, stele_nil(), "the numbers of the feed are not those of the log");
     }
     if (rc == STELE_OK) {
         rc = sti_docs_validate_count(v, STI_DOCS_CHK, a.checkpoints, err);

@@ -12,48 +12,7 @@ enum {
     US_NS = 1000
 };
 
-stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err)
-{
-    stele_store_batch *batch = NULL;
-    stele_code rc = stele_store_batch_begin(&batch, db->store, NULL, err);
-
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    *w = (struct sti_docs_write){
-            .db = db,
-            .batch = batch,
-            .view = stele_store_batch_view(batch),
-            .ceiling = db->clock.ceiling,
-            .kind = sti_docs_kinds_newest(db),
-    };
-    return STELE_OK;
-}
-
-stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
-{
-    stele_docs *db = w->db;
-    struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
-
-    if (rc != STELE_OK) {
-        /* What was stored of a higher ceiling goes with the batch. The time given stays: the next
-         * version that is above the old ceiling stores one again. */
-        db->clock.ceiling = w->ceiling;
-        sti_docs_kinds_disown(db, kind, w->kind);
-        stele_store_batch_abort(w->batch);
-        return rc;
-    }
-    rc = db->options.not_durable ? stele_store_batch_end(w->batch, err)
-                                 : stele_store_batch_end_durable(w->batch, err);
-    sti_docs_feed_tell(db);
-    /* After these two the batch may be there all the same. */
-    if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
-        sti_docs_kinds_disown(db, kind, w->kind);
-    }
-    return rc;
-}
-
-static struct sti_docs_time wall_time(const stele_docs *db)
+struct sti_docs_time sti_docs_wall(const stele_docs *db)
 {
     stele_time now = sti_env_now(&db->env);
     struct sti_docs_time wall = {.seconds = now / SECOND_US};
@@ -66,6 +25,54 @@ static struct sti_docs_time wall_time(const stele_docs *db)
     }
     wall.ns = (uint32_t)rest * US_NS;
     return wall;
+}
+
+stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err)
+{
+    stele_store_batch *batch = NULL;
+    stele_code rc = stele_store_batch_begin(&batch, db->store, NULL, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    *w = (struct sti_docs_write){
+            .db = db,
+            .batch = batch,
+            .view = stele_store_batch_view(batch),
+            .now = sti_docs_wall(db),
+            .ceiling = db->clock.ceiling,
+            .kind = sti_docs_kinds_newest(db),
+            .last_seq = db->last_seq,
+            .horizon = db->horizon,
+    };
+    return STELE_OK;
+}
+
+stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
+{
+    stele_docs *db = w->db;
+    struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
+
+    if (rc != STELE_OK) {
+        db->last_seq = w->last_seq;
+        db->horizon = w->horizon;
+        /* What was stored of a higher ceiling goes with the batch. The time given stays: the next
+         * version that is above the old ceiling stores one again. */
+        db->clock.ceiling = w->ceiling;
+        sti_docs_kinds_disown(db, kind, w->kind);
+        stele_store_batch_abort(w->batch);
+        return rc;
+    }
+    rc = db->options.not_durable ? stele_store_batch_end(w->batch, err)
+                                 : stele_store_batch_end_durable(w->batch, err);
+    sti_docs_feed_tell(db);
+    /* After these two the batch may be there all the same. */
+    if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
+        db->last_seq = w->last_seq;
+        db->horizon = w->horizon;
+        sti_docs_kinds_disown(db, kind, w->kind);
+    }
+    return rc;
 }
 
 stele_code sti_docs_put_ceiling(
@@ -84,7 +91,7 @@ stele_code sti_docs_write_version(
         struct sti_docs_write *w, struct sti_docs_version *out, stele_error *err)
 {
     struct sti_docs_clock *clock = &w->db->clock;
-    struct sti_docs_time wall = wall_time(w->db);
+    struct sti_docs_time wall = sti_docs_wall(w->db);
     struct sti_docs_time ceiling = {.seconds = 0};
     stele_code rc = sti_docs_clock_next(clock, wall, out, err);
 
