@@ -156,6 +156,18 @@ typedef void (*stele_fleet_packet_fn)(void *arg, const stele_fleet_packet *packe
 STELE_API STELE_NODISCARD stele_code stele_fleet_record(stele_fleet **out, stele_fleet *inner,
         stele_fleet_packet_fn each, void *arg, stele_error *err);
 
+/* ---- What the reference's peers say to each other: the first byte of a packet. ---- */
+
+enum {
+    STELE_FLEET_PKT_GET_INFO = 0x00,      /* get info: answered in line, or to a peer's name */
+    STELE_FLEET_PKT_GET_LOG_IDS = 0x01,   /* the keys of a day's entries, please */
+    STELE_FLEET_PKT_FETCH_LOG = 0x02,     /* one entry, please; answered in line */
+    STELE_FLEET_PKT_LOG_PUSH = 0x40,      /* an entry */
+    STELE_FLEET_PKT_LOG_IDS_PUSH = 0x41,  /* keys of entries */
+    STELE_FLEET_PKT_GET_INFO_RESP = 0x80, /* checkpoints */
+    STELE_FLEET_PKT_RESPONSE_FLAG = 0x80
+};
+
 STELE_END_DECLS
 
 #endif /* STELE_FLEET_H */
