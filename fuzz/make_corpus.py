@@ -4,7 +4,7 @@
 
 Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt,
 store_record,store_snapshot}/seed_* and corpus/docs_{entry,checkpoint,type,backup,path,order,search}/seed_*, one of
-which the command zstd makes:
+which the command zstd makes, and corpus/fleet_packet/seed_*:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
 seed small; those of tests/vectors/blb, tests/golden/wal and tests/golden/journal without
@@ -366,6 +366,19 @@ def docs_json_seeds():
         write("docs_search", f"{number}", data)
 
 
+def fleet_seeds():
+    session = HERE.parent / "tests" / "vectors" / "clouddb" / "packets" / "session.jsonl"
+    seen = set()
+    for line in session.read_text().splitlines():
+        packet = json.loads(line)
+        if "data" in packet and packet["pkt"] not in seen:
+            seen.add(packet["pkt"])
+            write("fleet_packet", f"reference_{packet['pkt']}", bytes.fromhex(packet["data"]))
+    for line in (HERE.parent / "tests" / "golden" / "fleet" / "packets.txt").read_text().splitlines():
+        name, data = line.split()
+        write("fleet_packet", name, bytes.fromhex(data))
+
+
 def main():
     for directory in sorted((LOGS / "logs").iterdir()):
         if not directory.is_dir():
@@ -389,6 +402,7 @@ def main():
     store_seeds()
     docs_seeds()
     docs_json_seeds()
+    fleet_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)
 

@@ -10,6 +10,7 @@
 #include <stele/docs.h>
 #include <stele/env.h>
 #include <stele/error.h>
+#include <stele/fleet.h>
 #include <stele/journal.h>
 #include <stele/store.h>
 #include <stele/stream.h>
