@@ -333,11 +333,11 @@ static const struct sti_verb verb_table[] = {
                 .name = "feed",
                 .operands = "DB",
                 .summary = "print changes, and wait for more",
-                .text = "Print all changes in the order of their versions, each with its position, from\n"
-                        "which a later call goes on. With --follow it waits for more, which are printed at\n"
+                .text = "Print all changes in the order in which they came here, each with its position,\n"
+                        "from which a later call goes on. With --follow it waits for more, which are printed at\n"
                         "once; works beside a writer.",
                 .output =
-                        "  {\"position\":\"...\",\"version\":\"...\",\"id\":\"...\",\"op\":\"set\"|\"delete\",\n"
+                        "  {\"position\":N,\"version\":\"...\",\"id\":\"...\",\"op\":\"set\"|\"delete\",\n"
                         "   \"doc\":{...}|null}",
                 .example = "  stele docs feed /tmp/home --follow -J",
                 .options = READS | SET(OPT_FROM) | SET(OPT_FOLLOW),

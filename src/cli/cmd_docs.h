@@ -101,7 +101,7 @@ enum {
 void sti_docs_format_version(stele_docs_version v, char out[STI_DOCS_VERSION_TEXT_SIZE]);
 stele_code sti_docs_parse_version(const char *text, stele_docs_version *out, stele_error *err);
 
-/* A place, of a search or in the log, which is base64; NULL: none. To be freed, also after a
+/* A place of a search, which is base64; NULL: none. To be freed, also after a
  * failure. `option` is named in messages. */
 stele_code sti_docs_parse_place(
         const char *text, const char *option, struct sti_data *out, stele_error *err);

@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 #include "cli/word.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@ struct printing {
     bool with_place;
     bool with_doc;
     bool follow;
-    stele_buf place; /* of what was printed last */
+    uint64_t place; /* of what was printed last */
 };
 
 static const char *op_of(const stele_docs_entry *entry)
@@ -36,10 +37,7 @@ static void print_json(const struct printing *p, const stele_docs_entry *entry)
     struct sti_json j = sti_json_begin(stdout);
 
     if (p->with_place) {
-        sti_json_name(&j, "position");
-        (void)putchar('"');
-        sti_print_base64(stdout, entry->log_id);
-        (void)putchar('"');
+        sti_json_uint(&j, "position", entry->seq);
     }
     sti_docs_format_version(entry->version, version);
     sti_json_text(&j, "version", version);
@@ -56,8 +54,7 @@ static void print_text(const struct printing *p, const stele_docs_entry *entry)
     char version[STI_DOCS_VERSION_TEXT_SIZE];
 
     if (p->with_place) {
-        sti_print_base64(stdout, entry->log_id);
-        (void)putchar('\t');
+        (void)printf("%" PRIu64 "\t", entry->seq);
     }
     sti_docs_format_version(entry->version, version);
     (void)printf("%s\t%s\t", version, op_of(entry));
@@ -80,10 +77,7 @@ static stele_code print_entry(void *arg, const stele_docs_entry *entry, stele_er
         print_text(p, entry);
     }
     code = p->follow ? sti_finish_output(err) : sti_docs_printed(err);
-    if (code == STELE_OK && p->with_place) {
-        stele_buf_clear(&p->place);
-        code = stele_buf_append(&p->place, entry->log_id, err);
-    }
+    p->place = entry->seq;
     if (code == STELE_OK && p->follow && sti_signals_came()) {
         return STELE_END;
     }
@@ -136,12 +130,12 @@ stele_code sti_docs_history_verb(const struct sti_run *run, stele_error *err)
 static stele_code feed(stele_docs *db, struct printing *p, stele_error *err)
 {
     stele_wait wait = {.timeout_ms = WAIT_MS};
-    stele_code code = stele_docs_log(db, stele_buf_view(&p->place), print_entry, p, err);
+    stele_code code = stele_docs_feed(db, p->place, print_entry, p, err);
 
     while (code == STELE_OK && p->follow && !sti_signals_came()) {
-        code = stele_docs_log_wait(db, stele_buf_view(&p->place), &wait, err);
+        code = stele_docs_feed_wait(db, p->place, &wait, err);
         if (code == STELE_OK) {
-            code = stele_docs_log(db, stele_buf_view(&p->place), print_entry, p, err);
+            code = stele_docs_feed(db, p->place, print_entry, p, err);
         } else if (code == STELE_ETIMEDOUT) {
             code = STELE_OK;
         }
@@ -153,16 +147,17 @@ stele_code sti_docs_feed_verb(const struct sti_run *run, stele_error *err)
 {
     const struct sti_docs_args *args = run->args;
     struct printing p = {.json = run->json, .with_place = true, .with_doc = true};
-    struct sti_data from = {false, {NULL, 0}, NULL};
     stele_docs *db = NULL;
-    stele_code code = sti_docs_parse_place(args->from, "--from", &from, err);
+    stele_code code = STELE_OK;
 
     p.follow = args->follow;
-    stele_buf_init(&p.place, SIZE_MAX);
-    if (code == STELE_OK && from.given) {
-        code = stele_buf_append(&p.place, from.bytes, err);
+    if (args->from != NULL) {
+        code = sti_parse_id(args->from, &p.place, err);
+        if (code != STELE_OK) {
+            return sti_cli_wrap(err, code, "option --from");
+        }
     }
-    if (code == STELE_OK && p.follow) {
+    if (p.follow) {
         code = sti_signals_catch(err);
     }
     if (code == STELE_OK) {
@@ -171,7 +166,5 @@ stele_code sti_docs_feed_verb(const struct sti_run *run, stele_error *err)
     if (code == STELE_OK) {
         code = sti_docs_done(db, feed(db, &p, err), err);
     }
-    stele_buf_free(&p.place);
-    free(from.owned);
     return sti_signals_forgive(code);
 }

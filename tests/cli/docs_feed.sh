@@ -40,10 +40,12 @@ for i in 1 2 3; do
     docs 0 feed db -J --from "$(sed -n ${i}p all | jq -r .position)"
     cmp -s <(tail -n +$((i + 1)) all) .out || fail "behind $i"
 done
-docs 2 feed db --from 'no base64'
+docs 2 feed db --from 'no number'
 docs 2 feed db --from ''
-docs 2 feed db --from "$(head -c 20000 /dev/zero | base64 -w 0)" -J
+docs 2 feed db --from -1 -J
 json_error EINVAL
+docs 2 feed db --from 4 -J
+json_error EOFFSET
 
 # Following: what is there comes at once, then each change as it is made.
 follow text db
