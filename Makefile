@@ -22,7 +22,7 @@ all: ## build/stele, build/libstele.so and build/libstele.a
 	@cd build && ln -sfn release/stele stele && ln -sfn release/libstele.a libstele.a && \
 	    for so in release/libstele.so*; do ln -sfn $$so $${so##*/}; done
 
-demo: ## show the main job on this machine's own package history (about a minute)
+demo: ## show the main jobs, on this machine's own package history among others (about a minute)
 	$(SETUP) demo
 	@$(MAKE) all
 	@demo/demo.sh

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# demo.sh: the main job of a message log, on this machine's package history.
+# demo.sh: the main job of a message log, on this machine's package history, and of a
+# database of documents, with the countries and languages of the world.
 #
 # Each step says what it promises, looks whether that came true, and ends the
 # demo with an exit code that is not 0 if it did not. All files are in a
@@ -8,6 +9,7 @@
 #
 #   STELE         the command (default: build/stele of this tree)
 #   STELE_DEMO_LOG  another dpkg.log to take
+#   STELE_DEMO_ISO  see documents.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -129,8 +131,8 @@ promise "it is the first message that is not before that time" \
 # ---- Live, killed, recovered. ----
 
 title "4. Follow live while a second process publishes, and kill that one"
-run "consume packages --follow -o newest -J &"
-"$stele" stream consume "$log" --follow -o newest -J >"$work/followed" &
+run "consume packages --follow -o $lines -J &"
+"$stele" stream consume "$log" --follow -o "$lines" -J >"$work/followed" &
 follower=$!
 # Endless, in small portions: the pipe breaks when its reader is killed.
 endless() {
@@ -228,5 +230,9 @@ stream consume "$work/copy" -J >"$work/copied"
 promise "it holds the same $keys messages" cmp -s "$work/left" "$work/copied"
 promise "it finds keys as the original does" \
     [ "$(stream get "$work/copy" --key "$package" -J)" = "$(stream get "$log" --key "$package" -J)" ]
+
+# ---- Documents. ----
+
+. "$root/demo/documents.sh"
 
 printf '\nEverything went as promised, in %d seconds.\n' "$SECONDS"

@@ -88,31 +88,37 @@ static stele_code print_value(const char *text, size_t len, char **out, stele_er
 
 /* ---- Terms. ---- */
 
-/* FIELD=VALUE: what is before the first equals sign, in memory of its own. */
-static stele_code split(
-        const char *text, const char *what, char **field, const char **value, stele_error *err)
+/* FIELD=VALUE: what is before the first equals sign, in memory of its own; returns the value. NULL,
+ * with err->code, if there is no field or no memory. */
+static const char *split(const char *text, const char *what, char **field, stele_error *err)
 {
     const char *equals = strchr(text, '=');
 
     if (equals == NULL || equals == text) {
-        return sti_cli_fail(err, STELE_EINVAL, "'%.64s' is not %s", text, what);
+        (void)sti_cli_fail(err, STELE_EINVAL, "'%.64s' is not %s", text, what);
+        return NULL;
     }
     *field = strndup(text, (size_t)(equals - text));
-    *value = equals + 1;
-    return *field != NULL ? STELE_OK : no_memory(strlen(text), err);
+    if (*field == NULL) {
+        (void)no_memory(strlen(text), err);
+        return NULL;
+    }
+    return equals + 1;
 }
 
 static stele_code add_field(struct terms *t, const char *text, stele_error *err)
 {
-    const char *value = NULL;
     json_t *parsed = NULL;
     char *field = NULL;
-    stele_code code = split(text, "FIELD=VALUE", &field, &value, err);
+    const char *value = split(text, "FIELD=VALUE", &field, err);
+    stele_code code;
 
-    if (code == STELE_OK && json_object_get(t->match, field) != NULL) {
-        code = sti_cli_fail(err, STELE_EINVAL, "field '%.64s' is given twice", field);
+    if (value == NULL) {
+        return err->code;
     }
-    if (code == STELE_OK) {
+    if (json_object_get(t->match, field) != NULL) {
+        code = sti_cli_fail(err, STELE_EINVAL, "field '%.64s' is given twice", field);
+    } else {
         code = parse_value(value, strlen(value), &parsed, err);
     }
     if (code == STELE_OK && json_object_set_new(t->match, field, parsed) != 0) {
@@ -159,12 +165,12 @@ static const char *find_dots(const char *text)
 
 static stele_code take_range(const char *text, struct terms *t, stele_error *err)
 {
-    const char *value = NULL;
+    const char *value = split(text, "FIELD=LO..HI", &t->bound_field, err);
     const char *dots;
-    stele_code code = split(text, "FIELD=LO..HI", &t->bound_field, &value, err);
+    stele_code code;
 
-    if (code != STELE_OK) {
-        return sti_cli_wrap(err, code, "option --range");
+    if (value == NULL) {
+        return sti_cli_wrap(err, err->code, "option --range");
     }
     dots = find_dots(value);
     if (dots == NULL) {
@@ -180,7 +186,6 @@ static stele_code take_range(const char *text, struct terms *t, stele_error *err
 static stele_code take_bound(const struct sti_docs_args *args, struct terms *t,
         stele_docs_search *search, stele_error *err)
 {
-    const char *value = NULL;
     stele_code code = STELE_OK;
 
     if (args->range != NULL && args->search_prefix != NULL) {
@@ -191,9 +196,9 @@ static stele_code take_bound(const struct sti_docs_args *args, struct terms *t,
         search->low = stele_str(t->low);
         search->high = stele_str(t->high);
     } else if (args->search_prefix != NULL) {
-        code = split(args->search_prefix, "FIELD=TEXT", &t->bound_field, &value, err);
-        search->prefix = stele_str(value);
-        code = code == STELE_OK ? code : sti_cli_wrap(err, code, "option --prefix");
+        search->prefix = stele_str(split(args->search_prefix, "FIELD=TEXT", &t->bound_field, err));
+        code = stele_is_nil(search->prefix) ? sti_cli_wrap(err, err->code, "option --prefix")
+                                            : code;
     }
     search->bound_field = t->bound_field;
     return code;

@@ -11,18 +11,22 @@ declare -A verbs=(
     [journal]="record play snapshot clear stat check"
     [stream]="publish consume get offset next size stat check recover migrate backup rm trim compact"
     [store]="put get del range buckets load dump hash snapshot restore defrag stat check scrub readers"
+    [docs]="set get del has patch list search type load dump backup verify-backup restore validate reindex
+        conflicts history feed log checkpoints stat"
 )
 declare -A rewriting=(
     [wal]="truncate trim recover migrate"
     [journal]="snapshot clear"
     [stream]="rm trim compact migrate recover"
     [store]="del defrag"
+    [docs]="del patch restore validate reindex"
 )
 declare -A alone=(
     [wal]=""
     [journal]=""
     [stream]="size"
     [store]=""
+    [docs]=""
 )
 
 # has WORD LIST

@@ -6,6 +6,8 @@
 #include "kit.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #ifdef STI_TESTING
 
@@ -82,6 +84,48 @@ static stele_code do_patch(struct kit *k, stele_error *err)
     return stele_docs_patch(k->db, stele_str("b"), stele_str("{\"n\":[1,2,3]}"), NULL, err);
 }
 
+/* What could not be saved is not there, under its name or another one. */
+static stele_code do_save(struct kit *k, stele_error *err)
+{
+    char path[sizeof k->tmp.path + 16];
+    char other[sizeof path + 8];
+    stele_code rc;
+
+    (void)snprintf(path, sizeof path, "%s/out", k->tmp.path);
+    (void)snprintf(other, sizeof other, "%s.tmp", path);
+    rc = stele_docs_backup_save(k->db, path, NULL, NULL, err);
+    assert_int_equal(access(path, F_OK), rc == STELE_OK ? 0 : -1);
+    assert_int_equal(access(other, F_OK), -1);
+    return rc;
+}
+
+/* A reader that could not open has nothing open. */
+static void test_reader(void **state)
+{
+    struct kit *k = *state;
+    static struct failing failing;
+    stele_code rc = STELE_ENOMEM;
+    int failed = 0;
+
+    kit_register(k, TYPE("1"));
+    kit_set(k, "a", "{'@type':'t','u':'x','n':[2,3]}");
+    kit_close(k);
+    k->options.read_only = true;
+    for (int n = 0; rc != STELE_OK && n < MOST; n++) {
+        stele_error err;
+        failing = (struct failing){.thread = pthread_self(), .left = n};
+
+        sti_alloc_set_hook(count_down, &failing);
+        rc = stele_docs_open(&k->db, k->tmp.path, &k->options, &err);
+        sti_alloc_set_hook(NULL, &failing);
+        assert_true(rc == STELE_OK || rc == STELE_ENOMEM);
+        failed += rc == STELE_OK ? 0 : 1;
+    }
+    assert_int_equal(rc, STELE_OK);
+    assert_true(failed > 0);
+    kit_check_match(k, "t", "{'n':2}", "a");
+}
+
 /* Until it succeeds: the n-th allocation fails, for every n. */
 static void try_all(struct kit *k, stele_code (*call)(struct kit *k, stele_error *err),
         const char *before, const char *after)
@@ -125,6 +169,7 @@ static void test_each_allocation(void **state)
     try_all(k, do_validate, b, b);
     try_all(k, do_reindex, b, b);
     try_all(k, do_validate, b, b);
+    try_all(k, do_save, b, b);
     try_all(k, do_register, b, b);
     kit_check_match(k, "t", "{'u':'Y'}", "");
     kit_check_match(k, "t", "{'u':'y'}", "b");
@@ -139,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_each_allocation, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_reader, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
