@@ -273,7 +273,11 @@ static stele_code on_conflict(void *arg, const stele_docs_conflict *c, stele_err
     struct conflicts *all = arg;
 
     (void)err;
-    assert_true(model_is_conflict(&all->run->model, c->type, c->key, c->owner, c->id));
+    if (!model_is_conflict(&all->run->model, c->type, c->key, c->owner, c->id)) {
+        print_error("type %s, key %s: %.3s yields to %.3s\n", c->type, c->key,
+                (const char *)c->id.data, (const char *)c->owner.data);
+        fail();
+    }
     all->count++;
     return STELE_OK;
 }

@@ -36,6 +36,16 @@ static stele_time run_clock(void *arg)
     return r->now;
 }
 
+/* The number of the server: below and above those of others. */
+static void run_numbers(void *arg, void *data, size_t len)
+{
+    uint8_t *out = data;
+
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(i == 0 ? run_below(arg, 12) : 0);
+    }
+}
+
 void run_open(struct run *r)
 {
     stele_error err;
@@ -44,6 +54,7 @@ void run_open(struct run *r)
     stele_env_init(&r->env);
     r->env.arg = r;
     r->env.wall_clock = run_clock;
+    r->env.random = run_numbers;
     r->options.env = &r->env;
     r->options.not_durable = true;
     r->options.create_dirs = true;
