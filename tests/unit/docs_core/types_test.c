@@ -275,6 +275,8 @@ static void test_long_conflicts(void **state)
     kit_set(k, "b", json);
     kit_set(k, "c", json);
     kit_register(k, USER);
+    kit_close(k);
+    kit_open(k);
     check_conflicts(k, "user.mail:a<b user.mail:a<c ");
     kit_delete(k, "a");
     check_conflicts(k, "user.mail:b<c ");
