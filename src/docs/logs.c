@@ -182,6 +182,7 @@ struct claimants {
     struct listener *l;
     stele_docs_conflict conflict;
     stele_bytes claim;
+    stele_buf owner; /* a key is valid only until the next one */
 };
 
 static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
@@ -202,9 +203,10 @@ static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, s
         return rc;
     }
     if (stele_is_nil(c->conflict.owner)) {
-        c->conflict.owner = here.id;
+        rc = stele_buf_append(&c->owner, here.id, err);
+        c->conflict.owner = stele_buf_view(&c->owner);
         c->conflict.first = true;
-        return STELE_OK;
+        return rc;
     }
     c->conflict.id = here.id;
     rc = c->l->conflict(c->l->arg, &c->conflict, err);
@@ -233,8 +235,10 @@ static stele_code give_conflict(void *arg, stele_bytes key, stele_bytes value, s
     }
     c.conflict.type = kind->type->name;
     c.conflict.key = kind->type->keys[number - 1].name;
+    stele_buf_init(&c.owner, SIZE_MAX);
     rc = stele_store_read_range(
             l->read, sti_docs_bucket_name(STI_DOCS_IDX), &range, give_claimant, &c, NULL, err);
+    stele_buf_free(&c.owner);
     return rc == STELE_OK && l->ended ? STELE_END : rc;
 }
 

@@ -261,6 +261,52 @@ void run_check_id(struct run *r, unsigned id)
     assert_int_equal(h.next, h.at->count);
 }
 
+/* ---- The log. ---- */
+
+struct tail {
+    struct run *run;
+    stele_buf place; /* of the entry before */
+    uint64_t count;
+    uint64_t stop_at;
+};
+
+static stele_code on_logged(void *arg, const stele_docs_entry *entry, stele_error *err)
+{
+    struct tail *t = arg;
+
+    assert_true(
+            t->place.len == 0 || stele_bytes_compare(stele_buf_view(&t->place), entry->log_id) < 0);
+    stele_buf_clear(&t->place);
+    CHECK_OK(stele_buf_append(&t->place, entry->log_id, err), err);
+    return ++t->count == t->stop_at ? STELE_END : STELE_OK;
+}
+
+/* As far as some entry, and then from there: together that is all of it. */
+void run_check_log(struct run *r)
+{
+    struct tail t = {.run = r};
+    uint64_t all = 0;
+    stele_buf place;
+    stele_error err;
+
+    for (unsigned i = 0; i < MODEL_IDS; i++) {
+        all += r->model.ids[i].count;
+    }
+    stele_buf_init(&t.place, SIZE_MAX);
+    stele_buf_init(&place, SIZE_MAX);
+    t.stop_at = 1 + run_below(r, all + 1);
+    CHECK_OK(stele_docs_log(r->db, stele_nil(), on_logged, &t, &err), &err);
+    assert_int_equal(t.count, t.stop_at < all ? t.stop_at : all);
+    t.stop_at = 0;
+    if (t.count > 0) {
+        CHECK_OK(stele_buf_append(&place, stele_buf_view(&t.place), &err), &err);
+        CHECK_OK(stele_docs_log(r->db, stele_buf_view(&place), on_logged, &t, &err), &err);
+    }
+    assert_int_equal(t.count, all);
+    stele_buf_free(&place);
+    stele_buf_free(&t.place);
+}
+
 /* ---- Everything. ---- */
 
 struct conflicts {
@@ -273,7 +319,11 @@ static stele_code on_conflict(void *arg, const stele_docs_conflict *c, stele_err
     struct conflicts *all = arg;
 
     (void)err;
-    assert_true(model_is_conflict(&all->run->model, c->type, c->key, c->owner, c->id));
+    if (!model_is_conflict(&all->run->model, c->type, c->key, c->owner, c->id)) {
+        print_error("type %s, key %s: %.3s yields to %.3s\n", c->type, c->key,
+                (const char *)c->id.data, (const char *)c->owner.data);
+        fail();
+    }
     all->count++;
     return STELE_OK;
 }
@@ -348,6 +398,7 @@ void run_check_all(struct run *r)
         run_check_id(r, i);
     }
     run_check_conflicts(r);
+    run_check_log(r);
     check_valid(r);
     dump(r, &before);
     CHECK_OK(stele_docs_reindex(r->db, &err), &err);

@@ -36,6 +36,16 @@ static stele_time run_clock(void *arg)
     return r->now;
 }
 
+/* The number of the server: below and above those of others. */
+static void run_numbers(void *arg, void *data, size_t len)
+{
+    uint8_t *out = data;
+
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(i == 0 ? run_below(arg, 12) : 0);
+    }
+}
+
 void run_open(struct run *r)
 {
     stele_error err;
@@ -44,6 +54,7 @@ void run_open(struct run *r)
     stele_env_init(&r->env);
     r->env.arg = r;
     r->env.wall_clock = run_clock;
+    r->env.random = run_numbers;
     r->options.env = &r->env;
     r->options.not_durable = true;
     r->options.create_dirs = true;
@@ -110,6 +121,32 @@ static void forget_versions(struct run *r)
     }
 }
 
+static bool is_empty(const struct run *r)
+{
+    for (unsigned i = 0; i < MODEL_IDS; i++) {
+        if (r->model.ids[i].count > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A stream with a bit that is wrong, or without its end, leaves nothing behind. */
+static void refuse_damaged(struct run *r, stele_buf *stream)
+{
+    size_t at = (size_t)run_below(r, stream->len);
+    uint8_t bit = (uint8_t)(1U << run_below(r, 8));
+    struct reading from = {.run = r};
+    stele_error err;
+
+    from.rest = stele_bytes_of(stream->data, at);
+    assert_int_not_equal(stele_docs_restore(r->db, read_some, &from, true, NULL, &err), STELE_OK);
+    stream->data[at] ^= bit;
+    from.rest = stele_buf_view(stream);
+    assert_int_not_equal(stele_docs_restore(r->db, read_some, &from, true, NULL, &err), STELE_OK);
+    stream->data[at] ^= bit;
+}
+
 void run_restore(struct run *r)
 {
     stele_docs_backup_options options;
@@ -127,10 +164,19 @@ void run_restore(struct run *r)
     from.rest = stele_buf_view(&stream);
     CHECK_OK(stele_docs_validate_backup(read_some, &from, !options.no_manifest, &summary, &err),
             &err);
+    /* Not into one that has documents. */
+    from.rest = stele_buf_view(&stream);
+    if (!is_empty(r)) {
+        CHECK_CODE(stele_docs_restore(r->db, read_some, &from, !options.no_manifest, NULL, &err),
+                STELE_ESTATE);
+    }
     run_close(r);
     (void)snprintf(name, sizeof name, "db-%u", ++r->dirs);
     tmpdir_path(&r->tmp, name, r->dir);
     run_open(r);
+    if (!options.no_manifest) {
+        refuse_damaged(r, &stream);
+    }
     from.rest = stele_buf_view(&stream);
     CHECK_OK(stele_docs_restore(r->db, read_some, &from, !options.no_manifest, NULL, &err), &err);
     stele_buf_free(&stream);

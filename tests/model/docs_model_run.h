@@ -53,6 +53,14 @@ int run_value(struct run *r);
 /* ' becomes ". */
 stele_bytes run_quoted(const char *text, char *out, size_t size);
 
+/* ---- docs_model_ops.c ---- */
+
+struct run *run_begin(void);
+void run_end(struct run *r);
+
+/* So many operations on a new database, and then everything; depends on the seed alone. */
+void run_phase(struct run *r, uint64_t seed, unsigned operations, unsigned damages);
+
 /* ---- docs_model_check.c ---- */
 
 /* One random search. */
@@ -60,6 +68,9 @@ void run_check_search(struct run *r);
 
 /* One ID: the document, its version, its history. */
 void run_check_id(struct run *r, unsigned id);
+
+/* The log, from some place on. */
+void run_check_log(struct run *r);
 
 /* Who has to yield a unique key to whom. */
 void run_check_conflicts(struct run *r);

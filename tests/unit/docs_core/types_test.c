@@ -5,6 +5,8 @@
 #include "docs/state.h"
 #include "kit.h"
 
+#include <stdio.h>
+
 #define USER                                                                                  \
     "{'name':'user','keys':[{'name':'mail','fields':['mail'],'method':'utf8','unique':true}," \
     "{'name':'place','fields':['group','level'],'method':'binary'}],'version':1}"
@@ -259,6 +261,27 @@ static void test_conflicts(void **state)
     kit_check_match(k, "user", "{'mail':'a@x'}", "a");
 }
 
+/* Keys that the store holds in pieces, and puts together anew for each step over them. */
+static void test_long_conflicts(void **state)
+{
+    struct kit *k = *state;
+    char json[2000];
+    char mail[700];
+
+    memset(mail, 'x', sizeof mail - 1);
+    mail[sizeof mail - 1] = '\0';
+    (void)snprintf(json, sizeof json, "{'@type':'user','mail':'%s'}", mail);
+    kit_set(k, "a", json);
+    kit_set(k, "b", json);
+    kit_set(k, "c", json);
+    kit_register(k, USER);
+    kit_close(k);
+    kit_open(k);
+    check_conflicts(k, "user.mail:a<b user.mail:a<c ");
+    kit_delete(k, "a");
+    check_conflicts(k, "user.mail:b<c ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +293,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_bad_definitions, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_unique, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_conflicts, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_long_conflicts, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
