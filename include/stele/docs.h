@@ -46,6 +46,8 @@ typedef struct stele_docs_options {
     bool must_exist;      /* STELE_ENOTFOUND instead of a new database */
     bool not_durable;     /* changes return at once: a power cut may lose the last ones */
     size_t id_max;        /* bytes of an ID; 0: STELE_DOCS_ID_MAX, which is the most */
+    bool refuse_long_ids; /* set no ID over 239 bytes: STELE_ETOOBIG. A reference peer never hears
+                           * of those */
     size_t size_max;      /* bytes of a document; 0: 16 MiB; at most 127 MiB */
     size_t depth_max;     /* arrays and objects within each other; 0: 128; at most 2,048 */
     int64_t lock_wait_ms; /* as of a store */
@@ -301,6 +303,11 @@ STELE_API STELE_NODISCARD stele_code stele_docs_iter_next(
 STELE_API STELE_NODISCARD stele_code stele_docs_iter_prev(
         stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err);
 
+/* Fill a struct from the document that was given last, as stele_docs_fill() does. STELE_ESTATE: the
+ * iterator has not given one, or has ended. */
+STELE_API STELE_NODISCARD stele_code stele_docs_iter_fill(stele_docs_iter *it,
+        const stele_docs_field *fields, size_t count, void *out, stele_error *err);
+
 /* Stand before an ID, which need not be there: the next one is the first that is not less
  * (backward: not greater). STELE_EINVAL: of a search. */
 STELE_API STELE_NODISCARD stele_code stele_docs_iter_seek(
@@ -415,6 +422,11 @@ STELE_API STELE_NODISCARD stele_code stele_docs_validate(stele_docs *db,
  * batch, for which others wait; takes memory for all of it. Mends what validation finds, but for
  * documents and entries themselves. */
 STELE_API STELE_NODISCARD stele_code stele_docs_reindex(stele_docs *db, stele_error *err);
+
+/* Write all that the database holds as text, a line for each key and its value, in every bucket of
+ * the store: for people who look for a fault. The form may change. Fails as write() does. */
+STELE_API STELE_NODISCARD stele_code stele_docs_debug_dump(
+        stele_docs *db, stele_write_fn write, void *arg, stele_error *err);
 
 /* ---- Backups. ----
  *
