@@ -50,10 +50,12 @@ typedef struct stele_docs_options {
     bool read_only;       /* beside the process that has it open; nothing is written */
     bool not_durable;     /* changes return at once: a power cut may lose the last ones */
     size_t id_max;        /* bytes of an ID; 0: STELE_DOCS_ID_MAX, which is the most */
+    bool refuse_long_ids; /* set no ID over 239 bytes: STELE_ETOOBIG. A reference peer never hears
+                           * of those */
     size_t size_max;      /* bytes of a document; 0: 16 MiB; at most 127 MiB */
     size_t depth_max;     /* arrays and objects within each other; 0: 128; at most 2,048 */
     int64_t lock_wait_ms; /* as of a store */
-    bool no_background;   /* as of a store: no thread */
+    bool no_background;   /* as of a store: no thread; documents are indexed within the calls */
 
     /* Definitions that are registered before open returns, as by stele_docs_register(). */
     const stele_bytes *types;
@@ -70,7 +72,7 @@ static inline void stele_docs_options_init(stele_docs_options *opts)
 
 /* Open or create the database in `dir`. `opts` may be NULL and is copied. On success *out is
  * owned by the caller: stele_docs_close(). Where the collation of "utf8" keys has become another
- * one since, the types that use it are indexed anew.
+ * one since, the types that use it are indexed anew before this returns.
  *
  * STELE_ENOTFOUND: with must_exist or read_only there has to be one · STELE_EMISMATCH: a store that
  * is no database · STELE_EVERSION · STELE_ECORRUPT · and what
@@ -78,13 +80,46 @@ static inline void stele_docs_options_init(stele_docs_options *opts)
 STELE_API STELE_NODISCARD stele_code stele_docs_open(
         stele_docs **out, const char *dir, const stele_docs_options *opts, stele_error *err);
 
-/* No iterator or batch may be open (STELE_ESTATE, and nothing is done). Any other failure is
+/* No iterator or batch may be open (STELE_ESTATE, and nothing is done). Indexing in the background
+ * ends after the batch that it is at. Any other failure is
  * reported, and the database is gone all the same. Accepts NULL. */
 STELE_API stele_code stele_docs_close(stele_docs *db, stele_error *err);
 
 /* The directory, borrowed until close, and the number of the server in the versions given here. */
 STELE_API const char *stele_docs_name(const stele_docs *db);
 STELE_API uint32_t stele_docs_server(const stele_docs *db);
+
+/* ---- Status. ---- */
+
+typedef enum stele_docs_state {
+    STELE_DOCS_INITIALISING, /* a backup is being restored */
+    STELE_DOCS_REINDEXING,   /* documents get the keys of a new definition */
+    STELE_DOCS_READY
+} stele_docs_state;
+
+typedef struct stele_docs_status {
+    stele_docs_state state;
+    uint64_t reindex_done;     /* documents of the type that is indexed anew, */
+    uint64_t reindex_total;    /* and how many it has, about */
+    stele_code reindex_failed; /* why that has stopped, STELE_OK if it has not */
+    uint64_t types;            /* that are registered */
+    uint64_t documents;        /* those that have ended and are not deleted yet, too */
+    uint64_t entries;          /* of the log */
+    uint64_t conflicts;        /* unique keys that several documents claim */
+    uint64_t unreadable;       /* documents of others that are kept though they are not JSON here */
+    uint64_t ending;           /* documents that end at a time, or have */
+    stele_time horizon;        /* before which the log is trimmed; 0: it is not */
+    stele_docs_version last;   /* the highest version of the log; zeros: there is none */
+    uint64_t seq;              /* the place to which the feed has come */
+} stele_docs_status;
+
+STELE_API STELE_NODISCARD stele_code stele_docs_get_status(
+        stele_docs *db, stele_docs_status *out, stele_error *err);
+
+/* Return when the state is STELE_DOCS_READY: all indexes are complete. What has stopped that, with
+ * its code · STELE_ETIMEDOUT, STELE_ECANCELED. `wait` may be NULL: for ever. */
+STELE_API STELE_NODISCARD stele_code stele_docs_wait_ready(
+        stele_docs *db, const stele_wait *wait, stele_error *err);
 
 /* ---- Types. ---- */
 
@@ -96,11 +131,15 @@ STELE_API uint32_t stele_docs_server(const stele_docs *db);
  *
  * "method" is "binary", "utf8" (case, width and accents do not count), "number" or "time"; fields
  * are paths, "a/b/0". "expiry":"a/b" names a field with the time at which a document ends: RFC
- * 3339, or seconds since 1970, as "time" has it; a document without one stays. Documents of the
- * type that are there already are indexed within the call, in one batch: writers wait meanwhile,
- * and what was known of the type before is found until it ends. The same definition again does
- * nothing. If documents share a unique key already, the oldest claim owns it:
- * stele_docs_conflicts(). STELE_EINVAL, naming the key at fault. */
+ * 3339, or seconds since 1970, as "time" has it; a document without one stays.
+ *
+ * Returns when the definition is stored. Documents of the type that are there already get their
+ * keys in the background, in batches, between which others write; after a restart that goes on
+ * (stele_docs_get_status(), stele_docs_wait_ready()). Until then searches find by the definition
+ * before, whose unique keys still hold, too; all documents of a type that had none are found by the
+ * type. With no_background this is done before the call returns. The same definition again does
+ * nothing, but to go on where indexing has failed. If documents share a unique key already, the
+ * oldest claim owns it: stele_docs_conflicts(). STELE_EINVAL, naming the key at fault. */
 STELE_API STELE_NODISCARD stele_code stele_docs_register(
         stele_docs *db, stele_bytes definition, stele_error *err);
 
@@ -277,6 +316,11 @@ STELE_API STELE_NODISCARD stele_code stele_docs_iter_next(
 STELE_API STELE_NODISCARD stele_code stele_docs_iter_prev(
         stele_docs_iter *it, stele_bytes *id, stele_bytes *json, stele_error *err);
 
+/* Fill a struct from the document that was given last, as stele_docs_fill() does. STELE_ESTATE: the
+ * iterator has not given one, or has ended. */
+STELE_API STELE_NODISCARD stele_code stele_docs_iter_fill(stele_docs_iter *it,
+        const stele_docs_field *fields, size_t count, void *out, stele_error *err);
+
 /* Stand before an ID, which need not be there: the next one is the first that is not less
  * (backward: not greater). STELE_EINVAL: of a search. */
 STELE_API STELE_NODISCARD stele_code stele_docs_iter_seek(
@@ -410,6 +454,11 @@ STELE_API STELE_NODISCARD stele_code stele_docs_validate(stele_docs *db,
  * batch, for which others wait; takes memory for all of it. Mends what validation finds, but for
  * documents and entries themselves. */
 STELE_API STELE_NODISCARD stele_code stele_docs_reindex(stele_docs *db, stele_error *err);
+
+/* Write all that the database holds as text, a line for each key and its value, in every bucket of
+ * the store: for people who look for a fault. The form may change. Fails as write() does. */
+STELE_API STELE_NODISCARD stele_code stele_docs_debug_dump(
+        stele_docs *db, stele_write_fn write, void *arg, stele_error *err);
 
 /* ---- Backups. ----
  *

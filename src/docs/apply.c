@@ -27,26 +27,32 @@ static stele_code find_unique(struct sti_docs_change *change, stele_error *err)
     return STELE_OK;
 }
 
+/* The keys by the definition that the type has, or had, under a number. */
+static stele_code add_keys(struct sti_docs_change *change, struct sti_docs_write *w,
+        uint32_t number, stele_bytes name, bool local, stele_error *err)
+{
+    struct sti_docs_indexer plain = {.type_number = number};
+
+    change->kind = sti_docs_kind_find(w->db, number, name);
+    return sti_docs_index_keys_add(&change->keys,
+            change->kind == NULL ? &plain : &change->kind->indexer, change->document,
+            change->entry.id, !local, err);
+}
+
 static stele_code fill_keys(
         struct sti_docs_change *change, struct sti_docs_write *w, bool local, stele_error *err)
 {
-    struct sti_docs_indexer plain = {.type = NULL};
-    const struct sti_docs_indexer *indexer = &plain;
     stele_bytes name = sti_docs_type_of(change->document);
-    stele_code rc = sti_docs_type_need_number(w, name, &change->type_number, err);
+    stele_code rc = sti_docs_type_need_number(w, name, &change->type, err);
 
-    if (rc != STELE_OK) {
-        return rc;
+    change->keys.bytes.limit = SIZE_MAX;
+    if (rc == STELE_OK && change->type.phase == STI_DOCS_FILLING) {
+        rc = add_keys(change, w, change->type.old_number, name, local, err);
     }
-    change->kind = sti_docs_kind_find(w->db, change->type_number, name);
+    if (rc == STELE_OK) {
+        rc = add_keys(change, w, change->type.number, name, local, err);
+    }
     change->ends = sti_docs_expiry_of(change->kind, change->document, &change->end);
-    if (change->kind != NULL) {
-        indexer = &change->kind->indexer;
-    } else {
-        plain.type_number = change->type_number;
-    }
-    rc = sti_docs_index_keys_fill(
-            &change->keys, indexer, change->document, change->entry.id, !local, err);
     return rc == STELE_OK ? find_unique(change, err) : rc;
 }
 
@@ -80,28 +86,19 @@ void sti_docs_change_free(struct sti_docs_change *change)
     *change = (struct sti_docs_change){.document = NULL};
 }
 
-static stele_code fail_conflict(const struct sti_docs_change *change, stele_bytes claim,
-        stele_bytes owner, stele_error *err)
+static stele_code fail_conflict(
+        stele_docs *db, stele_bytes claim, stele_bytes owner, stele_error *err)
 {
-    struct sti_docs_index_parts parts = {.number = 0};
+    uint16_t number = 0;
+    const struct sti_docs_kind *kind = sti_docs_kind_of_claim(db, claim, &number);
 
     enum {
         SHOWN = 128
     };
 
-    for (size_t i = 0; i < change->keys.count; i++) {
-        const struct sti_docs_index_key *key = &change->keys.items[i];
-
-        if (key->unique && key->claim_len == claim.len &&
-                memcmp(key->bytes.data, claim.data, claim.len) == 0 &&
-                sti_docs_index_split(key->bytes, &parts, NULL) == STELE_OK) {
-            const char *name = change->kind->type->keys[parts.number - 1].name;
-
-            return sti_fail(err, STELE_ECONFLICT, "key %s is that of document %.*s", name,
-                    (int)(owner.len < SHOWN ? owner.len : SHOWN), (const char *)owner.data);
-        }
-    }
-    return sti_fail(err, STELE_ECONFLICT, "a unique key is that of another document");
+    return sti_fail(err, STELE_ECONFLICT, "key %s is that of document %.*s",
+            kind == NULL ? "" : kind->type->keys[number - 1].name,
+            (int)(owner.len < SHOWN ? owner.len : SHOWN), (const char *)owner.data);
 }
 
 /* The ID is the cursor's, which does not outlast a change. */
@@ -144,7 +141,7 @@ static stele_code check_owner(struct sti_docs_write *w, const struct sti_docs_ch
         if (rc == STELE_OK && found && !stele_bytes_equal(owner, change->entry.id)) {
             rc = expire_owner(w, owner, &expired, err);
             if (rc == STELE_OK && !expired) {
-                rc = fail_conflict(change, claim, owner, err);
+                rc = fail_conflict(w->db, claim, owner, err);
             }
         } else {
             expired = false;
@@ -182,6 +179,21 @@ static stele_code put_info(struct sti_docs_write *w, stele_bytes id,
     return rc;
 }
 
+stele_code sti_docs_note_unreadable(
+        struct sti_docs_write *w, stele_bytes id, bool unreadable, stele_error *err)
+{
+    static const uint8_t form = STI_DOCS_FORM;
+    stele_bytes value = stele_nil();
+    bool noted = false;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_BAD, id, &value, &noted, err);
+
+    if (rc != STELE_OK || noted == unreadable) {
+        return rc;
+    }
+    return unreadable ? sti_docs_put(w, STI_DOCS_BAD, id, stele_bytes_of(&form, sizeof form), err)
+                      : sti_docs_remove(w, STI_DOCS_BAD, id, err);
+}
+
 /* The entry counts from now on. */
 static stele_code make_current(struct sti_docs_write *w, const struct sti_docs_change *change,
         const struct sti_docs_info *info, stele_error *err)
@@ -191,6 +203,10 @@ static stele_code make_current(struct sti_docs_write *w, const struct sti_docs_c
 
     if (rc == STELE_OK) {
         rc = sti_docs_expiry_replace(w, entry->id, change->ends ? &change->end : NULL, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_note_unreadable(
+                w, entry->id, !entry->is_delete && change->document == NULL, err);
     }
     if (rc != STELE_OK) {
         return rc;
@@ -256,7 +272,8 @@ stele_code sti_docs_apply_unlogged(
     return rc == STELE_OK ? apply_newest(w, change, NULL, err) : rc;
 }
 
-/* It is not, or it takes the place of one that was: the whole log of the ID says what is now. */
+/* It is not, or it takes the place of one that was, or claims by the definition of its type have
+ * yet to be told: the whole log of the ID says what is now. */
 static stele_code apply_late(struct sti_docs_write *w, const struct sti_docs_change *change,
         enum sti_docs_applied *out, stele_error *err)
 {
@@ -305,7 +322,8 @@ stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change
     if (rc != STELE_OK) {
         return rc;
     }
-    if (!found || sti_docs_version_compare(change->entry.version, old.version) > 0) {
+    if ((!found || sti_docs_version_compare(change->entry.version, old.version) > 0) &&
+            (change->type.phase == STI_DOCS_WHOLE || change->type.phase == STI_DOCS_CLEARING)) {
         *out = STI_DOCS_APPLIED_CURRENT;
         rc = apply_newest(w, change, found ? &old : NULL, err);
     } else {

@@ -17,7 +17,7 @@
 struct sti_docs_change {
     struct sti_docs_entry entry; /* its bytes are borrowed */
     json_t *document;            /* NULL: a deletion, or JSON that our parser refuses */
-    uint32_t type_number;
+    struct sti_docs_type_state type;
     const struct sti_docs_kind *kind; /* NULL: not registered */
     struct sti_docs_index_keys keys;
     stele_bytes *unique; /* those claims that are unique, ascending */
@@ -46,6 +46,10 @@ stele_code sti_docs_change_check_owners(
 /* STELE_ESTALE: it is from before the horizon, and nothing has changed. */
 stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change *change,
         enum sti_docs_applied *out, stele_error *err);
+
+/* Note that a document is not JSON here, or is. */
+stele_code sti_docs_note_unreadable(
+        struct sti_docs_write *w, stele_bytes id, bool unreadable, stele_error *err);
 
 /* A document whose ID has no entries in the log, and is to have none. */
 stele_code sti_docs_apply_unlogged(
@@ -106,6 +110,14 @@ stele_code sti_docs_claims_of_log(
  * NULL: no keys. */
 stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
         const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
+
+/* Take from a document all keys of the index, and claims, but those of a number. */
+stele_code sti_docs_index_strip(
+        struct sti_docs_write *w, stele_bytes id, uint32_t number, stele_error *err);
+
+/* Whether a value of kdt has keys of a number, and of others. */
+stele_code sti_docs_kept_numbers(
+        stele_bytes value, uint32_t number, bool *has, bool *others, stele_error *err);
 
 /* The first who claims a unique key, within the key of the index; *found: there is one. The cursor
  * is over idx, and stays there. */

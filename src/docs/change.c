@@ -8,6 +8,10 @@
 #include "docs/expiry.h"
 #include "docs/patch.h"
 
+enum {
+    PEER_ID_MAX = 239 /* with its version, what a reference can list */
+};
+
 struct stele_docs_batch {
     struct sti_docs_write w;
     stele_code failed; /* it can only be aborted; the first failure */
@@ -112,6 +116,10 @@ static stele_code set_in(struct sti_docs_write *w, const struct sti_docs_entry *
     struct sti_docs_entry entry = *given;
     stele_code rc = begin_in(w, entry.id, err);
 
+    if (rc == STELE_OK && w->db->options.refuse_long_ids && entry.id.len > PEER_ID_MAX) {
+        rc = sti_fail(err, STELE_ETOOBIG, "an ID of %zu bytes, more than the %d of a reference",
+                entry.id.len, PEER_ID_MAX);
+    }
     if (rc == STELE_OK) {
         rc = check_expected(w, entry.id, expected, err);
     }

@@ -88,6 +88,29 @@ stele_code sti_docs_expiry_key(
     return rc == STELE_OK ? stele_buf_append(out, id, err) : rc;
 }
 
+static struct sti_docs_time get_time(const uint8_t *in)
+{
+    return (struct sti_docs_time){
+            .seconds = (int64_t)(sti_get_be64(in) ^ UINT64_C(1) << 63),
+            .ns = sti_get_be32(in + 8),
+    };
+}
+
+stele_code sti_docs_expiry_split(
+        stele_bytes key, stele_bytes value, struct sti_docs_time *time, stele_bytes *id)
+{
+    size_t head = key.len > 0 && key.data[0] == BY_TIME ? 1 + TIME_SIZE : 1;
+    size_t value_len = head == 1 ? (size_t)TIME_SIZE : 0;
+
+    if (key.len <= head || key.data[0] > BY_ID ||
+            sti_docs_check_form(value, value_len, "end of a document", NULL) != STELE_OK) {
+        return STELE_ECORRUPT;
+    }
+    *time = get_time(head == 1 ? value.data + 1 : key.data + 1);
+    *id = stele_bytes_of(key.data + head, key.len - head);
+    return STELE_OK;
+}
+
 stele_code sti_docs_expiry_read(stele_store_read *read, stele_bytes id, struct sti_docs_time *out,
         bool *found, stele_error *err)
 {
@@ -106,8 +129,7 @@ stele_code sti_docs_expiry_read(stele_store_read *read, stele_bytes id, struct s
     }
     rc = sti_docs_check_form(value, TIME_SIZE, "end of a document", err);
     if (rc == STELE_OK) {
-        out->seconds = (int64_t)(sti_get_be64(value.data + 1) ^ UINT64_C(1) << 63);
-        out->ns = sti_get_be32(value.data + 9);
+        *out = get_time(value.data + 1);
     }
     return rc;
 }

@@ -47,6 +47,10 @@ stele_code sti_docs_expiry_replace(struct sti_docs_write *w, stele_bytes id,
 stele_code sti_docs_expiry_key(
         stele_bytes id, const struct sti_docs_time *expiry, stele_buf *out, stele_error *err);
 
+/* What a pair of exp says. STELE_ECORRUPT. */
+stele_code sti_docs_expiry_split(
+        stele_bytes key, stele_bytes value, struct sti_docs_time *time, stele_bytes *id);
+
 /* The value of the one that says when. */
 enum {
     STI_DOCS_EXPIRY_VALUE_SIZE = 1 + 8 + 4

@@ -293,35 +293,137 @@ static stele_code write_differences(struct sti_docs_write *w, stele_bytes id,
     return rc_old < 0 ? rc_old : rc_new < 0 ? rc_new : STELE_OK;
 }
 
-stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
-        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err)
+/* A document has from now on the keys in a value of kdt; nil: none. */
+static stele_code replace_kept(
+        struct sti_docs_write *w, stele_bytes id, stele_bytes kept, stele_error *err)
 {
     struct sti_docs_kept old = {.rest = stele_nil()};
     struct sti_docs_kept new = {.rest = stele_nil()};
     stele_bytes value = stele_nil();
     bool found = false;
-    stele_buf kept;
     stele_code rc = sti_docs_read(w->view, STI_DOCS_KDT, id, &value, &found, err);
 
-    stele_buf_init(&kept, SIZE_MAX);
     if (rc == STELE_OK && found) {
         rc = sti_docs_kept_begin(&old, value, err);
     }
-    if (rc == STELE_OK && keys != NULL) {
-        rc = sti_docs_claims_fit(keys, info)
-                     ? sti_docs_kept_encode(keys, info, &kept, err)
-                     : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
-        if (rc == STELE_OK) {
-            rc = sti_docs_kept_begin(&new, stele_buf_view(&kept), err);
-        }
+    if (rc == STELE_OK && !stele_is_nil(kept)) {
+        rc = sti_docs_kept_begin(&new, kept, err);
     }
     if (rc == STELE_OK) {
         rc = write_differences(w, id, &old, &new, err);
     }
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    return stele_is_nil(kept) ? sti_docs_remove(w, STI_DOCS_KDT, id, err)
+                              : sti_docs_put(w, STI_DOCS_KDT, id, kept, err);
+}
+
+stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err)
+{
+    stele_buf kept;
+    stele_code rc = STELE_OK;
+
+    stele_buf_init(&kept, SIZE_MAX);
+    if (keys != NULL) {
+        rc = sti_docs_claims_fit(keys, info)
+                     ? sti_docs_kept_encode(keys, info, &kept, err)
+                     : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
+    }
     if (rc == STELE_OK) {
-        rc = keys != NULL ? sti_docs_put(w, STI_DOCS_KDT, id, stele_buf_view(&kept), err)
-                          : sti_docs_remove(w, STI_DOCS_KDT, id, err);
+        rc = replace_kept(w, id, stele_buf_view(&kept), err);
     }
     stele_buf_free(&kept);
     return rc;
+}
+
+/* ---- Keys of numbers. ---- */
+
+stele_code sti_docs_kept_numbers(
+        stele_bytes value, uint32_t number, bool *has, bool *others, stele_error *err)
+{
+    struct sti_docs_kept kept = {.rest = stele_nil()};
+    stele_code rc = sti_docs_kept_begin(&kept, value, err);
+
+    *has = false;
+    *others = false;
+    while (rc == STELE_OK) {
+        rc = sti_docs_kept_next(&kept, err);
+        if (rc == STELE_OK && kept.claim.len >= sizeof number) {
+            bool same = sti_get_be32(kept.claim.data) == number;
+
+            *has = *has || same;
+            *others = *others || !same;
+        }
+    }
+    return rc == STELE_END ? STELE_OK : rc;
+}
+
+/* Claims to keys of the number alone. */
+static stele_code strip_claims(
+        struct sti_docs_write *w, stele_bytes id, uint32_t number, stele_error *err)
+{
+    struct sti_docs_info info = {.claims = NULL};
+    stele_bytes value = stele_nil();
+    bool found = false;
+    size_t left = 0;
+    stele_buf out;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_NFO, id, &value, &found, err);
+
+    if (rc == STELE_OK && found) {
+        rc = sti_docs_info_decode(&info, value, err);
+    }
+    if (rc != STELE_OK || info.claim_count == 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < info.claim_count; i++) {
+        if (info.claims[i].key.len >= sizeof number &&
+                sti_get_be32(info.claims[i].key.data) == number) {
+            info.claims[left++] = info.claims[i];
+        }
+    }
+    info.claim_count = left;
+    stele_buf_init(&out, SIZE_MAX);
+    rc = sti_docs_info_encode(&info, &out, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_NFO, id, stele_buf_view(&out), err);
+    }
+    stele_buf_free(&out);
+    sti_docs_info_free(&info);
+    return rc;
+}
+
+stele_code sti_docs_index_strip(
+        struct sti_docs_write *w, stele_bytes id, uint32_t number, stele_error *err)
+{
+    static const uint8_t form = STI_DOCS_FORM;
+    struct sti_docs_kept kept = {.rest = stele_nil()};
+    stele_bytes value = stele_nil();
+    bool found = false;
+    stele_buf left;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_KDT, id, &value, &found, err);
+
+    if (rc == STELE_OK && !found) {
+        rc = sti_fail(err, STELE_ECORRUPT, "a document that is indexed has no keys");
+    }
+    stele_buf_init(&left, SIZE_MAX);
+    if (rc == STELE_OK) {
+        rc = sti_docs_kept_begin(&kept, value, err);
+    }
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(&left, stele_bytes_of(&form, sizeof form), err);
+    }
+    while (rc == STELE_OK) {
+        rc = sti_docs_kept_next(&kept, err);
+        if (rc == STELE_OK && kept.claim.len >= sizeof number &&
+                sti_get_be32(kept.claim.data) == number) {
+            rc = keep(&left, kept.claim, kept.version, err);
+        }
+    }
+    if (rc == STELE_END) {
+        rc = replace_kept(w, id, stele_buf_view(&left), err);
+    }
+    stele_buf_free(&left);
+    return rc == STELE_OK ? strip_claims(w, id, number, err) : rc;
 }

@@ -319,6 +319,7 @@ static stele_code give(
     if (it->failed != STELE_OK) {
         return sti_fail(err, it->failed, "the iterator has failed before");
     }
+    it->given = stele_nil();
     if (it->left == 0) {
         return STELE_END;
     }
@@ -329,6 +330,7 @@ static stele_code give(
         return rc;
     }
     it->left--;
+    it->given = json_found;
     if (id != NULL) {
         *id = id_found;
     }
@@ -350,6 +352,18 @@ stele_code stele_docs_iter_prev(
     return give(it, true, id, json, err);
 }
 
+stele_code stele_docs_iter_fill(stele_docs_iter *it, const stele_docs_field *fields, size_t count,
+        void *out, stele_error *err)
+{
+    if (it == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no iterator");
+    }
+    if (stele_is_nil(it->given)) {
+        return sti_fail(err, STELE_ESTATE, "the iterator stands at no document");
+    }
+    return stele_docs_fill(it->given, fields, count, out, err);
+}
+
 stele_code stele_docs_iter_seek(stele_docs_iter *it, stele_bytes id, stele_error *err)
 {
     stele_buf sought;
@@ -368,6 +382,7 @@ stele_code stele_docs_iter_seek(stele_docs_iter *it, stele_bytes id, stele_error
     }
     stele_buf_free(&it->sought);
     it->sought = sought;
+    it->given = stele_nil();
     it->place = STI_DOCS_ITER_SOUGHT;
     return STELE_OK;
 }

@@ -34,11 +34,12 @@ struct stele_docs_iter {
     uint64_t left;     /* documents that may still be given */
     stele_buf start;   /* of what is searched */
     stele_buf end;
-    stele_buf low;    /* the part of it that is gone over: a search may be resumed */
-    stele_buf high;   /* the first one behind */
-    bool to_end;      /* there is no such one */
-    stele_buf sought; /* a key, if that is the place */
-    stele_buf token;  /* the key of the index that was given last; nil: none */
+    stele_buf low;     /* the part of it that is gone over: a search may be resumed */
+    stele_buf high;    /* the first one behind */
+    bool to_end;       /* there is no such one */
+    stele_buf sought;  /* a key, if that is the place */
+    stele_bytes given; /* the document that was given last; nil: none */
+    stele_buf token;   /* the key of the index that was given last; nil: none */
 };
 
 /* An iterator at its beginning, with a read, whose cursor is over the bucket; all else is the

@@ -341,7 +341,7 @@ static stele_code fill_all(struct sti_docs_index_keys *keys, const struct sti_do
     return rc;
 }
 
-stele_code sti_docs_index_keys_fill(struct sti_docs_index_keys *keys,
+stele_code sti_docs_index_keys_add(struct sti_docs_index_keys *keys,
         const struct sti_docs_indexer *indexer, const json_t *document, stele_bytes id,
         bool skip_excess, stele_error *err)
 {
@@ -350,10 +350,6 @@ stele_code sti_docs_index_keys_fill(struct sti_docs_index_keys *keys,
 
     sti_debug_assert(id.len > 0);
     sti_debug_assert(id.len <= STI_DOCS_ID_MAX);
-    keys->bytes.limit = SIZE_MAX;
-    stele_buf_clear(&keys->bytes);
-    keys->count = 0;
-    keys->skipped = 0;
     rc = fill_all(keys, indexer, document, id, skip_excess, err);
     if (rc != STELE_OK) {
         keys->count = 0;
@@ -366,6 +362,17 @@ stele_code sti_docs_index_keys_fill(struct sti_docs_index_keys *keys,
         at += keys->items[i].bytes.len;
     }
     return STELE_OK;
+}
+
+stele_code sti_docs_index_keys_fill(struct sti_docs_index_keys *keys,
+        const struct sti_docs_indexer *indexer, const json_t *document, stele_bytes id,
+        bool skip_excess, stele_error *err)
+{
+    keys->bytes.limit = SIZE_MAX;
+    stele_buf_clear(&keys->bytes);
+    keys->count = 0;
+    keys->skipped = 0;
+    return sti_docs_index_keys_add(keys, indexer, document, id, skip_excess, err);
 }
 
 void sti_docs_index_keys_free(struct sti_docs_index_keys *keys)

@@ -84,6 +84,12 @@ struct sti_docs_index_keys {
 stele_code sti_docs_index_keys_fill(struct sti_docs_index_keys *keys,
         const struct sti_docs_indexer *indexer, const json_t *document, stele_bytes id,
         bool skip_excess, stele_error *err);
+
+/* Add to them those by another definition, whose number is above the one of the first. On failure
+ * there are none. */
+stele_code sti_docs_index_keys_add(struct sti_docs_index_keys *keys,
+        const struct sti_docs_indexer *indexer, const json_t *document, stele_bytes id,
+        bool skip_excess, stele_error *err);
 void sti_docs_index_keys_free(struct sti_docs_index_keys *keys);
 
 /* What a key of the index consists of. */

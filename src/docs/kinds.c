@@ -107,15 +107,93 @@ void sti_docs_kinds_free(stele_docs *db)
     }
 }
 
-static stele_code read_number(stele_store_read *read, enum sti_docs_bucket bucket, stele_bytes key,
-        uint32_t *number, stele_error *err)
+/* ---- Numbers. ---- */
+
+enum {
+    STATE_WHOLE = 1 + 4,
+    STATE_HEAD = 1 + 4 + 1 + 4
+};
+
+stele_code sti_docs_type_state_get(
+        struct sti_docs_type_state *out, stele_bytes value, stele_error *err)
+{
+    size_t len = value.len <= STATE_WHOLE ? STATE_WHOLE - 1 : value.len - 1;
+    stele_code rc = sti_docs_check_form(value, len, "number of a type", err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    *out = (struct sti_docs_type_state){.number = sti_get_be32(value.data + 1)};
+    if (value.len == STATE_WHOLE) {
+        return STELE_OK;
+    }
+    if (value.len < STATE_HEAD || value.data[STATE_WHOLE] == STI_DOCS_WHOLE ||
+            value.data[STATE_WHOLE] > STI_DOCS_ALONE) {
+        return sti_fail(err, STELE_ECORRUPT, "number of a type: no phase that there is");
+    }
+    out->phase = (enum sti_docs_phase)value.data[STATE_WHOLE];
+    out->old_number = sti_get_be32(value.data + STATE_WHOLE + 1);
+    out->old_json = stele_bytes_of(value.data + STATE_HEAD, value.len - STATE_HEAD);
+    return STELE_OK;
+}
+
+stele_code sti_docs_type_state_read(
+        stele_store_read *read, stele_bytes name, struct sti_docs_type_state *out, stele_error *err)
 {
     stele_bytes value = stele_nil();
     bool found = false;
-    stele_code rc = sti_docs_read(read, bucket, key, &value, &found, err);
+    stele_code rc = sti_docs_read(read, STI_DOCS_TNO, name, &value, &found, err);
+
+    if (rc == STELE_OK && !found) {
+        *out = (struct sti_docs_type_state){.number = 0};
+        return STELE_OK;
+    }
+    return rc == STELE_OK ? sti_docs_type_state_get(out, value, err) : rc;
+}
+
+stele_code sti_docs_type_state_put(struct sti_docs_write *w, stele_bytes name,
+        const struct sti_docs_type_state *state, stele_error *err)
+{
+    uint8_t head[STATE_HEAD] = {STI_DOCS_FORM};
+    stele_buf value;
+    stele_code rc;
+
+    sti_put_be32(head + 1, state->number);
+    head[STATE_WHOLE] = (uint8_t)state->phase;
+    sti_put_be32(head + STATE_WHOLE + 1, state->old_number);
+    stele_buf_init(&value, SIZE_MAX);
+    rc = stele_buf_append(&value,
+            stele_bytes_of(head, state->phase == STI_DOCS_WHOLE ? STATE_WHOLE : STATE_HEAD), err);
+    if (rc == STELE_OK && state->phase != STI_DOCS_WHOLE) {
+        rc = stele_buf_append(&value, state->old_json, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_TNO, name, stele_buf_view(&value), err);
+    }
+    stele_buf_free(&value);
+    return rc;
+}
+
+stele_code sti_docs_type_number(
+        stele_store_read *read, stele_bytes name, uint32_t *number, stele_error *err)
+{
+    struct sti_docs_type_state state = {.number = 0};
+    stele_code rc = sti_docs_type_state_read(read, name, &state, err);
+
+    if (rc == STELE_OK) {
+        *number = state.number;
+    }
+    return rc;
+}
+
+stele_code sti_docs_type_last_number(stele_store_read *read, uint32_t *number, stele_error *err)
+{
+    stele_bytes value = stele_nil();
+    bool found = false;
+    stele_code rc = sti_docs_read(read, STI_DOCS_MET, stele_str("types"), &value, &found, err);
 
     if (rc == STELE_OK && found) {
-        rc = sti_docs_check_form(value, sizeof *number, "number of a type", err);
+        rc = sti_docs_check_form(value, sizeof *number, "last number of a type", err);
     }
     if (rc == STELE_OK) {
         *number = found ? sti_get_be32(value.data + 1) : 0;
@@ -123,52 +201,40 @@ static stele_code read_number(stele_store_read *read, enum sti_docs_bucket bucke
     return rc;
 }
 
-stele_code sti_docs_type_number(
-        stele_store_read *read, stele_bytes name, uint32_t *number, stele_error *err)
-{
-    return read_number(read, STI_DOCS_TNO, name, number, err);
-}
-
-stele_code sti_docs_type_last_number(stele_store_read *read, uint32_t *number, stele_error *err)
-{
-    return read_number(read, STI_DOCS_MET, stele_str("types"), number, err);
-}
-
 stele_code sti_docs_type_new_number(
         struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err)
 {
-    uint8_t value[1 + 4];
-    uint32_t last = 0;
-    stele_code rc = sti_docs_type_last_number(w->view, &last, err);
+    struct sti_docs_type_state state = {.number = 0};
+    uint8_t value[1 + 4] = {STI_DOCS_FORM};
+    stele_code rc = sti_docs_type_last_number(w->view, &state.number, err);
 
     if (rc != STELE_OK) {
         return rc;
     }
-    if (last == UINT32_MAX) {
+    if (state.number == UINT32_MAX) {
         return sti_fail(err, STELE_ETOOBIG, "there are no more numbers for types");
     }
-    value[0] = STI_DOCS_FORM;
-    sti_put_be32(value + 1, last + 1);
+    sti_put_be32(value + 1, ++state.number);
     rc = sti_docs_put(
             w, STI_DOCS_MET, stele_str("types"), stele_bytes_of(value, sizeof value), err);
     if (rc == STELE_OK) {
-        rc = sti_docs_put(w, STI_DOCS_TNO, name, stele_bytes_of(value, sizeof value), err);
+        rc = sti_docs_type_state_put(w, name, &state, err);
     }
     if (rc == STELE_OK) {
-        *number = last + 1;
+        *number = state.number;
     }
     return rc;
 }
 
-stele_code sti_docs_type_need_number(
-        struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err)
+stele_code sti_docs_type_need_number(struct sti_docs_write *w, stele_bytes name,
+        struct sti_docs_type_state *state, stele_error *err)
 {
-    stele_code rc = sti_docs_type_number(w->view, name, number, err);
+    stele_code rc = sti_docs_type_state_read(w->view, name, state, err);
 
-    if (rc != STELE_OK || *number != 0) {
+    if (rc != STELE_OK || state->number != 0) {
         return rc;
     }
-    return w->batch != NULL ? sti_docs_type_new_number(w, name, number, err)
+    return w->batch != NULL ? sti_docs_type_new_number(w, name, &state->number, err)
                             : sti_fail(err, STELE_ECORRUPT, "its type has no number");
 }
 

@@ -220,6 +220,7 @@ static stele_code give_conflict(void *arg, stele_bytes key, stele_bytes value, s
     struct listener *l = arg;
     struct claimants c = {.l = l, .claim = key, .conflict = {.owner = stele_nil()}};
     stele_store_range range = {.start = key, .to_end = true};
+    struct sti_docs_type_state state = {.number = 0};
     const struct sti_docs_kind *kind;
     uint16_t number = 0;
     stele_code rc;
@@ -232,6 +233,10 @@ static stele_code give_conflict(void *arg, stele_bytes key, stele_bytes value, s
     kind = sti_docs_kind_of_claim(l->db, key, &number);
     if (kind == NULL) {
         return sti_fail(err, STELE_ECORRUPT, "a conflict over a key of no type");
+    }
+    rc = sti_docs_type_state_read(l->read, stele_str(kind->type->name), &state, err);
+    if (rc != STELE_OK || kind->number != sti_docs_type_searched(&state)) {
+        return rc; /* Of a definition that is not searched yet, or any more. */
     }
     c.conflict.type = kind->type->name;
     c.conflict.key = kind->type->keys[number - 1].name;

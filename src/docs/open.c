@@ -268,6 +268,7 @@ static void docs_free(stele_docs *db)
 {
     sti_docs_kinds_free(db);
     sti_docs_collator_close(db->collator);
+    sti_docs_worker_destroy(db);
     sti_cond_destroy(&db->changed);
     sti_mutex_destroy(&db->feed);
     sti_mutex_destroy(&db->kinds);
@@ -282,16 +283,44 @@ static stele_code init_locks(stele_docs *db, stele_error *err)
         return rc;
     }
     rc = sti_mutex_init(&db->feed, STI_RANK_DOCS_FEED, err);
-    if (rc == STELE_OK) {
-        rc = sti_cond_init(&db->changed, err);
-        if (rc != STELE_OK) {
-            sti_mutex_destroy(&db->feed);
-        }
-    }
     if (rc != STELE_OK) {
-        sti_mutex_destroy(&db->kinds);
+        goto no_feed;
     }
+    rc = sti_cond_init(&db->changed, err);
+    if (rc != STELE_OK) {
+        goto no_changed;
+    }
+    rc = sti_docs_worker_init(db, err);
+    if (rc == STELE_OK) {
+        return STELE_OK;
+    }
+    sti_cond_destroy(&db->changed);
+no_changed:
+    sti_mutex_destroy(&db->feed);
+no_feed:
+    sti_mutex_destroy(&db->kinds);
     return rc;
+}
+
+/* What was left to do when the database was closed, and the types of the options. */
+static stele_code go_on(stele_docs *db, stele_error *err)
+{
+    stele_store_read *read = NULL;
+    bool pending = false;
+    stele_code rc = db->options.read_only ? STELE_OK : sti_docs_anew_run(db, true, err);
+
+    for (size_t i = 0; i < db->options.type_count && rc == STELE_OK; i++) {
+        rc = stele_docs_register(db, db->options.types[i], err);
+    }
+    if (rc != STELE_OK || db->options.read_only) {
+        return rc;
+    }
+    rc = stele_store_read_begin(&read, db->store, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_anew_pending(read, NULL, &pending, err);
+        stele_store_read_end(read);
+    }
+    return rc == STELE_OK && pending ? sti_docs_worker_want(db, err) : rc;
 }
 
 stele_code stele_docs_open(
@@ -324,10 +353,11 @@ stele_code stele_docs_open(
     }
     if (rc == STELE_OK) {
         rc = db->options.read_only ? start_reader(db, err) : start(db, err);
-        for (size_t i = 0; i < db->options.type_count && rc == STELE_OK; i++) {
-            rc = stele_docs_register(db, db->options.types[i], err);
+        if (rc == STELE_OK) {
+            rc = go_on(db, err);
         }
         if (rc != STELE_OK) {
+            sti_docs_worker_stop(db);
             (void)stele_store_close(db->store, NULL);
         }
     }
@@ -368,6 +398,7 @@ stele_code stele_docs_close(stele_docs *db, stele_error *err)
     if (atomic_load(&db->users) > 0) {
         return sti_fail(err, STELE_ESTATE, "iterators or batches are open");
     }
+    sti_docs_worker_stop(db);
     rc = db->options.read_only ? STELE_OK : lower_ceiling(db, err);
     close_rc = stele_store_close(db->store, rc == STELE_OK ? err : NULL);
     docs_free(db);

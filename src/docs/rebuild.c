@@ -14,8 +14,8 @@ static stele_code drop_place(void *arg, stele_bytes key, stele_bytes value, stel
 
 static stele_code empty_buckets(struct sti_docs_write *w, stele_error *err)
 {
-    static const enum sti_docs_bucket buckets[] = {
-            STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT, STI_DOCS_IDX, STI_DOCS_CFL, STI_DOCS_EXP};
+    static const enum sti_docs_bucket buckets[] = {STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT,
+            STI_DOCS_IDX, STI_DOCS_CFL, STI_DOCS_EXP, STI_DOCS_BAD};
 
     stele_code rc = stele_store_read_for_each(
             w->view, sti_docs_bucket_name(STI_DOCS_LID), drop_place, w, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * reindex.c: the keys of documents whose type has got another definition.
+ * reindex.c: the keys that a document ought to have, whatever it has.
  */
 #include "base/error.h"
 #include "docs/apply.h"
@@ -67,32 +67,38 @@ stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_
     if (rc == STELE_OK) {
         rc = sti_docs_expiry_replace(w, id, change.ends ? &change.end : NULL, err);
     }
+    if (rc == STELE_OK) {
+        rc = sti_docs_note_unreadable(w, id, change.document == NULL, err);
+    }
     sti_docs_info_free(&info);
     sti_docs_change_free(&change);
     stele_buf_free(&bytes);
     return rc;
 }
 
-/* The first document that has a key of the type at or behind `at`: its key, then a zero byte, takes
- * the place of `at`, and so is where the next one is looked for. STELE_END. */
-static stele_code next_document(stele_store_cursor *cursor, stele_bytes head, stele_buf *at,
-        stele_buf *id, stele_error *err)
+stele_code sti_docs_next_document(
+        struct sti_docs_write *w, stele_bytes head, stele_buf *at, stele_buf *id, stele_error *err)
 {
     struct sti_docs_index_value here = {.unique = false};
+    stele_store_cursor *cursor = NULL;
     stele_bytes key = stele_nil();
     stele_bytes value = stele_nil();
-    stele_code rc = stele_store_cursor_seek(cursor, stele_buf_view(at), err);
+    stele_code rc =
+            stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_IDX), err);
 
-    if (rc == STELE_OK) {
-        rc = stele_store_cursor_pair(cursor, &key, &value, err);
-    }
     if (rc != STELE_OK) {
         return rc;
     }
-    if (key.len < head.len || memcmp(key.data, head.data, head.len) != 0) {
-        return STELE_END;
+    rc = stele_store_cursor_seek(cursor, at->len == 0 ? head : stele_buf_view(at), err);
+    if (rc == STELE_OK) {
+        rc = stele_store_cursor_pair(cursor, &key, &value, err);
     }
-    rc = sti_docs_index_value_get(&here, key, value, err);
+    if (rc == STELE_OK && (key.len < head.len || memcmp(key.data, head.data, head.len) != 0)) {
+        rc = STELE_END;
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_index_value_get(&here, key, value, err);
+    }
     stele_buf_clear(at);
     stele_buf_clear(id);
     if (rc == STELE_OK) {
@@ -101,12 +107,15 @@ static stele_code next_document(stele_store_cursor *cursor, stele_bytes head, st
     if (rc == STELE_OK) {
         rc = stele_buf_append(at, key, err);
     }
-    return rc == STELE_OK ? stele_buf_append(at, stele_bytes_of("", 1), err) : rc;
+    if (rc == STELE_OK) {
+        rc = stele_buf_append(at, stele_bytes_of("", 1), err);
+    }
+    stele_store_cursor_close(cursor);
+    return rc;
 }
 
 stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err)
 {
-    stele_store_cursor *cursor = NULL;
     stele_buf head;
     stele_buf at;
     stele_buf id;
@@ -116,16 +125,8 @@ stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele
     stele_buf_init(&at, SIZE_MAX);
     stele_buf_init(&id, SIZE_MAX);
     rc = sti_docs_index_head(old_number, 0, &head, err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&at, stele_buf_view(&head), err);
-    }
-    /* A cursor of its own for each document: it changes what is under it. */
     while (rc == STELE_OK) {
-        rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_IDX), err);
-        if (rc == STELE_OK) {
-            rc = next_document(cursor, stele_buf_view(&head), &at, &id, err);
-            stele_store_cursor_close(cursor);
-        }
+        rc = sti_docs_next_document(w, stele_buf_view(&head), &at, &id, err);
         if (rc == STELE_OK) {
             rc = sti_docs_reindex_one(w, stele_buf_view(&id), err);
         }

@@ -27,9 +27,10 @@ static stele_code restore_type(
         struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
     struct sti_docs_type *type = NULL;
+    bool anew = false; /* there are no documents yet */
     stele_code rc = sti_docs_type_parse(&type, pair->value, err);
 
-    return rc == STELE_OK ? sti_docs_define(&r->w, type, pair->value, err) : rc;
+    return rc == STELE_OK ? sti_docs_define(&r->w, type, pair->value, false, &anew, err) : rc;
 }
 
 static stele_code restore_entry(

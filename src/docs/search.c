@@ -87,17 +87,24 @@ static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
     const struct sti_docs_indexer *indexer = &plain;
     const struct sti_docs_kind *kind;
     stele_bytes name = stele_str(a->given.type);
-    uint32_t number = 0;
+    struct sti_docs_type_state state = {.number = 0};
+    uint32_t number;
     stele_code rc = sti_docs_types_follow(it->db, it->read, err);
+
     if (rc == STELE_OK && name.len > 0 && name.len <= STI_DOCS_NAME_MAX) {
-        rc = sti_docs_type_number(it->read, name, &number, err);
+        rc = sti_docs_type_state_read(it->read, name, &state, err);
     }
     if (rc != STELE_OK) {
         return rc;
     }
+    number = sti_docs_type_searched(&state);
     kind = sti_docs_kind_find(it->db, number, name);
     if (number == 0) {
         return sti_fail(err, STELE_ETYPE, "type %.64s is not known", a->given.type);
+    }
+    if (state.phase == STI_DOCS_ALONE) {
+        /* Beside the writer that has just begun. */
+        return sti_fail(err, STELE_EMISMATCH, "type %.64s is being indexed anew", a->given.type);
     }
     if (kind != NULL) {
         indexer = &kind->indexer;

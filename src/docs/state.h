@@ -10,7 +10,8 @@
  *           "horizon" -> 1, seconds 8 ·
  *           "trimmed" -> 1, the highest number in seq that was below the horizon 8
  *     typ   name of a type -> its definition as JSON (type.h)
- *     tno   name of a type -> 1, number 4
+ *     tno   name of a type -> 1, number 4; while its documents are indexed anew followed by
+ *           phase 1, number 4 that it had before, definition of that one as JSON, if it had one
  *     seq   number 8 of an entry, in the order in which they came -> its key in log
  *     log   version 16, ID -> entry (entry.h)
  *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or
@@ -27,6 +28,7 @@
  *     cfl   claim that several documents make -> 1
  *     exp   0, time 12 at which a document ends, ID -> 1; and
  *           1, ID -> 1, that time 12 (seconds 8, with the first bit changed, and ns 4)
+ *     bad   ID of a document that is not JSON here -> 1
  *
  * All that a change changes is in one batch of the store, so that a crash leaves all of it or
  * nothing. A batch is for one writer at a time: who has it has the clock, and what is read through
@@ -39,10 +41,25 @@
  * them have the same documents, versions and owners.
  *
  * Types. A type has a number, which its index keys begin with. A new definition gets a new number,
- * and all documents of the type get their keys under it within the batch that stores it. Hence a
- * search takes the number that its own read sees, and finds either all by the old definition or
- * all by the new. In memory each number that has a definition has a `kind`, which stays until
- * close. A type that nobody registered has a number as well, and one key for each document.
+ * and that is all that is stored at once; the documents follow in batches (anew.c), by a thread or
+ * within the call, and go on after a restart. In memory each number that has a definition has a
+ * `kind`, which stays until close. A type that nobody registered has a number as well, and one key
+ * for each document. There are three phases, of which tno has the name:
+ *   - filling: one document after the other gets its keys by the new definition, beside those by
+ * the old one. Searches take the old number, which stays whole: whatever is changed meanwhile is
+ *     indexed under both. (Changes under the new number alone would make every search look into two
+ *     parts, and neither would be in the order of the other; under both they cost more for a
+ * while.) Unique keys of both definitions hold: under the old one for all documents, under the new
+ * one for those that have it already. Each definition has its own owner for a key; he who owns it
+ *     by the new one when all is filled is the one with the oldest claim, as if the documents had
+ *     been there first.
+ *   - clearing: searches take the new number; the old keys are taken away.
+ *   - alone: as filling, but without the old keys, which another collation has made, so that nobody
+ *     can look for them; open returns when it has ended.
+ * How far filling has come does not stand anywhere: a document that has a key of the new number is
+ * done. A change of one that is not looks at the whole log of its ID, as its claims by the new
+ * definition have never been told. A search takes the number that its own read sees, and finds
+ * either all by the old definition or all by the new.
  *
  * Expiry. A document that has ended is there until somebody makes its delete entry; reads pass
  * over it, and a local change that meets it, as its own document or as the owner of a key, makes
@@ -76,8 +93,8 @@
  * version needs a higher ceiling, that goes into the same batch.
  *
  * Locks, held for moments, with nothing taken under them: `kinds` guards the list of kinds, and is
- * taken within a batch; `feed` guards the count of batches that ended, for those who wait for
- * changes.
+ * taken within a batch; `work` guards what the thread is asked for; `feed` guards the count of
+ * batches that ended, for those who wait for changes.
  */
 #ifndef STI_DOCS_STATE_H
 #define STI_DOCS_STATE_H
@@ -109,7 +126,8 @@
     X(KDT, "kdt")           \
     X(IDX, "idx")           \
     X(CFL, "cfl")           \
-    X(EXP, "exp")
+    X(EXP, "exp")           \
+    X(BAD, "bad")
 
 enum sti_docs_bucket {
 #define STI_DOCS_BUCKET_ENUM(name, text) STI_DOCS_##name,
@@ -132,6 +150,17 @@ struct sti_docs_kind {
     struct sti_docs_path expiry; /* if the type has one */
 };
 
+/* The thread that indexes documents anew; begun when there is something to do for the first time.
+ */
+struct sti_docs_worker {
+    struct sti_mutex work;
+    struct sti_cond wake;
+    struct sti_thread thread;
+    bool started;
+    bool wanted;
+    _Atomic bool stop;
+};
+
 struct stele_docs {
     stele_env env;
     stele_docs_options options; /* all set */
@@ -152,6 +181,11 @@ struct stele_docs {
     struct sti_cond changed; /* `changes` is another one */
     uint64_t changes;        /* batches that ended */
 
+    struct sti_docs_worker worker;
+    _Atomic uint64_t anew_done; /* documents that were indexed anew, of those that are to be */
+    _Atomic uint64_t anew_total;
+    _Atomic int anew_failed; /* why it has stopped, a stele_code */
+
     _Atomic bool expires;   /* some documents may end; set before the first of them is seen */
     _Atomic uint64_t users; /* iterators and batches that are open */
 };
@@ -162,6 +196,7 @@ struct sti_docs_write {
     stele_store_batch *batch;
     stele_store_read *view;
     struct sti_docs_time now;     /* of the wall, when it began */
+    bool lazy;                    /* need not be durable at once, as it is done again otherwise */
     struct sti_docs_time ceiling; /* when it began; */
     struct sti_docs_kind *kind;   /* the newest then */
     uint64_t last_seq;            /* then */
@@ -244,11 +279,39 @@ stele_code sti_docs_type_number(
 /* The last number that any type got. */
 stele_code sti_docs_type_last_number(stele_store_read *read, uint32_t *number, stele_error *err);
 
+enum sti_docs_phase {
+    STI_DOCS_WHOLE,
+    STI_DOCS_FILLING,
+    STI_DOCS_CLEARING,
+    STI_DOCS_ALONE
+};
+
+/* What tno says of a type. */
+struct sti_docs_type_state {
+    uint32_t number; /* 0: the type is not known */
+    enum sti_docs_phase phase;
+    uint32_t old_number; /* unless it is whole */
+    stele_bytes old_json;
+};
+
+stele_code sti_docs_type_state_get(
+        struct sti_docs_type_state *out, stele_bytes value, stele_error *err);
+stele_code sti_docs_type_state_read(stele_store_read *read, stele_bytes name,
+        struct sti_docs_type_state *out, stele_error *err);
+stele_code sti_docs_type_state_put(struct sti_docs_write *w, stele_bytes name,
+        const struct sti_docs_type_state *state, stele_error *err);
+
+/* The number that searches take. */
+static inline uint32_t sti_docs_type_searched(const struct sti_docs_type_state *state)
+{
+    return state->phase == STI_DOCS_FILLING ? state->old_number : state->number;
+}
+
 /* Give a type a new number, or give it one if it has none. */
 stele_code sti_docs_type_new_number(
         struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err);
-stele_code sti_docs_type_need_number(
-        struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err);
+stele_code sti_docs_type_need_number(struct sti_docs_write *w, stele_bytes name,
+        struct sti_docs_type_state *state, stele_error *err);
 
 /* The type of a document, as the indexes have it: a name that no definition can have, or a lack of
  * one, is "invalid". */
@@ -256,20 +319,25 @@ stele_bytes sti_docs_type_of(const json_t *document);
 
 /* ---- reindex.c, types.c ---- */
 
-/* Give all documents that have a key of the old number those of the definition that their type has
- * now. */
+/* Give all documents that have a key of a number those that they ought to have. */
 stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err);
 
 /* Give a document the keys that it ought to have, whichever it has. */
 stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err);
 
-/* Store a definition under a new number, and index the documents of the type by it. The type is
- * taken over, also on failure. */
-stele_code sti_docs_define(
-        struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json, stele_error *err);
+/* The first document with a key of the index that begins with `head`, at or behind `at`: its key,
+ * then a zero byte, takes the place of `at`, and so is where the next one is looked for. STELE_END.
+ */
+stele_code sti_docs_next_document(
+        struct sti_docs_write *w, stele_bytes head, stele_buf *at, stele_buf *id, stele_error *err);
 
-/* Give every definition that is stored its kind; index those anew whose collation has changed. A
- * `w` that is no batch gives them their kinds alone. */
+/* Store a definition under a new number; *anew: documents are to be indexed by it. `collated`: the
+ * old keys are of another collation. The type is taken over, also on failure. */
+stele_code sti_docs_define(struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json,
+        bool collated, bool *anew, stele_error *err);
+
+/* Give every definition that is stored its kind; note where the collation has changed. A `w` that
+ * is no batch gives them their kinds alone. */
 stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err);
 
 /* Where another process writes, know the definitions that a read sees. Otherwise nothing. */
@@ -278,6 +346,28 @@ stele_code sti_docs_types_follow(stele_docs *db, stele_store_read *read, stele_e
 /* STELE_EMISMATCH if a type (NULL: any) has loose keys of another collation than ours. */
 stele_code sti_docs_check_collation(
         stele_docs *db, const struct sti_docs_type *type, stele_error *err);
+
+/* ---- anew.c ---- */
+
+/* Whether documents of any type are still to be indexed anew; `name`, which may be NULL: of which,
+ * in place of what the buffer holds. */
+stele_code sti_docs_anew_pending(
+        stele_store_read *read, stele_buf *name, bool *pending, stele_error *err);
+
+/* Index anew until nothing is left to do, or the worker is to stop. `alone`: only types that nobody
+ * can search until then. */
+stele_code sti_docs_anew_run(stele_docs *db, bool alone, stele_error *err);
+
+/* ---- worker.c ---- */
+
+stele_code sti_docs_worker_init(stele_docs *db, stele_error *err);
+
+/* Index anew what is to be: in the background, or before it returns. */
+stele_code sti_docs_worker_want(stele_docs *db, stele_error *err) STI_EXCLUDES(db->worker.work);
+
+/* Let the thread end after the batch that it is at. */
+void sti_docs_worker_stop(stele_docs *db) STI_EXCLUDES(db->worker.work);
+void sti_docs_worker_destroy(stele_docs *db);
 
 /* ---- open.c ---- */
 

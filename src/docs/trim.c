@@ -277,6 +277,7 @@ static stele_code go_over(struct trimming *t, enum sti_docs_bucket bucket, stele
         if (rc != STELE_OK) {
             return rc;
         }
+        t->w.lazy = true;
         for (int i = 0; i < AT_ONCE && rc == STELE_OK; i++) {
             rc = next_key(t, bucket, end, err);
             if (rc == STELE_OK) {

@@ -5,16 +5,67 @@
 #include "base/error.h"
 #include "docs/state.h"
 
-stele_code sti_docs_define(
-        struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json, stele_error *err)
+/* Whether the index has any key of a number. */
+static stele_code is_used(struct sti_docs_write *w, uint32_t number, bool *used, stele_error *err)
 {
-    stele_bytes name = stele_str(type->name);
-    uint32_t old_number = 0;
-    uint32_t number = 0;
-    stele_code rc = sti_docs_type_number(w->view, name, &old_number, err);
+    stele_buf head;
+    stele_buf at;
+    stele_buf id;
+    stele_code rc;
 
+    stele_buf_init(&head, SIZE_MAX);
+    stele_buf_init(&at, SIZE_MAX);
+    stele_buf_init(&id, SIZE_MAX);
+    rc = sti_docs_index_head(number, 0, &head, err);
     if (rc == STELE_OK) {
-        rc = sti_docs_type_new_number(w, name, &number, err);
+        rc = sti_docs_next_document(w, stele_buf_view(&head), &at, &id, err);
+        if (rc == STELE_OK || rc == STELE_END) {
+            *used = rc == STELE_OK;
+            rc = STELE_OK;
+        }
+    }
+    stele_buf_free(&head);
+    stele_buf_free(&at);
+    stele_buf_free(&id);
+    return rc;
+}
+
+/* The documents are to follow. All of them have a key of the number that was searched until now. */
+static stele_code begin_anew(struct sti_docs_write *w, stele_bytes name,
+        const struct sti_docs_type_state *before, struct sti_docs_type_state after, bool *anew,
+        stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    *anew = false;
+    if (before->phase == STI_DOCS_ALONE) {
+        /* A change of the collation within another one: some have the one, some the other. */
+        rc = sti_docs_reindex(w, before->old_number, err);
+        return rc == STELE_OK ? sti_docs_reindex(w, before->number, err) : rc;
+    }
+    after.old_number = sti_docs_type_searched(before);
+    if (after.old_number != 0) {
+        rc = is_used(w, after.old_number, anew, err);
+    }
+    return rc == STELE_OK && *anew ? sti_docs_type_state_put(w, name, &after, err) : rc;
+}
+
+stele_code sti_docs_define(struct sti_docs_write *w, struct sti_docs_type *type, stele_bytes json,
+        bool collated, bool *anew, stele_error *err)
+{
+    struct sti_docs_type_state before = {.number = 0};
+    struct sti_docs_type_state after = {.phase = collated ? STI_DOCS_ALONE : STI_DOCS_FILLING};
+    stele_bytes name = stele_str(type->name);
+    bool found = false;
+    stele_code rc = sti_docs_type_state_read(w->view, name, &before, err);
+
+    after.old_json = before.old_json;
+    if (rc == STELE_OK && before.phase != STI_DOCS_FILLING) {
+        after.old_json = stele_nil();
+        rc = sti_docs_read(w->view, STI_DOCS_TYP, name, &after.old_json, &found, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_type_new_number(w, name, &after.number, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_put(w, STI_DOCS_TYP, name, json, err);
@@ -23,8 +74,9 @@ stele_code sti_docs_define(
         sti_docs_type_free(type);
         return rc;
     }
-    rc = sti_docs_kind_add(w->db, number, type, err);
-    return rc == STELE_OK && old_number != 0 ? sti_docs_reindex(w, old_number, err) : rc;
+    rc = sti_docs_kind_add(w->db, after.number, type, err);
+    /* The name is now the kind's. */
+    return rc == STELE_OK ? begin_anew(w, name, &before, after, anew, err) : rc;
 }
 
 static stele_code register_type(
@@ -33,6 +85,7 @@ static stele_code register_type(
     struct sti_docs_write w = {.db = db};
     stele_bytes old = stele_nil();
     bool found = false;
+    bool anew = false;
     stele_code rc = sti_docs_write_begin(&w, db, err);
 
     if (rc != STELE_OK) {
@@ -40,12 +93,17 @@ static stele_code register_type(
         return rc;
     }
     rc = sti_docs_read(w.view, STI_DOCS_TYP, stele_str(type->name), &old, &found, err);
-    if (rc != STELE_OK || (found && stele_bytes_equal(old, json))) {
+    if (rc == STELE_OK && found && stele_bytes_equal(old, json)) {
+        /* What has failed before is tried again. */
+        rc = sti_docs_anew_pending(w.view, NULL, &anew, err);
         sti_docs_type_free(type);
-        return sti_docs_write_end(&w, rc, err);
+    } else if (rc == STELE_OK) {
+        rc = sti_docs_define(&w, type, json, false, &anew, err);
+    } else {
+        sti_docs_type_free(type);
     }
-    rc = sti_docs_define(&w, type, json, err);
-    return sti_docs_write_end(&w, rc, err);
+    rc = sti_docs_write_end(&w, rc, err);
+    return rc == STELE_OK && anew ? sti_docs_worker_want(db, err) : rc;
 }
 
 stele_code stele_docs_register(stele_docs *db, stele_bytes definition, stele_error *err)
@@ -111,18 +169,36 @@ static bool is_loose(const struct sti_docs_type *type)
     return false;
 }
 
-/* One stored definition; `anew`: its loose keys are of another collation. */
-static stele_code load(
-        struct sti_docs_write *w, stele_bytes name, stele_bytes json, bool anew, stele_error *err)
+/* The definition that a type had before; a reader may have it already. */
+static stele_code add_kind(struct sti_docs_write *w, uint32_t number, stele_bytes name,
+        stele_bytes json, stele_error *err)
 {
     struct sti_docs_type *type = NULL;
-    uint32_t number = 0;
-    stele_code rc = sti_docs_type_number(w->view, name, &number, err);
+    stele_code rc;
 
-    if (rc == STELE_OK && number == 0) {
+    if (sti_docs_kind_find(w->db, number, name) != NULL) {
+        return STELE_OK;
+    }
+    rc = sti_docs_type_parse(&type, json, err);
+    return rc == STELE_OK ? sti_docs_kind_add(w->db, number, type, err) : rc;
+}
+
+/* One stored definition; `collated`: loose keys are of another collation. */
+static stele_code load(struct sti_docs_write *w, stele_bytes name, stele_bytes json, bool collated,
+        stele_error *err)
+{
+    struct sti_docs_type_state state = {.number = 0};
+    struct sti_docs_type *type = NULL;
+    bool anew = false;
+    stele_code rc = sti_docs_type_state_read(w->view, name, &state, err);
+
+    if (rc == STELE_OK && state.number == 0) {
         rc = sti_fail(err, STELE_ECORRUPT, "a type has no number");
     }
-    if (rc == STELE_OK && sti_docs_kind_find(w->db, number, name) != NULL) {
+    if (rc == STELE_OK && state.phase == STI_DOCS_FILLING && state.old_json.len > 0) {
+        rc = add_kind(w, state.old_number, name, state.old_json, err);
+    }
+    if (rc == STELE_OK && sti_docs_kind_find(w->db, state.number, name) != NULL) {
         return STELE_OK; /* a reader has looked before */
     }
     if (rc == STELE_OK) {
@@ -131,17 +207,17 @@ static stele_code load(
     if (rc != STELE_OK) {
         return sti_wrap(err, rc, "definition of a type");
     }
-    if (anew && is_loose(type)) {
+    if (collated && is_loose(type)) {
         if (w->batch != NULL) {
-            return sti_docs_define(w, type, json, err);
+            return sti_docs_define(w, type, json, true, &anew, err);
         }
         atomic_store(&w->db->other_collation, true);
     }
-    return sti_docs_kind_add(w->db, number, type, err);
+    return sti_docs_kind_add(w->db, state.number, type, err);
 }
 
 /* Whether indexes are of another collation than ours, which is stored from now on. */
-static stele_code note_collator(struct sti_docs_write *w, bool *anew, stele_error *err)
+static stele_code note_collator(struct sti_docs_write *w, bool *other, stele_error *err)
 {
     uint8_t now[1 + STI_DOCS_COLLATOR_VERSION_SIZE] = {STI_DOCS_FORM};
     stele_bytes key = stele_str("collator");
@@ -153,8 +229,8 @@ static stele_code note_collator(struct sti_docs_write *w, bool *anew, stele_erro
         return rc;
     }
     sti_docs_collator_version(w->db->collator, now + 1);
-    *anew = !found || !stele_bytes_equal(was, stele_bytes_of(now, sizeof now));
-    return *anew && w->batch != NULL
+    *other = !found || !stele_bytes_equal(was, stele_bytes_of(now, sizeof now));
+    return *other && w->batch != NULL
                    ? sti_docs_put(w, STI_DOCS_MET, key, stele_bytes_of(now, sizeof now), err)
                    : STELE_OK;
 }
@@ -162,8 +238,8 @@ static stele_code note_collator(struct sti_docs_write *w, bool *anew, stele_erro
 stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err)
 {
     stele_store_cursor *cursor = NULL;
-    bool anew = false;
-    stele_code rc = note_collator(w, &anew, err);
+    bool collated = false;
+    stele_code rc = note_collator(w, &collated, err);
 
     if (rc == STELE_OK) {
         rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_TYP), err);
@@ -177,7 +253,7 @@ stele_code sti_docs_types_load(struct sti_docs_write *w, stele_error *err)
 
         rc = stele_store_cursor_pair(cursor, &name, &json, err);
         if (rc == STELE_OK) {
-            rc = load(w, name, json, anew, err);
+            rc = load(w, name, json, collated, err);
         }
         if (rc == STELE_OK) {
             rc = stele_store_cursor_next(cursor, err);

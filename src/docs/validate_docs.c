@@ -7,9 +7,16 @@
 
 /* ---- One ID. ---- */
 
-/* Version and claims are those that the log of the ID makes, if it has one. */
-static stele_code check_info(
-        struct sti_docs_validating *v, stele_bytes id, stele_bytes value, stele_error *err)
+static bool same_version(const stele_buf *made, stele_bytes value)
+{
+    return made->len >= STI_DOCS_VERSION_SIZE && value.len >= STI_DOCS_VERSION_SIZE &&
+           memcmp(made->data, value.data, STI_DOCS_VERSION_SIZE) == 0;
+}
+
+/* Version and claims are those that the log of the ID makes, if it has one; or the version alone.
+ */
+static stele_code check_info(struct sti_docs_validating *v, stele_bytes id, stele_bytes value,
+        bool version_only, stele_error *err)
 {
     stele_buf bytes;
     stele_error why = {.code = STELE_OK};
@@ -17,7 +24,8 @@ static stele_code check_info(
 
     stele_buf_init(&bytes, SIZE_MAX);
     rc = sti_docs_claims_of_log(&v->w, id, &bytes, &why);
-    if (rc == STELE_OK && !stele_bytes_equal(stele_buf_view(&bytes), value)) {
+    if (rc == STELE_OK && (version_only ? !same_version(&bytes, value)
+                                        : !stele_bytes_equal(stele_buf_view(&bytes), value))) {
         sti_docs_fault(v, id, "version and claims are not those of its log");
     } else if (rc == STELE_ENOTFOUND) {
         rc = STELE_OK;
@@ -172,8 +180,68 @@ static stele_code check_end(
     return rc;
 }
 
+/* Whether a document is on its way from one definition to the next, and has yet to get keys, or to
+ * lose some. *kept are those that it has. */
+static stele_code is_under_way(struct sti_docs_validating *v, const struct sti_docs_change *change,
+        stele_bytes *kept, bool *under_way, stele_error *err)
+{
+    bool found = false;
+    bool has = false;
+    bool others = false;
+    stele_code rc;
+
+    *under_way = false;
+    if (change->type.phase == STI_DOCS_WHOLE) {
+        return STELE_OK;
+    }
+    rc = sti_docs_read(v->w.view, STI_DOCS_KDT, change->entry.id, kept, &found, err);
+    if (rc == STELE_OK && found) {
+        rc = sti_docs_kept_numbers(*kept, change->type.number, &has, &others, err);
+    }
+    if (rc == STELE_OK && found) {
+        *under_way = !has || (others && change->type.phase != STI_DOCS_FILLING);
+    }
+    return rc;
+}
+
+/* The keys that it has are in the index, and it has its version. */
+static stele_code check_under_way(struct sti_docs_validating *v, stele_bytes id, stele_bytes kept,
+        stele_bytes value, stele_error *err)
+{
+    struct sti_docs_time end = {.seconds = 0};
+    bool ends = false;
+    stele_code rc = check_info(v, id, value, true, err);
+
+    if (rc == STELE_OK) {
+        rc = check_index(v, id, kept, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_expiry_read(v->w.view, id, &end, &ends, err);
+        v->ends += ends ? 1U : 0U;
+    }
+    return rc;
+}
+
+static stele_code check_document(struct sti_docs_validating *v,
+        const struct sti_docs_change *change, const struct sti_docs_info *info, stele_bytes value,
+        stele_error *err)
+{
+    stele_bytes kept = stele_nil();
+    bool under_way = false;
+    stele_code rc = is_under_way(v, change, &kept, &under_way, err);
+
+    if (rc != STELE_OK || under_way) {
+        return rc == STELE_OK ? check_under_way(v, change->entry.id, kept, value, err) : rc;
+    }
+    rc = check_info(v, change->entry.id, value, false, err);
+    if (rc == STELE_OK) {
+        rc = check_keys(v, change, info, err);
+    }
+    return rc == STELE_OK ? check_end(v, change, err) : rc;
+}
+
 static stele_code check_live(struct sti_docs_validating *v, stele_bytes id,
-        const struct sti_docs_info *info, stele_error *err)
+        const struct sti_docs_info *info, stele_bytes value, stele_error *err)
 {
     struct sti_docs_entry entry = {.version = info->version, .id = id};
     struct sti_docs_change change = {.document = NULL};
@@ -183,7 +251,7 @@ static stele_code check_live(struct sti_docs_validating *v, stele_bytes id,
 
     if (rc == STELE_OK && !found) {
         sti_docs_fault(v, id, "the document is missing");
-        return STELE_OK;
+        return check_info(v, id, value, false, err);
     }
     if (rc == STELE_OK) {
         rc = check_text(v, &entry, err);
@@ -196,10 +264,7 @@ static stele_code check_live(struct sti_docs_validating *v, stele_bytes id,
         return sti_docs_fault_of(v, id, &why, err);
     }
     v->counts.unreadable += change.document == NULL ? 1U : 0U;
-    rc = check_keys(v, &change, info, err);
-    if (rc == STELE_OK) {
-        rc = check_end(v, &change, err);
-    }
+    rc = check_document(v, &change, info, value, err);
     sti_docs_change_free(&change);
     return rc;
 }
@@ -214,9 +279,11 @@ static stele_code see_info(void *arg, stele_bytes id, stele_bytes value, stele_e
     if (sti_docs_info_decode(&info, value, &why) != STELE_OK) {
         return sti_docs_fault_of(v, id, &why, err);
     }
-    rc = check_info(v, id, value, err);
-    if (rc == STELE_OK) {
-        rc = info.deleted ? check_gone(v, id, err) : check_live(v, id, &info, err);
+    if (info.deleted) {
+        rc = check_info(v, id, value, false, err);
+        rc = rc == STELE_OK ? check_gone(v, id, err) : rc;
+    } else {
+        rc = check_live(v, id, &info, value, err);
     }
     sti_docs_info_free(&info);
     return rc;
@@ -236,6 +303,9 @@ stele_code sti_docs_validate_documents(struct sti_docs_validating *v, stele_erro
     }
     if (rc == STELE_OK) {
         rc = sti_docs_validate_count(v, STI_DOCS_EXP, 2 * v->ends, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_validate_count(v, STI_DOCS_BAD, v->counts.unreadable, err);
     }
     return rc == STELE_OK ? sti_docs_validate_count(v, STI_DOCS_IDX, v->counts.keys, err) : rc;
 }

@@ -63,8 +63,8 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
         stele_store_batch_abort(w->batch);
         return rc;
     }
-    rc = db->options.not_durable ? stele_store_batch_end(w->batch, err)
-                                 : stele_store_batch_end_durable(w->batch, err);
+    rc = db->options.not_durable || w->lazy ? stele_store_batch_end(w->batch, err)
+                                            : stele_store_batch_end_durable(w->batch, err);
     sti_docs_feed_tell(db);
     /* After these two the batch may be there all the same. */
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {

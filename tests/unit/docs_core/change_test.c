@@ -259,6 +259,28 @@ static void test_open_iterators(void **state)
     kit_check_all(k, "a b");
 }
 
+/* Those that a reference could not list; what is there already can still be deleted. */
+static void test_long_ids(void **state)
+{
+    struct kit *k = *state;
+    char id[241];
+    stele_error err;
+
+    memset(id, 'x', sizeof id);
+    id[240] = 0;
+    kit_set(k, id, "{}");
+    kit_close(k);
+    k->options.refuse_long_ids = true;
+    kit_open(k);
+    CHECK_CODE(kit_try_set(k, id, "{'a':1}", &err), STELE_ETOOBIG);
+    CHECK_CODE(stele_docs_patch(k->db, stele_str(id), stele_str("{\"a\":1}"), NULL, &err),
+            STELE_ETOOBIG);
+    kit_check(k, id, "{}");
+    kit_delete(k, id);
+    id[239] = 0;
+    kit_set(k, id, "{}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +290,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_log, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_foreign_store, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_open_iterators, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_long_ids, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

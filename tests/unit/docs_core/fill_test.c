@@ -91,11 +91,40 @@ static void test_refused(void **state)
     person_free(&p);
 }
 
+static void test_iterator(void **state)
+{
+    struct kit *k = *state;
+    stele_docs_iter *it = NULL;
+    struct person p;
+    stele_error err;
+
+    person_init(&p);
+    kit_set(k, "a", "{'member':true,'size':[1.5],'name':'Ada'}");
+    kit_set(k, "b", "{'member':true,'size':[2],'name':'Bo','age':7}");
+    CHECK_OK(stele_docs_prefix(&it, k->db, stele_nil(), false, &err), &err);
+    CHECK_CODE(stele_docs_iter_fill(it, fields, FIELDS, &p, &err), STELE_ESTATE);
+    CHECK_OK(stele_docs_iter_next(it, NULL, NULL, &err), &err);
+    CHECK_OK(stele_docs_iter_fill(it, fields, FIELDS, &p, &err), &err);
+    check_person(&p, -1, "Ada", NULL);
+    CHECK_OK(stele_docs_iter_next(it, NULL, NULL, &err), &err);
+    CHECK_OK(stele_docs_iter_fill(it, fields, FIELDS, &p, &err), &err);
+    check_person(&p, 7, "Bo", NULL);
+    CHECK_CODE(stele_docs_iter_next(it, NULL, NULL, &err), STELE_END);
+    CHECK_CODE(stele_docs_iter_fill(it, fields, FIELDS, &p, &err), STELE_ESTATE);
+    CHECK_OK(stele_docs_iter_prev(it, NULL, NULL, &err), &err);
+    CHECK_OK(stele_docs_iter_seek(it, stele_str("a"), &err), &err);
+    CHECK_CODE(stele_docs_iter_fill(it, fields, FIELDS, &p, &err), STELE_ESTATE);
+    stele_docs_iter_end(it);
+    CHECK_CODE(stele_docs_iter_fill(NULL, fields, FIELDS, &p, &err), STELE_EINVAL);
+    person_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_fill, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_refused, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_iterator, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ int kit_set_up(void **state)
     stele_docs_options_init(&k->options);
     k->options.env = &k->env;
     k->options.not_durable = true;
+    k->options.no_background = true;
     kit_open(k);
     *state = k;
     return 0;
