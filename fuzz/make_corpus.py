@@ -4,7 +4,7 @@
 
 Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt,
 store_record,store_snapshot}/seed_* and corpus/docs_{entry,checkpoint,type,backup,path,order,search}/seed_*, one of
-which the command zstd makes, and corpus/fleet_packet/seed_*:
+which the command zstd makes, and corpus/fleet_{packet,recon}/seed_*:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
 seed small; those of tests/vectors/blb, tests/golden/wal and tests/golden/journal without
@@ -366,6 +366,15 @@ def docs_json_seeds():
         write("docs_search", f"{number}", data)
 
 
+# Ranges up to a second or the end: the same, a sum of some or none, lists, what differs.
+FLEET_RECON = [
+    (0x11, b"\x01\x00\x00" + b"\x00\x01\x05" + bytes(16)),
+    (0x11, b"\x65\x00\x01\x64" + bytes(16) + b"\x00\x01\x00" + bytes(16)),
+    (0x11, b"\x0b\x02ab\x02\x02" + bytes(range(16)) + b"\x00\x02\x00"),
+    (0x91, b"\x15\x00\x03\x01" + bytes(8) + b"\x02" + bytes(16) + b"\x00\x01\x00" + bytes(16)),
+]
+
+
 def fleet_seeds():
     session = HERE.parent / "tests" / "vectors" / "clouddb" / "packets" / "session.jsonl"
     seen = set()
@@ -377,6 +386,9 @@ def fleet_seeds():
     for line in (HERE.parent / "tests" / "golden" / "fleet" / "packets.txt").read_text().splitlines():
         name, data = line.split()
         write("fleet_packet", name, bytes.fromhex(data))
+    for number, (kind, ranges) in enumerate(FLEET_RECON):
+        head = bytes([kind, 2, 0]) + struct.pack(">QQ", 1, 2) + struct.pack(">QII", 9, 0, 0)
+        write("fleet_recon", f"{number}", head + ranges)
 
 
 def main():
