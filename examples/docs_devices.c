@@ -55,7 +55,7 @@ struct reading {
 };
 
 struct alarm {
-    stele_buf place; /* of what was seen last: kept somewhere, it is where a next run goes on */
+    uint64_t place; /* of what was seen last: kept somewhere, it is where a next run goes on */
     bool ended;
 };
 
@@ -79,8 +79,8 @@ static stele_code see(void *arg, const stele_docs_entry *entry, stele_error *err
                     (const char *)entry->id.data, r.celsius);
         }
     }
-    stele_buf_clear(&alarm->place);
-    return code == STELE_OK ? stele_buf_append(&alarm->place, entry->log_id, err) : code;
+    alarm->place = entry->seq;
+    return code;
 }
 
 static void *follow(void *arg)
@@ -89,8 +89,8 @@ static void *follow(void *arg)
     stele_error err;
 
     while (!alarm->ended) {
-        must(stele_docs_log_wait(db, stele_buf_view(&alarm->place), NULL, &err), &err);
-        must(stele_docs_log(db, stele_buf_view(&alarm->place), see, alarm, &err), &err);
+        must(stele_docs_feed_wait(db, alarm->place, NULL, &err), &err);
+        must(stele_docs_feed(db, alarm->place, see, alarm, &err), &err);
     }
     return NULL;
 }
@@ -110,7 +110,6 @@ int main(void)
     opts.types = &type;
     opts.type_count = 1;
     must(stele_docs_open(&db, "devices", &opts, &err), &err);
-    stele_buf_init(&alarm.place, SIZE_MAX);
     if (pthread_create(&thread, NULL, follow, &alarm) != 0) {
         abort();
     }
@@ -124,7 +123,6 @@ int main(void)
     (void)pthread_join(thread, NULL);
     find("kuhler");
     find("OFE");
-    stele_buf_free(&alarm.place);
     must(stele_docs_close(db, &err), &err);
     return 0;
 }
