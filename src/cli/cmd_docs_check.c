@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * cmd_docs_check.c: `stele docs validate`, `reindex`, `conflicts`.
+ *
+ * Validation that only reads is done in a child (child.h).
  */
+#include "cli/child.h"
 #include "cli/cmd_docs.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -10,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- validate ---- */
 
@@ -86,29 +90,81 @@ static stele_code mend(const struct sti_run *run, stele_docs *db, stele_docs_val
     return code;
 }
 
+/* What a child sends. */
+struct result {
+    stele_code code;
+    stele_error err;
+    stele_docs_validated v;
+};
+
+static void validate(const void *arg, void *result)
+{
+    const struct sti_run *run = arg;
+    struct result *r = result;
+    stele_docs *db = NULL;
+
+    r->code = sti_docs_open_reader(run, &db, &r->err);
+    if (r->code == STELE_OK) {
+        r->code = sti_docs_done(db, look(run, db, true, &r->v, &r->err), &r->err);
+    }
+}
+
+static stele_code validate_in_child(
+        const struct sti_run *run, stele_docs_validated *v, stele_error *err)
+{
+    char how[STI_CHILD_TEXT_SIZE];
+    struct result r;
+    bool json = run->json;
+    bool died = false;
+    stele_code code;
+
+    memset(&r, 0, sizeof r);
+    r.err.position = -1;
+    code = sti_child_run(validate, run, &r, sizeof r, &died, how, err);
+    if (code == STELE_OK && died) {
+        const stele_docs_fault fault = {stele_nil(), how};
+
+        print_fault(&json, &fault);
+        v->faults = 1;
+        return STELE_OK;
+    }
+    if (code == STELE_OK && r.code != STELE_OK) {
+        *err = r.err;
+        code = r.code;
+    }
+    *v = r.v;
+    return code;
+}
+
+static stele_code validate_and_mend(
+        const struct sti_run *run, stele_docs_validated *v, uint64_t *mended, stele_error *err)
+{
+    stele_docs *db = NULL;
+    stele_code code = sti_docs_open_writer(run, STI_DOCS_MUST_EXIST, &db, err);
+
+    if (code != STELE_OK) {
+        return code;
+    }
+    code = look(run, db, true, v, err);
+    if (code == STELE_OK && v->faults > 0) {
+        code = mend(run, db, v, mended, err);
+    }
+    return sti_docs_done(db, code, err);
+}
+
 stele_code sti_docs_validate_verb(const struct sti_run *run, stele_error *err)
 {
     const struct sti_docs_args *args = run->args;
     const bool dry_run = args->common.dry_run;
-    const bool mends = args->mend && !dry_run;
     stele_docs_validated v = {.documents = 0};
-    stele_docs *db = NULL;
     uint64_t mended = 0;
     stele_code code;
 
     if (dry_run && !args->mend) {
         return sti_cli_fail(err, STELE_EINVAL, "--dry-run belongs to --mend");
     }
-    code = mends ? sti_docs_open_writer(run, STI_DOCS_MUST_EXIST, &db, err)
-                 : sti_docs_open_reader(run, &db, err);
-    if (code != STELE_OK) {
-        return code;
-    }
-    code = look(run, db, true, &v, err);
-    if (code == STELE_OK && v.faults > 0 && mends) {
-        code = mend(run, db, &v, &mended, err);
-    }
-    code = sti_docs_done(db, code, err);
+    code = args->mend && !dry_run ? validate_and_mend(run, &v, &mended, err)
+                                  : validate_in_child(run, &v, err);
     if (code != STELE_OK) {
         return code;
     }

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_store_check.c: `stele store check`, `scrub`.
- *
- * LMDB trusts its pages: one that is damaged may end the process that reads it. So the work is done
- * in a child, which prints the faults that it finds, each at once, and sends its result through a
- * pipe. If it dies, that is a fault, too.
+ * cmd_store_check.c: `stele store check`, `scrub`, in a child (child.h).
  */
+#include "cli/child.h"
 #include "cli/cmd_store.h"
 #include "cli/output.h"
 #include "cli/repair.h"
 #include "cli/report.h"
 #include "cli/word.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 typedef stele_code (*check_fn)(const char *dir, const stele_store_options *opts,
         stele_store_fault_fn each, void *arg, stele_store_checked *out, stele_error *err);
@@ -78,73 +70,29 @@ static void on_fault(void *arg, const stele_store_fault *fault)
     (void)fflush(stdout);
 }
 
-/* ---- The child. ---- */
+/* ---- The check. ---- */
 
-static void send_result(int fd, const struct result *result)
+struct work {
+    const struct sti_run *run;
+    check_fn check;
+};
+
+static void check(const void *arg, void *result)
 {
-    const char *data = (const char *)result;
-    size_t sent = 0;
+    const struct work *work = arg;
+    struct result *r = result;
+    bool json = work->run->json;
 
-    while (sent < sizeof *result) {
-        const ssize_t n = write(fd, data + sent, sizeof *result - sent);
-
-        if (n < 0 && errno != EINTR) {
-            return;
-        }
-        sent += n < 0 ? 0 : (size_t)n;
-    }
+    r->code =
+            work->check(work->run->operands->items[0], NULL, on_fault, &json, &r->checked, &r->err);
 }
 
-static _Noreturn void run_child(const struct sti_run *run, check_fn check, int fd)
+static void died(const struct sti_run *run, const char *how, struct result *result)
 {
-    static const struct rlimit no_core = {0, 0};
-    struct result result;
+    const stele_store_fault fault = {
+            .file = run->operands->items[0], .position = -1, .code = STELE_ECORRUPT, .text = how};
     bool json = run->json;
 
-    (void)setrlimit(RLIMIT_CORE, &no_core);
-    memset(&result, 0, sizeof result);
-    result.err.position = -1;
-    result.code =
-            check(run->operands->items[0], NULL, on_fault, &json, &result.checked, &result.err);
-    (void)fflush(stdout);
-    send_result(fd, &result);
-    _exit(0);
-}
-
-/* ---- The parent. ---- */
-
-/* False: the child ended without one. */
-static bool receive(int fd, struct result *result)
-{
-    char *data = (char *)result;
-    size_t got = 0;
-
-    while (got < sizeof *result) {
-        const ssize_t n = read(fd, data + got, sizeof *result - got);
-
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            return false;
-        }
-        got += n < 0 ? 0 : (size_t)n;
-    }
-    return true;
-}
-
-static void died(const struct sti_run *run, int status, struct result *result)
-{
-    stele_store_fault fault = {.file = run->operands->items[0], .position = -1};
-    bool json = run->json;
-    char text[96];
-
-    if (WIFSIGNALED(status)) {
-        (void)snprintf(
-                text, sizeof text, "a damaged page ended the check (signal %d)", WTERMSIG(status));
-    } else {
-        (void)snprintf(text, sizeof text, "a damaged page ended the check (exit code %d)",
-                WEXITSTATUS(status));
-    }
-    fault.code = STELE_ECORRUPT;
-    fault.text = text;
     on_fault(&json, &fault);
     memset(result, 0, sizeof *result);
     result->err.position = -1;
@@ -153,35 +101,19 @@ static void died(const struct sti_run *run, int status, struct result *result)
 }
 
 static stele_code in_child(
-        const struct sti_run *run, check_fn check, struct result *result, stele_error *err)
+        const struct sti_run *run, check_fn fn, struct result *result, stele_error *err)
 {
-    int ends[2];
-    int status = 0;
-    bool whole;
-    pid_t pid;
+    const struct work work = {run, fn};
+    char how[STI_CHILD_TEXT_SIZE];
+    bool has_died = false;
+    stele_code code;
 
-    (void)fflush(stdout);
-    if (pipe(ends) != 0) {
-        return sti_cli_fail_errno(err, errno, "a pipe");
+    result->err.position = -1;
+    code = sti_child_run(check, &work, result, sizeof *result, &has_died, how, err);
+    if (code == STELE_OK && has_died) {
+        died(run, how, result);
     }
-    pid = fork();
-    if (pid == 0) {
-        (void)close(ends[0]);
-        run_child(run, check, ends[1]);
-    }
-    (void)close(ends[1]);
-    if (pid < 0) {
-        (void)close(ends[0]);
-        return sti_cli_fail_errno(err, errno, "a process");
-    }
-    whole = receive(ends[0], result);
-    (void)close(ends[0]);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (!whole) {
-        died(run, status, result);
-    }
-    return STELE_OK;
+    return code;
 }
 
 static void print_sums(const struct sti_run *run, const stele_store_checked *checked)
@@ -202,14 +134,14 @@ static void print_sums(const struct sti_run *run, const stele_store_checked *che
 }
 
 /* A check that failed before it found anything has nothing to sum up. */
-static stele_code check_with(const struct sti_run *run, check_fn check, stele_error *err)
+static stele_code check_with(const struct sti_run *run, check_fn fn, stele_error *err)
 {
     const char *dir = run->operands->items[0];
     struct result r;
     stele_code code;
 
     memset(&r, 0, sizeof r);
-    code = in_child(run, check, &r, err);
+    code = in_child(run, fn, &r, err);
     if (code != STELE_OK) {
         return code;
     }

@@ -17,6 +17,7 @@
  *     word.h      bytes as words of text, whole files as input
  *     document.h  JSON as it is: in a line, and out of one
  *     repair.h    what check and recover print
+ *     child.h     work on what may be damaged, in a process of its own
  *     signals.h   SIGINT and SIGTERM end what waits for more
  *     report.h    making error messages
  *     exit.h      exit codes

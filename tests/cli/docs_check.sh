@@ -77,6 +77,27 @@ docs 3 backup db out
 [ ! -e out ] && [ ! -e out.tmp ] || fail "no half of a backup"
 docs 3 validate db
 
+# Pages: whichever is damaged, validation ends with 0 or 3, or with 8 if the database is not known as
+# one any more, and says what it found.
+rm -rf pages
+seq 300 | sed 's/.*/{"id":"&","doc":{"@type":"t","n":&,"text":"the text of &"}}/' | docs 0 load pages
+data=pages/gen-1/data.mdb
+cp $data whole
+size=$(stat -c %s whole)
+for ((page = 0; page * 4096 < size; page++)); do
+    for at in 10 18 1000 ${STELE_FULL:+0 12}; do
+        cp whole $data
+        flip $data $((page * 4096 + at))
+        last="stele docs validate, page $page at $at"
+        "$stele" docs validate pages -J >.out 2>.err
+        rc=$?
+        [[ $rc == [038] ]] || fail "0, 3 or 8"
+        [ $rc -eq 0 ] || [ -s .err ] || fail "it says what"
+    done
+done
+cp whole $data
+docs 0 validate pages
+
 # A store of another kind, and a form that is to come.
 store 0 put other bucket key value
 was=$("$stele" store hash other)
