@@ -104,15 +104,21 @@ typedef struct stele_docs_status {
     stele_code reindex_failed; /* why that has stopped, STELE_OK if it has not */
     uint64_t types;            /* that are registered */
     uint64_t documents;        /* those that have ended and are not deleted yet, too */
+    uint64_t deleted;          /* IDs whose documents were deleted, and that are still known */
     uint64_t entries;          /* of the log */
+    uint64_t keys;             /* of the index */
     uint64_t conflicts;        /* unique keys that several documents claim */
     uint64_t unreadable;       /* documents of others that are kept though they are not JSON here */
     uint64_t ending;           /* documents that end at a time, or have */
     stele_time horizon;        /* before which the log is trimmed; 0: it is not */
     stele_docs_version last;   /* the highest version of the log; zeros: there is none */
     uint64_t seq;              /* the place to which the feed has come */
+    uint64_t size;             /* bytes of the file, */
+    uint64_t size_in_use;      /* how many of them are used, and those */
+    uint64_t wal_size;         /* of the log of durable changes that are not in it yet */
 } stele_docs_status;
 
+/* Beside the process that has the database open: of what is committed. */
 STELE_API STELE_NODISCARD stele_code stele_docs_get_status(
         stele_docs *db, stele_docs_status *out, stele_error *err);
 
@@ -408,24 +414,6 @@ typedef struct stele_docs_conflict {
 STELE_API STELE_NODISCARD stele_code stele_docs_conflicts(stele_docs *db,
         stele_code (*each)(void *arg, const stele_docs_conflict *conflict, stele_error *err),
         void *arg, stele_error *err);
-
-/* ---- Statistics. ---- */
-
-/* Of what is committed. */
-typedef struct stele_docs_stats {
-    uint64_t documents;
-    uint64_t deleted;   /* IDs whose documents were deleted, and that are still known */
-    uint64_t types;     /* registered */
-    uint64_t entries;   /* of the log */
-    uint64_t keys;      /* of the index */
-    uint64_t conflicts; /* unique keys that several documents claim */
-    uint64_t size;      /* bytes of the file, and */
-    uint64_t size_in_use;
-    uint64_t wal_size; /* of the log of durable changes that are not in it yet */
-} stele_docs_stats;
-
-STELE_API STELE_NODISCARD stele_code stele_docs_stat(
-        stele_docs *db, stele_docs_stats *out, stele_error *err);
 
 /* ---- Validation. ---- */
 

@@ -378,7 +378,9 @@ static const struct sti_verb verb_table[] = {
                         "many types, entries of the log, keys and conflicts, the size of the file and how\n"
                         "much of it is in use, and the size of the log of durable changes.",
                 .output = "  {\"documents\":n,\"deleted\":n,\"types\":n,\"entries\":n,\"keys\":n,\n"
-                          "   \"conflicts\":n,\"size\":n,\"size_in_use\":n,\"wal_size\":n}",
+                          "   \"conflicts\":n,\"unreadable\":n,\"ending\":n,\n"
+                          "   \"state\":\"initialising\"|\"reindexing\"|\"ready\",\"position\":n,\n"
+                          "   \"size\":n,\"size_in_use\":n,\"wal_size\":n}",
                 .example = "  stele docs stat /tmp/home",
                 .options = READS,
                 .operands_min = 1,

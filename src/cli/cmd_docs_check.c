@@ -176,7 +176,7 @@ stele_code sti_docs_validate_verb(const struct sti_run *run, stele_error *err)
 
 /* ---- reindex ---- */
 
-static stele_code reindex(const struct sti_run *run, stele_docs_stats *stats, stele_error *err)
+static stele_code reindex(const struct sti_run *run, stele_docs_status *status, stele_error *err)
 {
     const struct sti_docs_args *args = run->args;
     stele_docs *db = NULL;
@@ -191,7 +191,7 @@ static stele_code reindex(const struct sti_run *run, stele_docs_stats *stats, st
         code = stele_docs_reindex(db, err);
     }
     if (code == STELE_OK) {
-        code = stele_docs_stat(db, stats, err);
+        code = stele_docs_get_status(db, status, err);
     }
     return sti_docs_done(db, code, err);
 }
@@ -199,8 +199,8 @@ static stele_code reindex(const struct sti_run *run, stele_docs_stats *stats, st
 stele_code sti_docs_reindex_verb(const struct sti_run *run, stele_error *err)
 {
     const struct sti_docs_args *args = run->args;
-    stele_docs_stats stats = {.documents = 0};
-    stele_code code = reindex(run, &stats, err);
+    stele_docs_status status = {.state = STELE_DOCS_READY};
+    stele_code code = reindex(run, &status, err);
     struct sti_json j;
 
     if (code != STELE_OK) {
@@ -208,11 +208,11 @@ stele_code sti_docs_reindex_verb(const struct sti_run *run, stele_error *err)
     }
     if (run->json) {
         j = sti_json_begin(stdout);
-        sti_json_uint(&j, "documents", stats.documents);
+        sti_json_uint(&j, "documents", status.documents);
         sti_json_dry_run(&j, args->common.dry_run);
         sti_json_end(&j);
     } else {
-        sti_row_uint("documents", stats.documents);
+        sti_row_uint("documents", status.documents);
         sti_row_dry_run(args->common.dry_run);
     }
     return STELE_OK;

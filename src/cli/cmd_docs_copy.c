@@ -123,7 +123,7 @@ static stele_code restore(
 static stele_code check_pristine(const struct sti_run *run, stele_error *err)
 {
     stele_docs *db = NULL;
-    stele_docs_stats stats;
+    stele_docs_status status;
     stele_error why;
     stele_code code = sti_docs_open_reader(run, &db, &why);
 
@@ -134,8 +134,8 @@ static stele_code check_pristine(const struct sti_run *run, stele_error *err)
         *err = why;
         return code;
     }
-    code = sti_docs_done(db, stele_docs_stat(db, &stats, err), err);
-    if (code == STELE_OK && stats.entries + stats.documents + stats.deleted > 0) {
+    code = sti_docs_done(db, stele_docs_get_status(db, &status, err), err);
+    if (code == STELE_OK && status.entries + status.documents + status.deleted > 0) {
         code = sti_cli_fail(err, STELE_ESTATE,
                 "%s: only a database that never had a document is restored",
                 run->operands->items[0]);

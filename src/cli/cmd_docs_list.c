@@ -61,11 +61,11 @@ stele_code sti_docs_list_verb(const struct sti_run *run, stele_error *err)
 static stele_code dump(stele_docs *db, struct sti_progress *progress, stele_error *err)
 {
     stele_docs_iter *it = NULL;
-    stele_docs_stats stats;
+    stele_docs_status status;
     stele_bytes id = stele_nil();
     stele_bytes doc = stele_nil();
     int64_t printed = 0;
-    stele_code code = stele_docs_stat(db, &stats, err);
+    stele_code code = stele_docs_get_status(db, &status, err);
 
     if (code == STELE_OK) {
         code = stele_docs_range(&it, db, stele_nil(), stele_nil(), false, err);
@@ -74,7 +74,7 @@ static stele_code dump(stele_docs *db, struct sti_progress *progress, stele_erro
         code = stele_docs_iter_next(it, &id, &doc, err);
         if (code == STELE_OK) {
             sti_docs_print(true, id, doc);
-            sti_progress_show(progress, ++printed, (int64_t)stats.documents);
+            sti_progress_show(progress, ++printed, (int64_t)status.documents);
             code = sti_docs_printed(err);
         }
     }

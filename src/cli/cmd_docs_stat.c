@@ -10,50 +10,70 @@
 
 /* ---- stat ---- */
 
-static void print_stats_json(const stele_docs_stats *stats)
+static const char *state_text(const stele_docs_status *status)
+{
+    switch (status->state) {
+    case STELE_DOCS_INITIALISING:
+        return "initialising";
+    case STELE_DOCS_REINDEXING:
+        return "reindexing";
+    default:
+        return "ready";
+    }
+}
+
+static void print_stats_json(const stele_docs_status *status)
 {
     struct sti_json j = sti_json_begin(stdout);
 
-    sti_json_uint(&j, "documents", stats->documents);
-    sti_json_uint(&j, "deleted", stats->deleted);
-    sti_json_uint(&j, "types", stats->types);
-    sti_json_uint(&j, "entries", stats->entries);
-    sti_json_uint(&j, "keys", stats->keys);
-    sti_json_uint(&j, "conflicts", stats->conflicts);
-    sti_json_uint(&j, "size", stats->size);
-    sti_json_uint(&j, "size_in_use", stats->size_in_use);
-    sti_json_uint(&j, "wal_size", stats->wal_size);
+    sti_json_uint(&j, "documents", status->documents);
+    sti_json_uint(&j, "deleted", status->deleted);
+    sti_json_uint(&j, "types", status->types);
+    sti_json_uint(&j, "entries", status->entries);
+    sti_json_uint(&j, "keys", status->keys);
+    sti_json_uint(&j, "conflicts", status->conflicts);
+    sti_json_uint(&j, "unreadable", status->unreadable);
+    sti_json_uint(&j, "ending", status->ending);
+    sti_json_text(&j, "state", state_text(status));
+    sti_json_uint(&j, "position", status->seq);
+    sti_json_uint(&j, "size", status->size);
+    sti_json_uint(&j, "size_in_use", status->size_in_use);
+    sti_json_uint(&j, "wal_size", status->wal_size);
     sti_json_end(&j);
 }
 
-static void print_stats_text(const stele_docs_stats *stats)
+static void print_stats_text(const stele_docs_status *status)
 {
-    sti_row_uint("documents", stats->documents);
-    sti_row_uint("deleted", stats->deleted);
-    sti_row_uint("types", stats->types);
-    sti_row_uint("entries", stats->entries);
-    sti_row_uint("keys", stats->keys);
-    sti_row_uint("conflicts", stats->conflicts);
-    sti_row("size", "%" PRIu64 ", %" PRIu64 " of it in use", stats->size, stats->size_in_use);
-    sti_row_uint("wal size", stats->wal_size);
+    sti_row_uint("documents", status->documents);
+    sti_row_uint("deleted", status->deleted);
+    sti_row_uint("types", status->types);
+    sti_row_uint("entries", status->entries);
+    sti_row_uint("keys", status->keys);
+    sti_row_uint("conflicts", status->conflicts);
+    sti_row_uint("unreadable", status->unreadable);
+    sti_row_uint("ending", status->ending);
+    sti_row("state", "%s", state_text(status));
+    sti_row_uint("position", status->seq);
+    sti_row("size", "%" PRIu64 ", %" PRIu64 " of it in use", status->size, status->size_in_use);
+    sti_row_uint("wal size", status->wal_size);
 }
 
 stele_code sti_docs_stat_verb(const struct sti_run *run, stele_error *err)
 {
-    stele_docs_stats stats = {.documents = 0};
+    stele_docs_status status = {.state = STELE_DOCS_READY};
     stele_docs *db = NULL;
     stele_code code = sti_docs_open_reader(run, &db, err);
 
     if (code == STELE_OK) {
-        code = sti_docs_done(db, stele_docs_stat(db, &stats, err), err);
+        code = sti_docs_done(db, stele_docs_get_status(db, &status, err), err);
     }
     if (code != STELE_OK) {
         return code;
     }
     if (run->json) {
-        print_stats_json(&stats);
+        print_stats_json(&status);
     } else {
-        print_stats_text(&stats);
+        print_stats_text(&status);
     }
     return STELE_OK;
 }

@@ -18,7 +18,9 @@ static stele_code count_all(stele_store_read *read, stele_docs_status *out, stel
     } counts[] = {
             {STI_DOCS_TYP, &out->types},
             {STI_DOCS_DAT, &out->documents},
+            {STI_DOCS_NFO, &out->deleted},
             {STI_DOCS_LOG, &out->entries},
+            {STI_DOCS_IDX, &out->keys},
             {STI_DOCS_CFL, &out->conflicts},
             {STI_DOCS_BAD, &out->unreadable},
             {STI_DOCS_EXP, &out->ending},
@@ -31,6 +33,8 @@ static stele_code count_all(stele_store_read *read, stele_docs_status *out, stel
                 read, sti_docs_bucket_name(counts[i].bucket), counts[i].count, err);
     }
     out->ending /= 2; /* each has two keys */
+    /* There is information of every document, too. */
+    out->deleted -= out->documents < out->deleted ? out->documents : out->deleted;
     return rc;
 }
 
@@ -90,12 +94,19 @@ stele_code stele_docs_get_status(stele_docs *db, stele_docs_status *out, stele_e
 {
     stele_docs_status status = {.state = STELE_DOCS_READY};
     stele_store_read *read = NULL;
+    stele_store_stats store;
     stele_code rc;
 
     if (db == NULL || out == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database, or nowhere to put its status");
     }
-    rc = stele_store_read_begin(&read, db->store, err);
+    rc = stele_store_stat(db->store, &store, err);
+    if (rc == STELE_OK) {
+        status.size = store.size;
+        status.size_in_use = store.size_in_use;
+        status.wal_size = store.wal_size;
+        rc = stele_store_read_begin(&read, db->store, err);
+    }
     if (rc == STELE_OK) {
         rc = fill(db, read, &status, err);
         stele_store_read_end(read);

@@ -155,6 +155,39 @@ stele_code stele_docs_type(stele_docs *db, const char *name, stele_buf *out, ste
     return rc;
 }
 
+struct listing {
+    stele_code (*each)(void *arg, stele_bytes definition, stele_error *err);
+    void *arg;
+};
+
+static stele_code give_type(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+{
+    const struct listing *l = arg;
+
+    (void)key;
+    return l->each(l->arg, value, err);
+}
+
+stele_code stele_docs_types(stele_docs *db,
+        stele_code (*each)(void *arg, stele_bytes definition, stele_error *err), void *arg,
+        stele_error *err)
+{
+    struct listing l = {each, arg};
+    stele_store_read *read = NULL;
+    stele_code rc;
+
+    if (db == NULL || each == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database, or nobody to tell");
+    }
+    rc = stele_store_read_begin(&read, db->store, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = stele_store_read_for_each(read, sti_docs_bucket_name(STI_DOCS_TYP), give_type, &l, err);
+    stele_store_read_end(read);
+    return rc;
+}
+
 /* ---- At open. ---- */
 
 static bool is_loose(const struct sti_docs_type *type)

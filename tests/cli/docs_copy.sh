@@ -118,7 +118,7 @@ json_error ECORRUPT
 
 # stat and checkpoints.
 docs 0 stat db -J
-json '.[0] | (keys == ["conflicts","deleted","documents","entries","keys","size","size_in_use","types","wal_size"]) and
+json '.[0] | (keys == ["conflicts","deleted","documents","ending","entries","keys","position","size","size_in_use","state","types","unreadable","wal_size"]) and
     .documents == 499 and .deleted == 1 and .entries == 502 and .types == 1 and .keys == 998 and
     .conflicts == 0 and .size >= .size_in_use'
 docs 0 stat db

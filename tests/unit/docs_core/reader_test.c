@@ -30,7 +30,7 @@ static void test_changes_nothing(void **state)
 {
     struct kit *k = *state;
     stele_docs_batch *batch = NULL;
-    stele_docs_stats stats;
+    stele_docs_status status;
     stele_bytes type;
     stele_error err;
 
@@ -44,13 +44,13 @@ static void test_changes_nothing(void **state)
     kit_check_all(k, "a");
     kit_check_match(k, "lamp", "{'room':'KUCHE'}", "a");
     CHECK_OK(stele_docs_validate(k->db, NULL, NULL, NULL, &err), &err);
-    CHECK_OK(stele_docs_stat(k->db, &stats, &err), &err);
-    assert_int_equal(stats.documents, 1);
-    assert_int_equal(stats.deleted, 1);
-    assert_int_equal(stats.entries, 3);
-    assert_int_equal(stats.types, 1);
-    assert_int_equal(stats.keys, 3); /* one of the type as well */
-    assert_int_equal(stats.conflicts, 0);
+    CHECK_OK(stele_docs_get_status(k->db, &status, &err), &err);
+    assert_int_equal(status.documents, 1);
+    assert_int_equal(status.deleted, 1);
+    assert_int_equal(status.entries, 3);
+    assert_int_equal(status.types, 1);
+    assert_int_equal(status.keys, 3); /* one of the type as well */
+    assert_int_equal(status.conflicts, 0);
     CHECK_CODE(kit_try_set(k, "c", "{}", &err), STELE_EREADONLY);
     CHECK_CODE(stele_docs_delete(k->db, stele_str("a"), NULL, &err), STELE_EREADONLY);
     type = kit_json("{'a':1}");
