@@ -13,6 +13,7 @@
 enum {
     DB_AT = 1, /* among the operands, behind the word */
     FILE_AT = 2,
+    WAIT_MS = 200, /* between looks at how far it has come */
     DEFINITION_SIZE_MAX = 16 << 20
 };
 
@@ -29,6 +30,26 @@ static stele_code read_definition(const char *path, stele_buf *out, stele_error 
 }
 
 /* `run` begins with the database. */
+/* Until the documents that are there can be found by the definition. */
+static stele_code index_all(stele_docs *db, stele_error *err)
+{
+    stele_wait wait = {.timeout_ms = WAIT_MS};
+    stele_docs_status status = {.state = STELE_DOCS_READY};
+    struct sti_progress progress;
+    stele_code code;
+
+    sti_progress_begin(&progress, "indexed");
+    do {
+        code = stele_docs_wait_ready(db, &wait, err);
+        if (code == STELE_ETIMEDOUT && stele_docs_get_status(db, &status, NULL) == STELE_OK) {
+            sti_progress_show(
+                    &progress, (int64_t)status.reindex_done, (int64_t)status.reindex_total);
+        }
+    } while (code == STELE_ETIMEDOUT);
+    sti_progress_end(&progress);
+    return code;
+}
+
 static stele_code add(const struct sti_run *run, const char *path, stele_error *err)
 {
     stele_docs *db = NULL;
@@ -41,7 +62,9 @@ static stele_code add(const struct sti_run *run, const char *path, stele_error *
         code = sti_docs_open_writer(run, STI_DOCS_CREATE, &db, err);
     }
     if (code == STELE_OK) {
-        code = sti_docs_done(db, stele_docs_register(db, stele_buf_view(&definition), err), err);
+        code = stele_docs_register(db, stele_buf_view(&definition), err);
+        code = code == STELE_OK ? index_all(db, err) : code;
+        code = sti_docs_done(db, code, err);
     }
     if (code == STELE_OK) {
         sti_print_ok(run->json, false);

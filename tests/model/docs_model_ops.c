@@ -352,6 +352,8 @@ static void do_register(struct run *r)
     }
     (void)snprintf(text + len, sizeof text - len, "],'version':%" PRIu64 "}", ++r->definitions);
     CHECK_OK(stele_docs_register(r->db, run_quoted(text, quoted, sizeof quoted), &err), &err);
+    /* Until then the definition of before holds, too. */
+    CHECK_OK(stele_docs_wait_ready(r->db, NULL, &err), &err);
 }
 
 /* ---- Phases. ---- */
