@@ -63,6 +63,20 @@ docs 3 validate db --mend -J
 json '.[-1].faults > 0'
 says db fault
 
+# What a peer may have that is no JSON here is printed as bytes, and not loaded again.
+docs 0 set odd a '{}'
+store 0 put odd dat a '{"a": 1e400}'
+docs 0 get odd a
+is '{"a": 1e400}'
+docs 0 get odd a -J
+is '{"id":"a","doc_b64":"eyJhIjogMWU0MDB9"}'
+docs 0 list odd
+is 'a	b64:eyJhIjogMWU0MDB9'
+docs 0 dump odd
+cp .out dumped
+docs 2 load odd.copy -J <dumped
+says "line 1"
+
 # Damaged values are never given.
 data=db/gen-1/data.mdb
 for at in $(grep -abo '"n":77}' $data | cut -d: -f1); do
