@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 /* ---- Preparing. ---- */
 
@@ -108,16 +109,19 @@ stele_code sti_docs_change_check_owners(
     stele_store_cursor *cursor = NULL;
     stele_code rc;
 
-    if (change->unique_count == 0) {
+    if (change->unique_count == 0 || STI_MUTANT(DOCS_CONFLICT_ALLOWED)) {
         return STELE_OK;
     }
     rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_IDX), err);
-    for (size_t i = 0; i < change->unique_count && rc == STELE_OK; i++) {
+    for (size_t i = 0;
+            i < (STI_MUTANT(DOCS_ONE_OWNER_CHECKED) ? 1 : change->unique_count) && rc == STELE_OK;
+            i++) {
         stele_bytes owner = stele_nil();
         bool found = false;
 
         rc = sti_docs_index_owner(cursor, change->unique[i], &owner, &found, err);
-        if (rc == STELE_OK && found && !stele_bytes_equal(owner, change->entry.id)) {
+        if (rc == STELE_OK && found &&
+                (!stele_bytes_equal(owner, change->entry.id) || STI_MUTANT(DOCS_OWNER_REFUSED))) {
             rc = fail_conflict(change, change->unique[i], owner, err);
         }
     }
@@ -154,7 +158,12 @@ static stele_code make_current(struct sti_docs_write *w, const struct sti_docs_c
     }
     if (entry->is_delete) {
         rc = sti_docs_remove(w, STI_DOCS_DAT, entry->id, err);
-        return rc == STELE_OK ? sti_docs_index_replace(w, entry->id, NULL, NULL, err) : rc;
+        if (rc == STELE_OK && STI_MUTANT(DOCS_DELETE_FORGETS)) {
+            rc = sti_docs_remove(w, STI_DOCS_NFO, entry->id, err);
+        }
+        return rc == STELE_OK && !STI_MUTANT(DOCS_DELETE_KEEPS_KEYS)
+                       ? sti_docs_index_replace(w, entry->id, NULL, NULL, err)
+                       : rc;
     }
     rc = sti_docs_put(w, STI_DOCS_DAT, entry->id, entry->json, err);
     return rc == STELE_OK ? sti_docs_index_replace(w, entry->id, &change->keys, info, err) : rc;
@@ -169,7 +178,7 @@ static stele_code move_claims(struct sti_docs_write *w, stele_bytes id,
     bool found = false;
     stele_code rc;
 
-    if (info->claim_count == 0) {
+    if (info->claim_count == 0 || STI_MUTANT(DOCS_LATE_CLAIMS_KEPT)) {
         return STELE_OK;
     }
     rc = sti_docs_read(w->view, STI_DOCS_DAT, id, &entry.json, &found, err);
@@ -261,6 +270,9 @@ stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change
     }
     if (rc != STELE_OK) {
         return rc;
+    }
+    if (STI_MUTANT(DOCS_LATE_APPLIES)) {
+        found = false;
     }
     if (!found || sti_docs_version_compare(change->entry.version, old.version) > 0) {
         *out = STI_DOCS_APPLIED_CURRENT;

@@ -3,6 +3,7 @@
  * types.c: definitions of types, registered and loaded.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/state.h"
 
 stele_code sti_docs_define(
@@ -24,7 +25,9 @@ stele_code sti_docs_define(
         return rc;
     }
     rc = sti_docs_kind_add(w->db, number, type, err);
-    return rc == STELE_OK && old_number != 0 ? sti_docs_reindex(w, old_number, err) : rc;
+    return rc == STELE_OK && old_number != 0 && !STI_MUTANT(DOCS_REGISTER_NOT_INDEXED)
+                   ? sti_docs_reindex(w, old_number, err)
+                   : rc;
 }
 
 static stele_code register_type(
