@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/expiry.h"
 
 /* ---- Preparing. ---- */
@@ -138,7 +139,8 @@ static stele_code check_owner(struct sti_docs_write *w, const struct sti_docs_ch
             return rc;
         }
         rc = sti_docs_index_owner(cursor, claim, &owner, &found, err);
-        if (rc == STELE_OK && found && !stele_bytes_equal(owner, change->entry.id)) {
+        if (rc == STELE_OK && found &&
+                (!stele_bytes_equal(owner, change->entry.id) || STI_MUTANT(DOCS_OWNER_REFUSED))) {
             rc = expire_owner(w, owner, &expired, err);
             if (rc == STELE_OK && !expired) {
                 rc = fail_conflict(w->db, claim, owner, err);
@@ -156,7 +158,14 @@ stele_code sti_docs_change_check_owners(
 {
     stele_code rc = STELE_OK;
 
-    for (size_t i = 0; i < change->unique_count && rc == STELE_OK; i++) {
+    size_t count = STI_MUTANT(DOCS_ONE_OWNER_CHECKED) && change->unique_count > 0
+                           ? 1
+                           : change->unique_count;
+
+    if (STI_MUTANT(DOCS_CONFLICT_ALLOWED)) {
+        return STELE_OK;
+    }
+    for (size_t i = 0; i < count && rc == STELE_OK; i++) {
         rc = check_owner(w, change, change->unique[i], err);
     }
     return rc;
@@ -213,7 +222,12 @@ static stele_code make_current(struct sti_docs_write *w, const struct sti_docs_c
     }
     if (entry->is_delete) {
         rc = sti_docs_remove(w, STI_DOCS_DAT, entry->id, err);
-        return rc == STELE_OK ? sti_docs_index_replace(w, entry->id, NULL, NULL, err) : rc;
+        if (rc == STELE_OK && STI_MUTANT(DOCS_DELETE_FORGETS)) {
+            rc = sti_docs_remove(w, STI_DOCS_NFO, entry->id, err);
+        }
+        return rc == STELE_OK && !STI_MUTANT(DOCS_DELETE_KEEPS_KEYS)
+                       ? sti_docs_index_replace(w, entry->id, NULL, NULL, err)
+                       : rc;
     }
     rc = sti_docs_put(w, STI_DOCS_DAT, entry->id, entry->json, err);
     return rc == STELE_OK ? sti_docs_index_replace(w, entry->id, &change->keys, info, err) : rc;
@@ -228,7 +242,7 @@ static stele_code move_claims(struct sti_docs_write *w, stele_bytes id,
     bool found = false;
     stele_code rc;
 
-    if (info->claim_count == 0) {
+    if (info->claim_count == 0 || STI_MUTANT(DOCS_LATE_CLAIMS_KEPT)) {
         return STELE_OK;
     }
     rc = sti_docs_read(w->view, STI_DOCS_DAT, id, &entry.json, &found, err);
@@ -321,6 +335,9 @@ stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change
     }
     if (rc != STELE_OK) {
         return rc;
+    }
+    if (STI_MUTANT(DOCS_LATE_APPLIES)) {
+        found = false;
     }
     if ((!found || sti_docs_version_compare(change->entry.version, old.version) > 0) &&
             (change->type.phase == STI_DOCS_WHOLE || change->type.phase == STI_DOCS_CLEARING)) {

@@ -7,6 +7,7 @@
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/cdbk_check.h"
 #include "docs/checkpoint.h"
 #include "docs/trim.h"
@@ -63,7 +64,7 @@ static stele_code add_info(void *arg, stele_bytes key, stele_bytes value, stele_
     uint8_t version[STI_DOCS_VERSION_SIZE];
     stele_code rc = sti_docs_info_decode(&info, value, err);
 
-    if (rc == STELE_OK && !info.deleted) {
+    if (rc == STELE_OK && (!info.deleted || STI_MUTANT(DOCS_BACKUP_TOMBSTONES))) {
         sti_docs_version_put(version, info.version);
         rc = add(arg, key, stele_bytes_of(version, sizeof version), err);
     }

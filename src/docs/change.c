@@ -4,6 +4,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/apply.h"
 #include "docs/expiry.h"
 #include "docs/patch.h"
@@ -60,11 +61,11 @@ static stele_code check_expected(struct sti_docs_write *w, stele_bytes id,
     if (rc != STELE_OK) {
         return rc;
     }
-    if (info.deleted) {
+    if (info.deleted && !STI_MUTANT(DOCS_EXPECTED_OF_DELETED)) {
         info.version = (struct sti_docs_version){.seconds = 0};
     }
     wanted = (struct sti_docs_version){expected->seconds, expected->ns, expected->server};
-    if (sti_docs_version_compare(info.version, wanted) != 0) {
+    if (sti_docs_version_compare(info.version, wanted) != 0 && !STI_MUTANT(DOCS_EXPECTED_IGNORED)) {
         rc = sti_fail(err, STELE_ESTALE, "the document has another version than is expected");
     }
     sti_docs_info_free(&info);
@@ -180,7 +181,7 @@ static stele_code patched(struct sti_docs_write *w, stele_bytes id, stele_bytes 
         rc = sti_fail(err, STELE_EINVAL, "the document is not JSON here, and cannot be patched");
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_patch(before, changes, &after, err);
+        rc = sti_docs_patch(STI_MUTANT(DOCS_PATCH_FORGETS) ? NULL : before, changes, &after, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_value_print(after, out, err);
@@ -265,7 +266,7 @@ stele_code stele_docs_batch_set(stele_docs_batch *batch, stele_bytes id, stele_b
     if (rc == STELE_OK) {
         rc = set_in(&batch->w, &entry, document, expected, version, err);
     }
-    batch->failed = rc;
+    batch->failed = STI_MUTANT(DOCS_BATCH_GOES_ON) ? STELE_OK : rc;
     return rc;
 }
 

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 #include <unicode/ucol.h>
 #include <unicode/ustring.h>
@@ -43,7 +44,8 @@ stele_code sti_docs_collator_open(struct sti_docs_collator **out, stele_error *e
     }
     collator->icu = ucol_open("", &status);
     if (U_SUCCESS(status)) {
-        ucol_setAttribute(collator->icu, UCOL_STRENGTH, UCOL_PRIMARY, &status);
+        ucol_setAttribute(collator->icu, UCOL_STRENGTH,
+                STI_MUTANT(DOCS_ACCENTS_COUNT) ? UCOL_SECONDARY : UCOL_PRIMARY, &status);
         ucol_setAttribute(collator->icu, UCOL_NORMALIZATION_MODE, UCOL_ON, &status);
     }
     if (U_FAILURE(status)) {

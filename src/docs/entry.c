@@ -6,6 +6,7 @@
 
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "base/sha256.h"
 
 #include <inttypes.h>
@@ -164,6 +165,9 @@ stele_code sti_docs_log_key_encode(
 
     if (rc != STELE_OK) {
         return rc;
+    }
+    if (STI_MUTANT(DOCS_LONG_ID_CUT) && id.len > 239) {
+        id.len = 239;
     }
     sti_docs_version_put(head, version);
     rc = stele_buf_append(out, stele_bytes_of(head, sizeof head), err);

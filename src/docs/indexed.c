@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/apply.h"
 
 enum {
@@ -231,11 +232,52 @@ static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, ste
     if (rc != STELE_OK) {
         return rc;
     }
+    if (found ? STI_MUTANT(DOCS_CONFLICT_NOT_NOTED) : STI_MUTANT(DOCS_CONFLICT_KEPT)) {
+        return STELE_OK;
+    }
     return found ? sti_docs_put(w, STI_DOCS_CFL, claim, stele_bytes_of(&form, sizeof form), err)
                  : sti_docs_remove(w, STI_DOCS_CFL, claim, err);
 }
 
 /* ---- Replacing. ---- */
+
+#ifdef STI_MUTANTS
+/* For a seeded bug: whether somebody owns a unique key already. */
+static bool is_claimed(struct sti_docs_write *w, const struct sti_docs_kept *kept)
+{
+    stele_store_cursor *cursor = NULL;
+    stele_bytes id = stele_nil();
+    bool found = false;
+
+    if (kept->version.len > 0 && stele_store_cursor_open(&cursor, w->view,
+                                         sti_docs_bucket_name(STI_DOCS_IDX), NULL) == STELE_OK) {
+        (void)sti_docs_index_owner(cursor, kept->claim, &id, &found, NULL);
+        stele_store_cursor_close(cursor);
+    }
+    return found;
+}
+
+/* For another one: whoever owns a unique key loses it. */
+static void take_owner(struct sti_docs_write *w, const struct sti_docs_kept *kept)
+{
+    stele_store_cursor *cursor = NULL;
+    stele_bytes id = stele_nil();
+    stele_bytes key = stele_nil();
+    bool found = false;
+
+    if (is_claimed(w, kept) && stele_store_cursor_open(&cursor, w->view,
+                                       sti_docs_bucket_name(STI_DOCS_IDX), NULL) == STELE_OK) {
+        (void)sti_docs_index_owner(cursor, kept->claim, &id, &found, NULL);
+        if (stele_store_cursor_pair(cursor, &key, NULL, NULL) == STELE_OK) {
+            (void)sti_docs_remove(w, STI_DOCS_IDX, key, NULL);
+        }
+        stele_store_cursor_close(cursor);
+    }
+}
+#else
+#define is_claimed(w, kept) false
+#define take_owner(w, kept) (void)0
+#endif
 
 /* One key of the index put or taken away. */
 static stele_code write_key(struct sti_docs_write *w, stele_bytes id,
@@ -247,12 +289,19 @@ static stele_code write_key(struct sti_docs_write *w, stele_bytes id,
 
     stele_buf_init(&key, SIZE_MAX);
     rc = sti_docs_kept_key(kept, id, &key, err);
+    if (STI_MUTANT(DOCS_INDEX_FIRST_COMES) && put && is_claimed(w, kept)) {
+        stele_buf_free(&key);
+        return rc;
+    }
     if (rc == STELE_OK && put) {
         sti_docs_index_value_put(value, kept);
         rc = sti_docs_put(
                 w, STI_DOCS_IDX, stele_buf_view(&key), stele_bytes_of(value, sizeof value), err);
     } else if (rc == STELE_OK) {
         rc = sti_docs_remove(w, STI_DOCS_IDX, stele_buf_view(&key), err);
+        if (STI_MUTANT(DOCS_LOSER_TAKES_KEY)) {
+            take_owner(w, kept);
+        }
     }
     stele_buf_free(&key);
     if (rc == STELE_OK && kept->version.len > 0) {
@@ -280,7 +329,7 @@ static stele_code write_differences(struct sti_docs_write *w, stele_bytes id,
         stele_code rc = STELE_OK;
 
         if (order < 0) {
-            rc = write_key(w, id, old, false, err);
+            rc = STI_MUTANT(DOCS_OLD_KEYS_KEPT) ? STELE_OK : write_key(w, id, old, false, err);
         } else if (order > 0) {
             rc = write_key(w, id, new, true, err);
         }
@@ -314,6 +363,9 @@ static stele_code replace_kept(
     }
     if (rc != STELE_OK) {
         return rc;
+    }
+    if (STI_MUTANT(DOCS_KEPT_NOT_RENEWED) && found) {
+        return STELE_OK;
     }
     return stele_is_nil(kept) ? sti_docs_remove(w, STI_DOCS_KDT, id, err)
                               : sti_docs_put(w, STI_DOCS_KDT, id, kept, err);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 
 enum {
     FLAG_DELETED = 1,
@@ -174,7 +175,8 @@ stele_code sti_docs_info_after(struct sti_docs_info *out, const struct sti_docs_
         struct sti_docs_version version, bool is_delete, struct sti_docs_keys keys,
         stele_error *err)
 {
-    struct sti_docs_info info = {.version = version, .deleted = is_delete};
+    struct sti_docs_info info = {
+            .version = version, .deleted = is_delete && !STI_MUTANT(DOCS_TOMBSTONE_LIVES)};
     size_t at = 0;
     stele_code rc = check_keys(keys, err);
 
@@ -193,8 +195,8 @@ stele_code sti_docs_info_after(struct sti_docs_info *out, const struct sti_docs_
         stele_bytes key = keys.list[info.claim_count];
         const struct sti_docs_claim *held = old == NULL ? NULL : find_claim(old, key, &at);
 
-        info.claims[info.claim_count] = (struct sti_docs_claim){
-                .key = key, .version = held == NULL ? version : held->version};
+        info.claims[info.claim_count] = (struct sti_docs_claim){.key = key,
+                .version = held == NULL || STI_MUTANT(DOCS_CLAIM_IS_NEW) ? version : held->version};
     }
     *out = info;
     return STELE_OK;

@@ -4,6 +4,8 @@
  */
 #include "docs/instant.h"
 
+#include "base/mutant.h"
+
 enum {
     NS_PER_SECOND = 1000000000,
     SECONDS_PER_DAY = 86400
@@ -158,6 +160,7 @@ bool sti_docs_instant_parse(stele_bytes text, struct sti_docs_instant *out)
             !parse_zone(text, &at, &offset) || at != text.len) {
         return false;
     }
+    offset = STI_MUTANT(DOCS_ZONE_IGNORED) ? 0 : offset;
     instant.seconds = days * SECONDS_PER_DAY + seconds - offset;
     if (leap && instant.seconds % SECONDS_PER_DAY != 0) {
         return false;

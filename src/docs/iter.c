@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/apply.h"
 #include "docs/expiry.h"
 
@@ -176,7 +177,7 @@ static stele_code owns(stele_docs_iter *it, stele_bytes claim, bool unique, stel
     stele_code rc;
 
     *out = true;
-    if (!unique) {
+    if (!unique || STI_MUTANT(DOCS_LOSERS_FOUND)) {
         return STELE_OK;
     }
     rc = sti_docs_read(it->read, STI_DOCS_CFL, claim, &value, &found, err);
@@ -246,7 +247,7 @@ static stele_code next_found(
         if (rc == STELE_OK) {
             rc = owns(it, here.claim, here.unique, here.id, &given, err);
         }
-        if (rc == STELE_OK && given && it->may_repeat) {
+        if (rc == STELE_OK && given && it->may_repeat && !STI_MUTANT(DOCS_FOUND_AGAIN)) {
             rc = is_first(it, *key, here.id, &given, err);
         }
         if (rc == STELE_OK && given) {

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/order.h"
 
 /* One encoded value of a field. */
@@ -142,7 +143,9 @@ static stele_code fill_list(struct list *list, const struct sti_docs_indexer *in
     if (list->entries == NULL) {
         return sti_fail_memory(err, count * sizeof *list->entries);
     }
-    for (size_t i = 0; i < count && rc == STELE_OK; i++) {
+    for (size_t i = 0;
+            i + (STI_MUTANT(DOCS_ARRAY_AS_ONE) && count > 1 ? 1 : 0) < count && rc == STELE_OK;
+            i++) {
         rc = add_value(list, indexer, key->fields[field].order,
                 elements ? json_array_get(value, i) : value, err);
     }
@@ -240,7 +243,8 @@ static stele_code put_key(struct sti_docs_index_keys *keys, const struct row *ro
     *item = (struct sti_docs_index_key){.unique = true};
     for (size_t i = 0; i < row->count && rc == STELE_OK; i++) {
         rc = stele_buf_append(&keys->bytes, row->lists[i].entries[chosen[i]].bytes, err);
-        item->unique = item->unique && !row->lists[i].entries[chosen[i]].null;
+        item->unique = item->unique &&
+                       (!row->lists[i].entries[chosen[i]].null || STI_MUTANT(DOCS_NULL_IS_UNIQUE));
     }
     if (rc == STELE_OK) {
         rc = stele_buf_append(&keys->bytes, stele_bytes_of(&end, 1), err);
@@ -281,7 +285,8 @@ static stele_code put_row(struct sti_docs_index_keys *keys, const struct row *ro
             struct sti_docs_index_key *item = &keys->items[keys->count - 1];
 
             item->complete = key == NULL || row->count == key->field_count;
-            item->unique = item->unique && key != NULL && key->unique && item->complete;
+            item->unique = item->unique && key != NULL && key->unique &&
+                           (item->complete || STI_MUTANT(DOCS_PART_IS_UNIQUE));
             item->number = (uint16_t)(head.data[4] << 8 | head.data[5]);
         }
     } while (rc == STELE_OK && advance(row, chosen));

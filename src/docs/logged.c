@@ -3,6 +3,7 @@
  * logged.c: entries in the log.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/apply.h"
 #include "docs/seq.h"
 
@@ -35,8 +36,13 @@ static stele_code displace(struct sti_docs_write *w, stele_bytes key,
     if (rc != STELE_OK) {
         return rc;
     }
-    *known = sti_docs_rank_compare(&other_rank, rank) >= 0;
-    return *known ? STELE_OK : sti_docs_sums_change(w, other.version, other_rank.hash, false, err);
+    *known = sti_docs_rank_compare(&other_rank, rank) >= 0 || STI_MUTANT(DOCS_SAME_VERSION_DROPPED);
+    if (STI_MUTANT(DOCS_SAME_VERSION_REPLACES)) {
+        *known = false;
+    }
+    return *known || STI_MUTANT(DOCS_DISPLACED_COUNTED)
+                   ? STELE_OK
+                   : sti_docs_sums_change(w, other.version, other_rank.hash, false, err);
 }
 
 stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err)
@@ -120,7 +126,8 @@ stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_b
 stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_entry *entry,
         const uint8_t hash[STI_DOCS_HASH_SIZE], stele_error *err)
 {
-    stele_code rc = put_place(w, entry, stele_nil(), err);
+    stele_code rc =
+            STI_MUTANT(DOCS_PLACE_MISSING) ? STELE_OK : put_place(w, entry, stele_nil(), err);
 
     if (entry->version.seconds < w->db->horizon) {
         return rc;

@@ -3,6 +3,7 @@
  * logs.c: reading the log, its checkpoints, and the conflicts over unique keys.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/apply.h"
 #include "docs/checkpoint.h"
 #include "docs/expiry.h"
@@ -33,7 +34,7 @@ static stele_code walk(stele_docs *db, enum sti_docs_bucket bucket, stele_bytes 
 
     stele_buf_init(&start, SIZE_MAX);
     rc = stele_buf_append(&start, after, err);
-    if (rc == STELE_OK && !stele_is_nil(after)) {
+    if (rc == STELE_OK && !stele_is_nil(after) && !STI_MUTANT(DOCS_FEED_REPEATS)) {
         rc = stele_buf_append(&start, stele_bytes_of("", 1), err);
     }
     if (rc == STELE_OK) {
@@ -204,7 +205,7 @@ static stele_code give_claimant(void *arg, stele_bytes key, stele_bytes value, s
     }
     if (stele_is_nil(c->conflict.owner)) {
         rc = stele_buf_append(&c->owner, here.id, err);
-        c->conflict.owner = stele_buf_view(&c->owner);
+        c->conflict.owner = STI_MUTANT(DOCS_OWNER_NOT_KEPT) ? here.id : stele_buf_view(&c->owner);
         c->conflict.first = true;
         return rc;
     }

@@ -6,6 +6,7 @@
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/seq.h"
 #include "docs/trim.h"
 
@@ -183,6 +184,9 @@ static stele_code start_clock(struct sti_docs_write *w, stele_error *err)
     if (sti_get_be32(server.data + 1) == 0 || ceiling.seconds < 0 ||
             ceiling.ns >= STI_DOCS_SECOND_NS) {
         return sti_fail(err, STELE_ECORRUPT, "server or ceiling of the database cannot be");
+    }
+    if (STI_MUTANT(DOCS_CEILING_IGNORED)) {
+        ceiling.seconds = 0;
     }
     sti_docs_clock_init(&w->db->clock, sti_get_be32(server.data + 1), ceiling);
     w->ceiling = ceiling;

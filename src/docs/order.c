@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "base/sha256.h"
 #include "docs/instant.h"
 #include "json/json.h"
@@ -32,7 +33,8 @@ static uint64_t ordered_bits(double d)
     uint64_t bits;
 
     memcpy(&bits, &d, sizeof bits);
-    return bits >> 63 != 0 ? ~bits : bits | UINT64_C(1) << 63;
+    return bits >> 63 != 0 && !STI_MUTANT(DOCS_NEGATIVES_UPSIDE_DOWN) ? ~bits
+                                                                      : bits | UINT64_C(1) << 63;
 }
 
 /* The greatest double that is not above an integer. Near 2^63 doubles are 1,024 apart. */
@@ -55,7 +57,7 @@ static stele_code put_number(double d, uint16_t rest, stele_buf *out, stele_erro
 {
     uint8_t bytes[11] = {STI_DOCS_TAG_NUMBER};
 
-    sti_put_be64(bytes + 1, ordered_bits(d == 0 ? 0.0 : d));
+    sti_put_be64(bytes + 1, ordered_bits(d == 0 && !STI_MUTANT(DOCS_ZERO_HAS_A_SIGN) ? 0.0 : d));
     bytes[9] = (uint8_t)(rest >> 8);
     bytes[10] = (uint8_t)rest;
     return put(out, bytes, sizeof bytes, err);
@@ -65,7 +67,8 @@ static stele_code put_integer(int64_t i, stele_buf *out, stele_error *err)
 {
     double d = double_below(i);
 
-    return put_number(d, (uint16_t)(i - (int64_t)d), out, err);
+    return put_number(
+            d, STI_MUTANT(DOCS_INTEGERS_AS_DOUBLES) ? 0 : (uint16_t)(i - (int64_t)d), out, err);
 }
 
 static stele_code put_instant(
@@ -258,7 +261,8 @@ stele_code sti_docs_order_encode(const struct sti_docs_collator *collator,
 
     cut = cut == NULL ? &ignored : cut;
     *cut = false;
-    if (json_is_string(value) && order == STI_DOCS_ORDER_NUMBER) {
+    if (json_is_string(value) && order == STI_DOCS_ORDER_NUMBER &&
+            !STI_MUTANT(DOCS_NUMBER_STRINGS_STAY)) {
         rc = number_of(string_of(value), &number, err);
         value = number == NULL ? value : number;
     }

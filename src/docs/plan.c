@@ -5,6 +5,7 @@
 #include "docs/plan.h"
 
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/order.h"
 
 #include <stdio.h>
@@ -49,7 +50,9 @@ static uint16_t choose(const struct sti_docs_type *type, const struct sti_docs_s
     for (size_t k = 0; type != NULL && k < type->key_count; k++) {
         /* All that fit share their first fields: those without further ones have the fewest. */
         if (fits(&type->keys[k], search) &&
-                (best == 0 || type->keys[k].field_count < type->keys[best - 1].field_count)) {
+                (best == 0 ||
+                        (!STI_MUTANT(DOCS_FIRST_KEY_TAKEN) &&
+                                type->keys[k].field_count < type->keys[best - 1].field_count))) {
             best = k + 1;
         }
     }
@@ -151,8 +154,9 @@ static stele_code put_bounds(struct sti_docs_plan *plan, const struct sti_docs_i
         rc = put_byte(&plan->start, STI_DOCS_TAG_ABOVE, err);
     }
     if (rc == STELE_OK && search->high == NULL) {
-        rc = put_byte(&plan->end, kind_end(low), err);
-    } else if (rc == STELE_OK && !search->high_open) {
+        rc = put_byte(
+                &plan->end, STI_MUTANT(DOCS_KINDS_MIXED) ? STI_DOCS_TAG_ABOVE : kind_end(low), err);
+    } else if (rc == STELE_OK && (!search->high_open || STI_MUTANT(DOCS_HIGH_IS_CLOSED))) {
         rc = put_byte(&plan->end, STI_DOCS_TAG_ABOVE, err);
     }
     if (rc == STELE_OK && search->low != NULL && search->high != NULL &&
@@ -304,7 +308,7 @@ stele_code sti_docs_plan_resume(
     }
     stele_buf_init(&moved, SIZE_MAX);
     rc = stele_buf_append(&moved, token, err);
-    if (rc == STELE_OK && !backward) {
+    if (rc == STELE_OK && !backward && !STI_MUTANT(DOCS_RESUME_REPEATS)) {
         rc = put_byte(&moved, 0, err);
     }
     if (rc != STELE_OK) {

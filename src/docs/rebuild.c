@@ -3,6 +3,7 @@
  * rebuild.c: all that follows from documents and log, made anew.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/apply.h"
 #include "docs/seq.h"
 
@@ -20,9 +21,13 @@ static stele_code empty_buckets(struct sti_docs_write *w, stele_error *err)
     stele_code rc = stele_store_read_for_each(
             w->view, sti_docs_bucket_name(STI_DOCS_LID), drop_place, w, err);
 
-    for (size_t i = 0; i < sizeof buckets / sizeof buckets[0] && rc == STELE_OK; i++) {
+    for (size_t i = STI_MUTANT(DOCS_REBUILD_ADDS) ? 2 : 0;
+            i < sizeof buckets / sizeof buckets[0] && rc == STELE_OK; i++) {
         stele_bytes name = sti_docs_bucket_name(buckets[i]);
 
+        if (buckets[i] == STI_DOCS_CFL && STI_MUTANT(DOCS_REBUILD_KEEPS_CONFLICTS)) {
+            continue;
+        }
         rc = stele_store_batch_delete_bucket(w->batch, name, err);
         if (rc == STELE_OK) {
             rc = stele_store_batch_create_bucket(w->batch, name, err);

@@ -8,6 +8,7 @@
  * the same. Documents whose entries the log no longer has are taken as the backup has them.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/apply.h"
 #include "docs/backup.h"
 
@@ -119,7 +120,7 @@ static stele_code restore_pair(void *arg, const struct sti_docs_cdbk_pair *pair,
 {
     switch (pair->section) {
     case STI_DOCS_CDBK_TYPE:
-        return restore_type(arg, pair, err);
+        return STI_MUTANT(DOCS_RESTORE_NO_TYPES) ? STELE_OK : restore_type(arg, pair, err);
     case STI_DOCS_CDBK_LOG:
         return restore_entry(arg, pair, err);
     case STI_DOCS_CDBK_INFO:
@@ -170,7 +171,7 @@ stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, boo
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = check_pristine(&r.w, err);
+    rc = STI_MUTANT(DOCS_RESTORE_OVER) ? STELE_OK : check_pristine(&r.w, err);
     if (rc == STELE_OK) {
         /* The log begins where that of the backup does. */
         db->horizon = 0;
@@ -179,9 +180,12 @@ stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, boo
     if (rc == STELE_OK) {
         rc = sti_docs_backup_go(read, arg, manifest_demanded, restore_pair, &r, &summary, err);
     }
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && !STI_MUTANT(DOCS_RESTORE_NO_CLOCK)) {
         /* What was restored is older than what is set from now on. */
         sti_docs_clock_recover(&db->clock, r.last);
+    }
+    if (STI_MUTANT(DOCS_RESTORE_TORN) && rc == STELE_ECORRUPT) {
+        rc = STELE_OK;
     }
     rc = sti_docs_write_end(&r.w, rc, err);
     if (rc == STELE_OK && out != NULL) {

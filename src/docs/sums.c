@@ -3,6 +3,7 @@
  * sums.c: what days, hours, minutes and seconds of the log add up to.
  */
 #include "base/coding.h"
+#include "base/mutant.h"
 #include "docs/aggregate.h"
 #include "docs/apply.h"
 #include "docs/checkpoint.h"
@@ -33,7 +34,7 @@ static stele_code change_checkpoint(struct sti_docs_write *w, struct sti_docs_ve
     sti_docs_checkpoint_init(&checkpoint, version);
     sti_docs_checkpoint_key(key, checkpoint.epoch);
     rc = sti_docs_read(w->view, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), &old, &found, err);
-    if (rc == STELE_OK && found) {
+    if (rc == STELE_OK && found && !STI_MUTANT(DOCS_CHECKPOINT_ANEW)) {
         rc = sti_docs_checkpoint_get(&checkpoint, old, err);
     }
     if (rc == STELE_OK) {
@@ -92,6 +93,9 @@ stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_versio
     stele_code rc = change_checkpoint(w, version, hash, add, err);
 
     for (uint8_t i = 0; i < STI_DOCS_LEVELS && rc == STELE_OK; i++) {
+        if (STI_MUTANT(DOCS_LEVEL_SKIPPED) && i == 2) {
+            continue;
+        }
         rc = change_aggregate(w, i, version.seconds / sti_docs_level_seconds[i], hash, add, err);
     }
     return rc;

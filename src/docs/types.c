@@ -3,6 +3,7 @@
  * types.c: definitions of types, registered and loaded.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/state.h"
 
 /* Whether the index has any key of a number. */
@@ -76,7 +77,9 @@ stele_code sti_docs_define(struct sti_docs_write *w, struct sti_docs_type *type,
     }
     rc = sti_docs_kind_add(w->db, after.number, type, err);
     /* The name is now the kind's. */
-    return rc == STELE_OK ? begin_anew(w, name, &before, after, anew, err) : rc;
+    return rc == STELE_OK && !STI_MUTANT(DOCS_REGISTER_NOT_INDEXED)
+                   ? begin_anew(w, name, &before, after, anew, err)
+                   : rc;
 }
 
 static stele_code register_type(

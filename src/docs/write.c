@@ -5,6 +5,7 @@
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/state.h"
 
 enum {
@@ -53,6 +54,11 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     stele_docs *db = w->db;
     struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
 
+    if (rc != STELE_OK && STI_MUTANT(DOCS_FAILED_ENDS)) {
+        stele_code ended = stele_store_batch_end(w->batch, NULL);
+
+        return ended == STELE_OK ? rc : ended;
+    }
     if (rc != STELE_OK) {
         db->last_seq = w->last_seq;
         db->horizon = w->horizon;
@@ -63,8 +69,9 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
         stele_store_batch_abort(w->batch);
         return rc;
     }
-    rc = db->options.not_durable || w->lazy ? stele_store_batch_end(w->batch, err)
-                                            : stele_store_batch_end_durable(w->batch, err);
+    rc = db->options.not_durable || w->lazy || STI_MUTANT(DOCS_NOT_DURABLE)
+                 ? stele_store_batch_end(w->batch, err)
+                 : stele_store_batch_end_durable(w->batch, err);
     sti_docs_feed_tell(db);
     /* After these two the batch may be there all the same. */
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
@@ -80,6 +87,9 @@ stele_code sti_docs_put_ceiling(
 {
     uint8_t value[1 + 8 + 4];
 
+    if (STI_MUTANT(DOCS_CEILING_LOW)) {
+        ceiling.seconds -= ceiling.seconds < 100000 ? ceiling.seconds : 100000;
+    }
     value[0] = STI_DOCS_FORM;
     sti_put_be64(value + 1, (uint64_t)ceiling.seconds);
     sti_put_be32(value + 9, ceiling.ns);
@@ -95,6 +105,10 @@ stele_code sti_docs_write_version(
     struct sti_docs_time ceiling = {.seconds = 0};
     stele_code rc = sti_docs_clock_next(clock, wall, out, err);
 
+    if (STI_MUTANT(DOCS_CLOCK_IS_WALL) && rc == STELE_OK) {
+        out->seconds = wall.seconds;
+        out->ns = wall.ns;
+    }
     if (rc != STELE_ESTATE) {
         return rc;
     }

@@ -41,6 +41,7 @@ static const struct mutants_module *const modules[] = {
         &mutants_wal,
         &mutants_journal,
         &mutants_store,
+        &mutants_docs,
 };
 
 struct mutant {

@@ -64,5 +64,6 @@ extern const struct mutants_module mutants_stream;
 extern const struct mutants_module mutants_wal;
 extern const struct mutants_module mutants_journal;
 extern const struct mutants_module mutants_store;
+extern const struct mutants_module mutants_docs;
 
 #endif /* TESTS_CRASH_MUTANTS_H */

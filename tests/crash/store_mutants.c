@@ -6,6 +6,7 @@
 #include "crash/mutants.h"
 #include "crash/store_loops.h"
 #include "crash/store_run.h"
+#include "crash/store_search.h"
 #include "crash/store_workloads.h"
 #include "sim/loops.h"
 
@@ -124,7 +125,7 @@ static bool allocations(const struct sim_workload *workload, bool aimed)
     return !sim_alloc_loop(&w, &options, &report);
 }
 
-static bool search(const struct sim_workload *w, enum mutants_how how, bool aimed, uint64_t *steps)
+bool store_search(const struct sim_workload *w, enum mutants_how how, bool aimed, uint64_t *steps)
 {
     store_count_steps(steps);
     switch (how) {
@@ -177,7 +178,7 @@ const struct mutants_module mutants_store = {
         .name = "store",
         .workloads = store_workloads,
         .scenarios = scenarios,
-        .search = search,
+        .search = store_search,
         .aims = aims,
         .aim_count = sizeof aims / sizeof aims[0],
 };

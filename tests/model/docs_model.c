@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const model_fields[MODEL_FIELDS] = {"b", "u", "n", "w", "a", "q"};
-const char *const model_types[MODEL_TYPES_ALL] = {"t0", "t1", "t2", "invalid"};
+const char *const docs_model_fields[MODEL_FIELDS] = {"b", "u", "n", "w", "a", "q"};
+const char *const docs_model_types[MODEL_TYPES_ALL] = {"t0", "t1", "t2", "invalid"};
 
 static void must(bool holds, const char *what)
 {
@@ -43,7 +43,7 @@ static void make_id(struct model_id *id, unsigned number)
     id->id = stele_bytes_of(bytes, len);
 }
 
-void model_init(struct model *m)
+void docs_model_init(struct model *m)
 {
     must(docs_values_are_whole(), "the table of values");
     memset(m, 0, sizeof *m);
@@ -52,24 +52,24 @@ void model_init(struct model *m)
     }
 }
 
-void model_clear(struct model *m)
+void docs_model_clear(struct model *m)
 {
     for (unsigned i = 0; i < MODEL_IDS; i++) {
         while (m->ids[i].count > 0) {
-            model_undo(m, i);
+            docs_model_undo(m, i);
         }
     }
 }
 
-void model_free(struct model *m)
+void docs_model_free(struct model *m)
 {
-    model_clear(m);
+    docs_model_clear(m);
     for (unsigned i = 0; i < MODEL_IDS; i++) {
         free((void *)(uintptr_t)m->ids[i].id.data);
     }
 }
 
-size_t model_json(const struct model_doc *doc, uint64_t serial, char out[MODEL_JSON_SIZE])
+size_t docs_model_json(const struct model_doc *doc, uint64_t serial, char out[MODEL_JSON_SIZE])
 {
     char value[DOCS_VALUE_TEXT_SIZE];
     size_t len = 0;
@@ -77,12 +77,12 @@ size_t model_json(const struct model_doc *doc, uint64_t serial, char out[MODEL_J
     len += (size_t)snprintf(out, MODEL_JSON_SIZE, "{\"s\":%llu", (unsigned long long)serial);
     if (doc->type != MODEL_INVALID) {
         len += (size_t)snprintf(
-                out + len, MODEL_JSON_SIZE - len, ",\"@type\":\"%s\"", model_types[doc->type]);
+                out + len, MODEL_JSON_SIZE - len, ",\"@type\":\"%s\"", docs_model_types[doc->type]);
     }
     for (int f = 0; f < MODEL_FIELDS; f++) {
         if (doc->fields[f] != DOCS_VALUE_NONE) {
-            len += (size_t)snprintf(out + len, MODEL_JSON_SIZE - len, ",\"%s\":%s", model_fields[f],
-                    docs_value_json(doc->fields[f], value));
+            len += (size_t)snprintf(out + len, MODEL_JSON_SIZE - len, ",\"%s\":%s",
+                    docs_model_fields[f], docs_value_json(doc->fields[f], value));
         }
     }
     len += (size_t)snprintf(
@@ -105,7 +105,7 @@ static char *copy(stele_bytes from)
     return to;
 }
 
-enum model_added model_add(struct model *m, unsigned id, const struct sti_docs_entry *entry,
+enum model_added docs_model_add(struct model *m, unsigned id, const struct sti_docs_entry *entry,
         const struct model_doc *doc)
 {
     struct model_id *at = &m->ids[id];
@@ -136,7 +136,7 @@ enum model_added model_add(struct model *m, unsigned id, const struct sti_docs_e
     return i + 1 == at->count ? MODEL_CURRENT : MODEL_LATE;
 }
 
-void model_undo(struct model *m, unsigned id)
+void docs_model_undo(struct model *m, unsigned id)
 {
     struct model_id *at = &m->ids[id];
 
@@ -144,7 +144,7 @@ void model_undo(struct model *m, unsigned id)
     free(at->entries[at->count].json);
 }
 
-const struct model_entry *model_now(const struct model *m, unsigned id)
+const struct model_entry *docs_model_now(const struct model *m, unsigned id)
 {
     const struct model_id *at = &m->ids[id];
 

@@ -50,9 +50,9 @@ struct model_key {
     const char *text; /* its definition, ' for " */
 };
 
-extern const struct model_key model_keys[MODEL_KEYS];
-extern const char *const model_fields[MODEL_FIELDS];
-extern const char *const model_types[MODEL_TYPES_ALL];
+extern const struct model_key docs_model_keys[MODEL_KEYS];
+extern const char *const docs_model_fields[MODEL_FIELDS];
+extern const char *const docs_model_types[MODEL_TYPES_ALL];
 
 struct model_id {
     stele_bytes id;
@@ -66,20 +66,20 @@ struct model {
     struct model_type {
         bool registered;
         size_t key_count;
-        int keys[MODEL_KEYS]; /* of model_keys, in the order of the definition */
+        int keys[MODEL_KEYS]; /* of docs_model_keys, in the order of the definition */
     } types[MODEL_TYPES_ALL];
 };
 
 /* ---- docs_model.c ---- */
 
-void model_init(struct model *m);
-void model_free(struct model *m);
+void docs_model_init(struct model *m);
+void docs_model_free(struct model *m);
 
 /* Forget all entries; types stay. */
-void model_clear(struct model *m);
+void docs_model_clear(struct model *m);
 
 /* The JSON of a document; `serial` tells it from others that are equal. */
-size_t model_json(const struct model_doc *doc, uint64_t serial, char out[MODEL_JSON_SIZE]);
+size_t docs_model_json(const struct model_doc *doc, uint64_t serial, char out[MODEL_JSON_SIZE]);
 
 /* What an entry does. */
 enum model_added {
@@ -88,14 +88,14 @@ enum model_added {
     MODEL_KNOWN
 };
 
-enum model_added model_add(struct model *m, unsigned id, const struct sti_docs_entry *entry,
+enum model_added docs_model_add(struct model *m, unsigned id, const struct sti_docs_entry *entry,
         const struct model_doc *doc);
 
 /* Take the newest entry of an ID away again. */
-void model_undo(struct model *m, unsigned id);
+void docs_model_undo(struct model *m, unsigned id);
 
 /* The document that is there; NULL: none. */
-const struct model_entry *model_now(const struct model *m, unsigned id);
+const struct model_entry *docs_model_now(const struct model *m, unsigned id);
 
 /* ---- docs_model_keys.c ---- */
 
@@ -106,27 +106,27 @@ struct model_tuple {
 };
 
 /* Those of a document, no two equal; none if its first field is missing. */
-size_t model_tuples(const struct model_key *key, const struct model_doc *doc,
+size_t docs_model_tuples(const struct model_key *key, const struct model_doc *doc,
         struct model_tuple out[MODEL_TUPLES]);
 
-int model_compare_tuples(
+int docs_model_compare_tuples(
         const struct model_key *key, const struct model_tuple *a, const struct model_tuple *b);
 
 /* Whether only one document can own it. */
-bool model_is_unique(const struct model_key *key, const struct model_tuple *tuple);
+bool docs_model_is_unique(const struct model_key *key, const struct model_tuple *tuple);
 
 /* Who owns a unique tuple of a type; -1: nobody. */
-int model_owner(const struct model *m, int type, const struct model_key *key,
+int docs_model_owner(const struct model *m, int type, const struct model_key *key,
         const struct model_tuple *tuple);
 
 /* Whether somebody else owns a unique key of a document. */
-bool model_is_refused(const struct model *m, unsigned id, const struct model_doc *doc);
+bool docs_model_is_refused(const struct model *m, unsigned id, const struct model_doc *doc);
 
 /* How many documents claim a key that another one owns, each counted once for each claim; and
  * whether this is one of them. */
-size_t model_conflicts(const struct model *m);
-bool model_is_conflict(const struct model *m, const char *type, const char *key, stele_bytes owner,
-        stele_bytes id);
+size_t docs_model_conflicts(const struct model *m);
+bool docs_model_is_conflict(const struct model *m, const char *type, const char *key,
+        stele_bytes owner, stele_bytes id);
 
 /* ---- docs_model_find.c ---- */
 
@@ -145,9 +145,10 @@ struct model_search {
 };
 
 /* Whether the key of a search is the one to be taken if none is named. */
-bool model_takes(const struct model *m, const struct model_search *s);
+bool docs_model_takes(const struct model *m, const struct model_search *s);
 
 /* The IDs that it finds, in order. */
-size_t model_find(const struct model *m, const struct model_search *s, unsigned out[MODEL_IDS]);
+size_t docs_model_find(
+        const struct model *m, const struct model_search *s, unsigned out[MODEL_IDS]);
 
 #endif /* TESTS_MODEL_DOCS_MODEL_H */

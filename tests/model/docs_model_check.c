@@ -21,15 +21,16 @@ struct asked {
 /* A value to look for: mostly one that some document has. */
 static int wanted(struct run *r, const struct model_key *key, size_t field)
 {
-    const struct model_entry *now = model_now(&r->model, (unsigned)run_below(r, MODEL_IDS));
+    const struct model_entry *now =
+            docs_model_now(&r->model, (unsigned)docs_run_below(r, MODEL_IDS));
     int value = now == NULL ? DOCS_VALUE_NONE : now->doc.fields[key->fields[field]];
     int elements[DOCS_ELEMENTS];
     int count = key->array && value != DOCS_VALUE_NONE ? docs_value_elements(value, elements) : -1;
 
     if (count > 0) {
-        return elements[run_below(r, (uint64_t)count)];
+        return elements[docs_run_below(r, (uint64_t)count)];
     }
-    return value == DOCS_VALUE_NONE || run_below(r, 3) == 0 ? run_value(r) : value;
+    return value == DOCS_VALUE_NONE || docs_run_below(r, 3) == 0 ? docs_run_value(r) : value;
 }
 
 /* Bounds of one kind, that fit into an index whole. */
@@ -44,38 +45,38 @@ static void make_bounds(struct run *r, struct model_search *s)
     int high = wanted(r, s->key, s->match_count);
 
     s->bounded = low != LONG && high != LONG;
-    if (s->bounded && run_below(r, 4) == 0 && docs_value_text(low) != NULL) {
+    if (s->bounded && docs_run_below(r, 4) == 0 && docs_value_text(low) != NULL) {
         s->prefix = low;
         return;
     }
-    s->low = run_below(r, 3) == 0 ? DOCS_VALUE_NONE : low;
+    s->low = docs_run_below(r, 3) == 0 ? DOCS_VALUE_NONE : low;
     s->high = s->low != DOCS_VALUE_NONE &&
-                              (run_below(r, 3) == 0 || !docs_value_same_kind(order, low, high))
+                              (docs_run_below(r, 3) == 0 || !docs_value_same_kind(order, low, high))
                       ? DOCS_VALUE_NONE
                       : high;
-    s->low_open = run_below(r, 2) == 0;
-    s->high_open = run_below(r, 2) == 0;
+    s->low_open = docs_run_below(r, 2) == 0;
+    s->high_open = docs_run_below(r, 2) == 0;
 }
 
 static void make_search(struct run *r, struct model_search *s)
 {
     const struct model_type *type;
 
-    *s = (struct model_search){.type = (int)run_below(r, MODEL_TYPES_ALL),
+    *s = (struct model_search){.type = (int)docs_run_below(r, MODEL_TYPES_ALL),
             .low = DOCS_VALUE_NONE,
             .high = DOCS_VALUE_NONE,
             .prefix = DOCS_VALUE_NONE,
-            .backward = run_below(r, 2) == 0};
+            .backward = docs_run_below(r, 2) == 0};
     type = &r->model.types[s->type];
-    if (!type->registered || type->key_count == 0 || run_below(r, 12) == 0) {
+    if (!type->registered || type->key_count == 0 || docs_run_below(r, 12) == 0) {
         return;
     }
-    s->key = &model_keys[type->keys[run_below(r, type->key_count)]];
-    s->match_count = (size_t)run_below(r, s->key->field_count + 1);
+    s->key = &docs_model_keys[type->keys[docs_run_below(r, type->key_count)]];
+    s->match_count = (size_t)docs_run_below(r, s->key->field_count + 1);
     for (size_t i = 0; i < s->match_count; i++) {
         s->match[i] = wanted(r, s->key, i);
     }
-    if (s->match_count < s->key->field_count && run_below(r, 3) != 0) {
+    if (s->match_count < s->key->field_count && docs_run_below(r, 3) != 0) {
         make_bounds(r, s);
     }
 }
@@ -83,28 +84,28 @@ static void make_search(struct run *r, struct model_search *s)
 /* The same as the library wants it; the fields in any order. */
 static void ask(struct run *r, const struct model_search *s, struct asked *out)
 {
-    size_t from = s->match_count > 0 ? (size_t)run_below(r, s->match_count) : 0;
+    size_t from = s->match_count > 0 ? (size_t)docs_run_below(r, s->match_count) : 0;
     char value[DOCS_VALUE_TEXT_SIZE];
     size_t len = 1;
 
     stele_docs_search_init(&out->search);
-    out->search.type = model_types[s->type];
+    out->search.type = docs_model_types[s->type];
     out->search.backward = s->backward;
     (void)snprintf(out->match, sizeof out->match, "{");
     for (size_t i = 0; i < s->match_count; i++) {
         size_t at = (from + i) % s->match_count;
 
         len += (size_t)snprintf(out->match + len, sizeof out->match - len, "%s\"%s\":%s",
-                i == 0 ? "" : ",", model_fields[s->key->fields[at]],
+                i == 0 ? "" : ",", docs_model_fields[s->key->fields[at]],
                 docs_value_json(s->match[at], value));
     }
     (void)snprintf(out->match + len, sizeof out->match - len, "}");
     out->search.match = stele_str(out->match);
-    if (s->key != NULL && (!model_takes(&r->model, s) || run_below(r, 2) == 0)) {
+    if (s->key != NULL && (!docs_model_takes(&r->model, s) || docs_run_below(r, 2) == 0)) {
         out->search.key = s->key->name;
     }
     if (s->bounded) {
-        out->search.bound_field = model_fields[s->key->fields[s->match_count]];
+        out->search.bound_field = docs_model_fields[s->key->fields[s->match_count]];
         out->search.low_open = s->low_open;
         out->search.high_open = s->high_open;
     }
@@ -137,7 +138,7 @@ static size_t check_given(struct run *r, stele_docs_iter *it, const unsigned *id
         }
         CHECK_OK(rc, &err);
         assert_true(at + given < count);
-        now = model_now(&r->model, ids[at + given]);
+        now = docs_model_now(&r->model, ids[at + given]);
         CHECK_BYTES(id, r->model.ids[ids[at + given]].id);
         CHECK_BYTES(json, stele_bytes_of(now->json, now->json_len));
         given++;
@@ -166,7 +167,7 @@ static stele_code begin(struct run *r, const struct asked *asked, stele_docs_ite
     return rc;
 }
 
-void run_check_search(struct run *r)
+void docs_run_check_search(struct run *r)
 {
     static struct asked asked;
     struct model_search s;
@@ -180,8 +181,8 @@ void run_check_search(struct run *r)
     memset(&asked, 0, sizeof asked);
     make_search(r, &s);
     ask(r, &s, &asked);
-    count = model_find(&r->model, &s, ids);
-    asked.search.limit = run_below(r, 2) == 0 ? 0 : 1 + run_below(r, 4);
+    count = docs_model_find(&r->model, &s, ids);
+    asked.search.limit = docs_run_below(r, 2) == 0 ? 0 : 1 + docs_run_below(r, 4);
     if (begin(r, &asked, &it) != STELE_OK) {
         assert_int_equal(count, 0);
         assert_false(r->model.types[s.type].registered);
@@ -226,9 +227,9 @@ static stele_code on_entry(void *arg, const stele_docs_entry *entry, stele_error
     return STELE_OK;
 }
 
-void run_check_id(struct run *r, unsigned id)
+void docs_run_check_id(struct run *r, unsigned id)
 {
-    const struct model_entry *now = model_now(&r->model, id);
+    const struct model_entry *now = docs_model_now(&r->model, id);
     struct history h = {.at = &r->model.ids[id]};
     stele_docs_version version = {.seconds = -1};
     bool deleted = false;
@@ -282,7 +283,7 @@ static stele_code on_logged(void *arg, const stele_docs_entry *entry, stele_erro
 }
 
 /* As far as some entry, and then from there: together that is all of it. */
-void run_check_log(struct run *r)
+void docs_run_check_log(struct run *r)
 {
     struct tail t = {.run = r};
     uint64_t all = 0;
@@ -294,7 +295,7 @@ void run_check_log(struct run *r)
     }
     stele_buf_init(&t.place, SIZE_MAX);
     stele_buf_init(&place, SIZE_MAX);
-    t.stop_at = 1 + run_below(r, all + 1);
+    t.stop_at = 1 + docs_run_below(r, all + 1);
     CHECK_OK(stele_docs_log(r->db, stele_nil(), on_logged, &t, &err), &err);
     assert_int_equal(t.count, t.stop_at < all ? t.stop_at : all);
     t.stop_at = 0;
@@ -319,7 +320,7 @@ static stele_code on_conflict(void *arg, const stele_docs_conflict *c, stele_err
     struct conflicts *all = arg;
 
     (void)err;
-    if (!model_is_conflict(&all->run->model, c->type, c->key, c->owner, c->id)) {
+    if (!docs_model_is_conflict(&all->run->model, c->type, c->key, c->owner, c->id)) {
         print_error("type %s, key %s: %.3s yields to %.3s\n", c->type, c->key,
                 (const char *)c->id.data, (const char *)c->owner.data);
         fail();
@@ -328,13 +329,13 @@ static stele_code on_conflict(void *arg, const stele_docs_conflict *c, stele_err
     return STELE_OK;
 }
 
-void run_check_conflicts(struct run *r)
+void docs_run_check_conflicts(struct run *r)
 {
     struct conflicts conflicts = {.run = r};
     stele_error err;
 
     CHECK_OK(stele_docs_conflicts(r->db, on_conflict, &conflicts, &err), &err);
-    assert_int_equal(conflicts.count, model_conflicts(&r->model));
+    assert_int_equal(conflicts.count, docs_model_conflicts(&r->model));
     r->conflicts += conflicts.count;
 }
 
@@ -380,7 +381,7 @@ static void check_valid(struct run *r)
 
     CHECK_OK(stele_docs_validate(r->db, on_fault, NULL, &found, &err), &err);
     for (unsigned i = 0; i < MODEL_IDS; i++) {
-        documents += model_now(&r->model, i) != NULL ? 1 : 0;
+        documents += docs_model_now(&r->model, i) != NULL ? 1 : 0;
         entries += r->model.ids[i].count;
     }
     assert_int_equal(found.documents, documents);
@@ -388,17 +389,17 @@ static void check_valid(struct run *r)
     assert_int_equal(found.faults, 0);
 }
 
-void run_check_all(struct run *r)
+void docs_run_check_all(struct run *r)
 {
     stele_buf before;
     stele_buf after;
     stele_error err;
 
     for (unsigned i = 0; i < MODEL_IDS; i++) {
-        run_check_id(r, i);
+        docs_run_check_id(r, i);
     }
-    run_check_conflicts(r);
-    run_check_log(r);
+    docs_run_check_conflicts(r);
+    docs_run_check_log(r);
     check_valid(r);
     dump(r, &before);
     CHECK_OK(stele_docs_reindex(r->db, &err), &err);
@@ -427,7 +428,7 @@ static bool choose(struct run *r, struct sti_docs_write *w, enum sti_docs_bucket
     }
     CHECK_OK(stele_store_cursor_open(&cursor, w->view, name, &err), &err);
     CHECK_OK(stele_store_cursor_first(cursor, &err), &err);
-    for (uint64_t i = run_below(r, count); i > 0; i--) {
+    for (uint64_t i = docs_run_below(r, count); i > 0; i--) {
         CHECK_OK(stele_store_cursor_next(cursor, &err), &err);
     }
     CHECK_OK(stele_store_cursor_pair(cursor, &k, &v, &err), &err);
@@ -442,8 +443,8 @@ static bool damage(struct run *r)
 {
     static const enum sti_docs_bucket buckets[] = {
             STI_DOCS_LID, STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT, STI_DOCS_IDX, STI_DOCS_CFL};
-    enum sti_docs_bucket bucket = buckets[run_below(r, sizeof buckets / sizeof buckets[0])];
-    uint64_t how = run_below(r, 3); /* removed, changed, moved */
+    enum sti_docs_bucket bucket = buckets[docs_run_below(r, sizeof buckets / sizeof buckets[0])];
+    uint64_t how = docs_run_below(r, 3); /* removed, changed, moved */
     struct sti_docs_write w;
     stele_buf key;
     stele_buf value;
@@ -458,9 +459,9 @@ static bool damage(struct run *r)
         CHECK_OK(sti_docs_remove(&w, bucket, stele_buf_view(&key), &err), &err);
     }
     if (done && how == 1) {
-        value.data[run_below(r, value.len)] ^= (uint8_t)(1U << run_below(r, 8));
+        value.data[docs_run_below(r, value.len)] ^= (uint8_t)(1U << docs_run_below(r, 8));
     } else if (done && how == 2) {
-        key.data[run_below(r, key.len)] ^= (uint8_t)(1U << run_below(r, 8));
+        key.data[docs_run_below(r, key.len)] ^= (uint8_t)(1U << docs_run_below(r, 8));
     }
     if (done && how != 0) {
         CHECK_OK(
@@ -472,7 +473,7 @@ static bool damage(struct run *r)
     return done;
 }
 
-void run_check_damage(struct run *r)
+void docs_run_check_damage(struct run *r)
 {
     stele_docs_validated found = {.faults = 0};
     stele_buf before;

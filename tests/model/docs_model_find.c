@@ -26,13 +26,13 @@ static bool fits(const struct model_search *s, const struct model_key *key)
            memcmp(key->fields, s->key->fields, count * sizeof key->fields[0]) == 0;
 }
 
-bool model_takes(const struct model *m, const struct model_search *s)
+bool docs_model_takes(const struct model *m, const struct model_search *s)
 {
     const struct model_type *type = &m->types[s->type];
     const struct model_key *best = NULL;
 
     for (size_t k = 0; k < type->key_count; k++) {
-        const struct model_key *key = &model_keys[type->keys[k]];
+        const struct model_key *key = &docs_model_keys[type->keys[k]];
 
         if (fits(s, key) && (best == NULL || key->field_count < best->field_count)) {
             best = key;
@@ -77,7 +77,7 @@ static bool is_found(const struct model_search *s, const struct model_tuple *tup
 static size_t add_hits(const struct model *m, const struct model_search *s, unsigned id,
         struct hit *hits, size_t count)
 {
-    const struct model_entry *now = model_now(m, id);
+    const struct model_entry *now = docs_model_now(m, id);
     struct model_tuple list[MODEL_TUPLES] = {{.count = 0}};
     size_t tuples = 1;
 
@@ -85,11 +85,11 @@ static size_t add_hits(const struct model *m, const struct model_search *s, unsi
         return count;
     }
     if (s->key != NULL) {
-        tuples = model_tuples(s->key, &now->doc, list);
+        tuples = docs_model_tuples(s->key, &now->doc, list);
     }
     for (size_t i = 0; i < tuples; i++) {
-        bool mine = s->key == NULL || !model_is_unique(s->key, &list[i]) ||
-                    model_owner(m, s->type, s->key, &list[i]) == (int)id;
+        bool mine = s->key == NULL || !docs_model_is_unique(s->key, &list[i]) ||
+                    docs_model_owner(m, s->type, s->key, &list[i]) == (int)id;
 
         if (mine && (s->key == NULL || is_found(s, &list[i]))) {
             hits[count++] = (struct hit){list[i], id};
@@ -100,7 +100,7 @@ static size_t add_hits(const struct model *m, const struct model_search *s, unsi
 
 static int compare_hits(const struct model_search *s, const struct hit *a, const struct hit *b)
 {
-    int order = s->key == NULL ? 0 : model_compare_tuples(s->key, &a->tuple, &b->tuple);
+    int order = s->key == NULL ? 0 : docs_model_compare_tuples(s->key, &a->tuple, &b->tuple);
 
     if (order == 0) {
         order = a->id < b->id ? -1 : 1;
@@ -118,7 +118,7 @@ static bool is_given(const unsigned *ids, size_t count, unsigned id)
     return false;
 }
 
-size_t model_find(const struct model *m, const struct model_search *s, unsigned out[MODEL_IDS])
+size_t docs_model_find(const struct model *m, const struct model_search *s, unsigned out[MODEL_IDS])
 {
     static struct hit hits[HITS];
     size_t count = 0;

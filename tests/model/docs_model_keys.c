@@ -11,7 +11,7 @@
 #define N STI_DOCS_ORDER_NUMBER
 #define W STI_DOCS_ORDER_TIME
 
-const struct model_key model_keys[MODEL_KEYS] = {
+const struct model_key docs_model_keys[MODEL_KEYS] = {
         {"kb", 1, {0}, {B}, false, false, "'fields':['b'],'method':'binary'"},
         {"ku", 1, {1}, {U}, false, false, "'fields':['u'],'method':'utf8'"},
         {"kn", 1, {2}, {N}, false, false, "'fields':['n'],'method':'number'"},
@@ -52,14 +52,14 @@ static bool has_tuple(const struct model_key *key, const struct model_tuple *lis
         const struct model_tuple *tuple)
 {
     for (size_t i = 0; i < count; i++) {
-        if (model_compare_tuples(key, &list[i], tuple) == 0) {
+        if (docs_model_compare_tuples(key, &list[i], tuple) == 0) {
             return true;
         }
     }
     return false;
 }
 
-size_t model_tuples(const struct model_key *key, const struct model_doc *doc,
+size_t docs_model_tuples(const struct model_key *key, const struct model_doc *doc,
         struct model_tuple out[MODEL_TUPLES])
 {
     struct model_tuple made[MODEL_TUPLES] = {{.count = 0}};
@@ -92,7 +92,7 @@ size_t model_tuples(const struct model_key *key, const struct model_doc *doc,
     return kept;
 }
 
-int model_compare_tuples(
+int docs_model_compare_tuples(
         const struct model_key *key, const struct model_tuple *a, const struct model_tuple *b)
 {
     for (size_t i = 0; i < a->count && i < b->count; i++) {
@@ -105,7 +105,7 @@ int model_compare_tuples(
     return (a->count > b->count) - (a->count < b->count);
 }
 
-bool model_is_unique(const struct model_key *key, const struct model_tuple *tuple)
+bool docs_model_is_unique(const struct model_key *key, const struct model_tuple *tuple)
 {
     for (size_t i = 0; i < tuple->count; i++) {
         if (tuple->values[i] == DOCS_VALUE_NULL) {
@@ -123,7 +123,7 @@ static bool holds(const struct model_entry *entry, int type, const struct model_
     struct model_tuple list[MODEL_TUPLES];
 
     return !entry->rank.is_delete && entry->doc.type == type &&
-           has_tuple(key, list, model_tuples(key, &entry->doc, list), tuple);
+           has_tuple(key, list, docs_model_tuples(key, &entry->doc, list), tuple);
 }
 
 /* Since when an ID holds a tuple without a break. */
@@ -139,7 +139,7 @@ static bool claim_of(const struct model_id *at, int type, const struct model_key
     return i < at->count;
 }
 
-int model_owner(const struct model *m, int type, const struct model_key *key,
+int docs_model_owner(const struct model *m, int type, const struct model_key *key,
         const struct model_tuple *tuple)
 {
     struct sti_docs_version first = {.seconds = 0};
@@ -158,20 +158,20 @@ int model_owner(const struct model *m, int type, const struct model_key *key,
     return owner;
 }
 
-bool model_is_refused(const struct model *m, unsigned id, const struct model_doc *doc)
+bool docs_model_is_refused(const struct model *m, unsigned id, const struct model_doc *doc)
 {
     const struct model_type *type = &m->types[doc->type];
 
     for (size_t k = 0; type->registered && k < type->key_count; k++) {
-        const struct model_key *key = &model_keys[type->keys[k]];
+        const struct model_key *key = &docs_model_keys[type->keys[k]];
         struct model_tuple list[MODEL_TUPLES];
-        size_t count = model_tuples(key, doc, list);
+        size_t count = docs_model_tuples(key, doc, list);
 
         for (size_t i = 0; i < count; i++) {
             int owner = -1;
 
-            if (model_is_unique(key, &list[i])) {
-                owner = model_owner(m, doc->type, key, &list[i]);
+            if (docs_model_is_unique(key, &list[i])) {
+                owner = docs_model_owner(m, doc->type, key, &list[i]);
             }
             if (owner >= 0 && owner != (int)id) {
                 return true;
@@ -185,30 +185,31 @@ bool model_is_refused(const struct model *m, unsigned id, const struct model_doc
 static size_t lost_claims(
         const struct model *m, int type, const struct model_key *key, int id, int wanted)
 {
-    const struct model_entry *now = model_now(m, (unsigned)id);
+    const struct model_entry *now = docs_model_now(m, (unsigned)id);
     struct model_tuple list[MODEL_TUPLES];
-    size_t count = now != NULL && now->doc.type == type ? model_tuples(key, &now->doc, list) : 0;
+    size_t count =
+            now != NULL && now->doc.type == type ? docs_model_tuples(key, &now->doc, list) : 0;
     size_t lost = 0;
 
     for (size_t i = 0; i < count; i++) {
         int owner = -1;
 
-        if (model_is_unique(key, &list[i])) {
-            owner = model_owner(m, type, key, &list[i]);
+        if (docs_model_is_unique(key, &list[i])) {
+            owner = docs_model_owner(m, type, key, &list[i]);
         }
         lost += owner >= 0 && owner != id && (wanted < 0 || owner == wanted) ? 1 : 0;
     }
     return lost;
 }
 
-size_t model_conflicts(const struct model *m)
+size_t docs_model_conflicts(const struct model *m)
 {
     size_t sum = 0;
 
     for (int t = 0; t < MODEL_TYPES; t++) {
         for (size_t k = 0; m->types[t].registered && k < m->types[t].key_count; k++) {
             for (int i = 0; i < MODEL_IDS; i++) {
-                sum += lost_claims(m, t, &model_keys[m->types[t].keys[k]], i, -1);
+                sum += lost_claims(m, t, &docs_model_keys[m->types[t].keys[k]], i, -1);
             }
         }
     }
@@ -225,7 +226,7 @@ static int find_id(const struct model *m, stele_bytes id)
     return -1;
 }
 
-bool model_is_conflict(
+bool docs_model_is_conflict(
         const struct model *m, const char *type, const char *key, stele_bytes owner, stele_bytes id)
 {
     int o = find_id(m, owner);
@@ -233,9 +234,9 @@ bool model_is_conflict(
 
     for (int t = 0; t < MODEL_TYPES && o >= 0 && i >= 0; t++) {
         for (size_t k = 0; k < m->types[t].key_count; k++) {
-            const struct model_key *mine = &model_keys[m->types[t].keys[k]];
+            const struct model_key *mine = &docs_model_keys[m->types[t].keys[k]];
 
-            if (strcmp(model_types[t], type) == 0 && strcmp(mine->name, key) == 0) {
+            if (strcmp(docs_model_types[t], type) == 0 && strcmp(mine->name, key) == 0) {
                 return lost_claims(m, t, mine, i, o) > 0;
             }
         }

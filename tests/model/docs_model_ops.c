@@ -51,17 +51,18 @@ static void model_change(struct run *r, unsigned id, stele_docs_version version,
             .json = json};
 
     note_version(r, version);
-    assert_int_equal(model_add(&r->model, id, &entry, doc), MODEL_CURRENT);
+    assert_int_equal(docs_model_add(&r->model, id, &entry, doc), MODEL_CURRENT);
 }
 
 /* The text of a document that was patched is as the library wrote it, but says what it has to. */
 static void check_patched(struct run *r, unsigned id, stele_bytes json, const struct model_doc *doc)
 {
-    const struct model_entry *before = model_now(&r->model, id);
+    const struct model_entry *before = docs_model_now(&r->model, id);
     static char text[MODEL_JSON_SIZE];
     json_t *serial = json_loadb(before->json, before->json_len, JSON_ALLOW_NUL, NULL);
     json_t *is = json_loadb((const char *)json.data, json.len, JSON_ALLOW_NUL, NULL);
-    size_t len = model_json(doc, (uint64_t)json_integer_value(json_object_get(serial, "s")), text);
+    size_t len =
+            docs_model_json(doc, (uint64_t)json_integer_value(json_object_get(serial, "s")), text);
     json_t *want = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
 
     assert_non_null(is);
@@ -78,13 +79,13 @@ static void check_patched(struct run *r, unsigned id, stele_bytes json, const st
 /* One field changed or removed. */
 static size_t make_patch(struct run *r, struct model_doc *doc, char *out, size_t size)
 {
-    int field = (int)run_below(r, MODEL_FIELDS);
-    int value = run_below(r, 4) == 0 ? DOCS_VALUE_NULL : run_value(r);
+    int field = (int)docs_run_below(r, MODEL_FIELDS);
+    int value = docs_run_below(r, 4) == 0 ? DOCS_VALUE_NULL : docs_run_value(r);
     char text[DOCS_VALUE_TEXT_SIZE];
 
     doc->fields[field] = value == DOCS_VALUE_NULL ? DOCS_VALUE_NONE : value;
     return (size_t)snprintf(
-            out, size, "{\"%s\":%s}", model_fields[field], docs_value_json(value, text));
+            out, size, "{\"%s\":%s}", docs_model_fields[field], docs_value_json(value, text));
 }
 
 enum change {
@@ -108,18 +109,18 @@ static void make_change(struct run *r, enum change change, struct wanted *w)
     const struct model_entry *now;
 
     w->change = change;
-    w->id = (unsigned)run_below(r, MODEL_IDS);
+    w->id = (unsigned)docs_run_below(r, MODEL_IDS);
     w->code = STELE_OK;
     w->len = 0;
-    now = model_now(&r->model, w->id);
+    now = docs_model_now(&r->model, w->id);
     if (change != SET && now == NULL) {
         w->code = STELE_ENOTFOUND;
         w->len = (size_t)snprintf(w->json, sizeof w->json, "{}");
         return;
     }
     if (change == SET) {
-        run_make_doc(r, &w->doc);
-        w->len = model_json(&w->doc, ++r->serial, w->json);
+        docs_run_make_doc(r, w->id, &w->doc);
+        w->len = docs_model_json(&w->doc, ++r->serial, w->json);
     } else if (change == PATCH && now->doc.unreadable) {
         w->code = STELE_EINVAL;
         w->len = (size_t)snprintf(w->json, sizeof w->json, "{}");
@@ -128,7 +129,7 @@ static void make_change(struct run *r, enum change change, struct wanted *w)
         w->doc = now->doc;
         w->len = change == PATCH ? make_patch(r, &w->doc, w->json, sizeof w->json) : 0;
     }
-    if (change != DELETE && model_is_refused(&r->model, w->id, &w->doc)) {
+    if (change != DELETE && docs_model_is_refused(&r->model, w->id, &w->doc)) {
         w->code = STELE_ECONFLICT;
     }
 }
@@ -199,9 +200,9 @@ static stele_code batch_change(struct run *r, stele_docs_batch *batch, const str
 /* The version that a document has, or another one; false: none is given. */
 static bool make_expected(struct run *r, struct wanted *w, stele_docs_version *out)
 {
-    const struct model_entry *now = model_now(&r->model, w->id);
+    const struct model_entry *now = docs_model_now(&r->model, w->id);
 
-    if (run_below(r, 2) == 0) {
+    if (docs_run_below(r, 2) == 0) {
         return false;
     }
     *out = (stele_docs_version){.seconds = 0};
@@ -209,7 +210,7 @@ static bool make_expected(struct run *r, struct wanted *w, stele_docs_version *o
         *out = (stele_docs_version){
                 now->rank.version.seconds, now->rank.version.ns, now->rank.version.server};
     }
-    if (run_below(r, 10) == 0) {
+    if (docs_run_below(r, 10) == 0) {
         out->ns++;
         w->code = STELE_ESTALE;
     }
@@ -217,13 +218,12 @@ static bool make_expected(struct run *r, struct wanted *w, stele_docs_version *o
 }
 
 /* Sets and deletions; the text that a patch makes is not to be seen before the end. */
-static void do_batch(struct run *r)
+static void do_batch(struct run *r, bool abort)
 {
     static struct wanted w;
     unsigned ids[BATCH_CHANGES];
-    size_t count = 1 + (size_t)run_below(r, BATCH_CHANGES);
+    size_t count = 1 + (size_t)docs_run_below(r, BATCH_CHANGES);
     size_t made = 0;
-    bool abort = run_below(r, 8) == 0;
     stele_docs_batch *batch = NULL;
     stele_code code = STELE_OK;
     stele_error err;
@@ -234,7 +234,7 @@ static void do_batch(struct run *r)
         stele_docs_version expected;
         bool expects;
 
-        make_change(r, run_below(r, 4) == 0 ? DELETE : SET, &w);
+        make_change(r, docs_run_below(r, 4) == 0 ? DELETE : SET, &w);
         expects = make_expected(r, &w, &expected);
         code = batch_change(r, batch, &w, expects ? &expected : NULL, &version, &err);
         assert_int_equal(code, w.code);
@@ -251,7 +251,7 @@ static void do_batch(struct run *r)
     if (abort || code != STELE_OK) {
         r->refused++;
         while (made > 0) {
-            model_undo(&r->model, ids[--made]);
+            docs_model_undo(&r->model, ids[--made]);
         }
     }
 }
@@ -264,22 +264,22 @@ static void make_pending(struct run *r, struct pending *p)
     size_t len;
 
     p->used = true;
-    p->id = (unsigned)run_below(r, MODEL_IDS);
+    p->id = (unsigned)docs_run_below(r, MODEL_IDS);
     at = &r->model.ids[p->id];
-    p->entry = (struct sti_docs_entry){.id = at->id, .is_delete = run_below(r, 4) == 0};
-    p->entry.version =
-            (struct sti_docs_version){.seconds = r->now / SECOND - 30 + (int64_t)run_below(r, 60),
-                    .ns = (uint32_t)run_below(r, 3) * 499999999,
-                    .server = 5 + (uint32_t)run_below(r, 3)};
+    p->entry = (struct sti_docs_entry){.id = at->id, .is_delete = docs_run_below(r, 4) == 0};
+    p->entry.version = (struct sti_docs_version){
+            .seconds = r->now / SECOND - 30 + (int64_t)docs_run_below(r, 60),
+            .ns = (uint32_t)docs_run_below(r, 3) * 499999999,
+            .server = 5 + (uint32_t)docs_run_below(r, 3)};
     /* Two entries with one version. */
-    if (at->count > 0 && run_below(r, 6) == 0) {
-        p->entry.version = at->entries[run_below(r, at->count)].rank.version;
+    if (at->count > 0 && docs_run_below(r, 6) == 0) {
+        p->entry.version = at->entries[docs_run_below(r, at->count)].rank.version;
     }
-    run_make_doc(r, &p->doc);
-    if (run_below(r, 30) == 0) {
+    docs_run_make_doc(r, p->id, &p->doc);
+    if (docs_run_below(r, 30) == 0) {
         p->doc.unreadable = true;
     }
-    len = model_json(&p->doc, ++r->serial, p->json);
+    len = docs_model_json(&p->doc, ++r->serial, p->json);
     p->entry.json = p->entry.is_delete ? stele_nil() : stele_bytes_of(p->json, len);
     /* Nobody can know of what type it was meant to be. */
     p->doc.type = p->doc.unreadable ? MODEL_INVALID : p->doc.type;
@@ -303,14 +303,14 @@ static enum sti_docs_applied apply(struct run *r, const struct sti_docs_entry *e
 
 static void do_remote(struct run *r)
 {
-    struct pending *p = &pending[run_below(r, PENDING)];
+    struct pending *p = &pending[docs_run_below(r, PENDING)];
     enum model_added added;
 
-    if (!p->used || run_below(r, 2) == 0) {
+    if (!p->used || docs_run_below(r, 2) == 0) {
         make_pending(r, p);
         return;
     }
-    added = model_add(&r->model, p->id, &p->entry, &p->doc);
+    added = docs_model_add(&r->model, p->id, &p->entry, &p->doc);
     assert_int_equal(apply(r, &p->entry), added == MODEL_CURRENT ? STI_DOCS_APPLIED_CURRENT
                                           : added == MODEL_LATE  ? STI_DOCS_APPLIED_LATE
                                                                  : STI_DOCS_APPLIED_KNOWN);
@@ -319,7 +319,7 @@ static void do_remote(struct run *r)
         r->last = p->entry.version;
     }
     /* It may come again. */
-    p->used = run_below(r, 3) == 0;
+    p->used = docs_run_below(r, 3) == 0;
 }
 
 /* ---- Types. ---- */
@@ -328,30 +328,30 @@ static void do_register(struct run *r)
 {
     static char text[1 << 13];
     static char quoted[1 << 13];
-    int number = (int)run_below(r, MODEL_TYPES);
+    int number = (int)docs_run_below(r, MODEL_TYPES);
     struct model_type *type = &r->model.types[number];
     int order[MODEL_KEYS];
     size_t len = 0;
     stele_error err;
 
     type->registered = true;
-    type->key_count = (size_t)run_below(r, 8);
+    type->key_count = (size_t)docs_run_below(r, 10);
     for (int i = 0; i < MODEL_KEYS; i++) {
-        int other = (int)run_below(r, (uint64_t)i + 1);
+        int other = (int)docs_run_below(r, (uint64_t)i + 1);
 
         order[i] = order[other];
         order[other] = i;
     }
-    len = (size_t)snprintf(text, sizeof text, "{'name':'%s','keys':[", model_types[number]);
+    len = (size_t)snprintf(text, sizeof text, "{'name':'%s','keys':[", docs_model_types[number]);
     for (size_t k = 0; k < type->key_count; k++) {
-        const struct model_key *key = &model_keys[order[k]];
+        const struct model_key *key = &docs_model_keys[order[k]];
 
         type->keys[k] = order[k];
         len += (size_t)snprintf(text + len, sizeof text - len, "%s{'name':'%s',%s}",
                 k == 0 ? "" : ",", key->name, key->text);
     }
     (void)snprintf(text + len, sizeof text - len, "],'version':%" PRIu64 "}", ++r->definitions);
-    CHECK_OK(stele_docs_register(r->db, run_quoted(text, quoted, sizeof quoted), &err), &err);
+    CHECK_OK(stele_docs_register(r->db, docs_run_quoted(text, quoted, sizeof quoted), &err), &err);
     /* Until then the definition of before holds, too. */
     CHECK_OK(stele_docs_wait_ready(r->db, NULL, &err), &err);
 }
@@ -360,19 +360,21 @@ static void do_register(struct run *r)
 
 static void reopen(struct run *r)
 {
+    /* Versions that were given count, also where nothing has them. */
+    do_batch(r, true);
     /* The clock of the wall may have gone back meanwhile. */
-    if (run_below(r, 3) == 0) {
-        r->now -= (stele_time)run_below(r, 86400) * SECOND;
+    if (docs_run_below(r, 2) == 0) {
+        r->now -= (stele_time)docs_run_below(r, 86400) * SECOND;
     }
-    run_close(r);
-    run_open(r);
+    docs_run_close(r);
+    docs_run_open(r);
 }
 
 static void operate(struct run *r)
 {
-    uint64_t kind = run_below(r, 1000);
+    uint64_t kind = docs_run_below(r, 1000);
 
-    r->now += (stele_time)run_below(r, 3) * SECOND / 2;
+    r->now += (stele_time)docs_run_below(r, 3) * SECOND / 2;
     if (kind < 300) {
         do_change(r, SET);
     } else if (kind < 380) {
@@ -380,62 +382,62 @@ static void operate(struct run *r)
     } else if (kind < 450) {
         do_change(r, DELETE);
     } else if (kind < 520) {
-        do_batch(r);
+        do_batch(r, docs_run_below(r, 8) == 0);
     } else if (kind < 700) {
         do_remote(r);
     } else if (kind < 900) {
-        run_check_search(r);
+        docs_run_check_search(r);
     } else if (kind < 905) {
-        run_check_log(r);
+        docs_run_check_log(r);
     } else if (kind < 970) {
-        run_check_id(r, (unsigned)run_below(r, MODEL_IDS));
+        docs_run_check_id(r, (unsigned)docs_run_below(r, MODEL_IDS));
     } else if (kind < 991) {
-        run_check_conflicts(r);
-    } else if (kind < 997) {
+        docs_run_check_conflicts(r);
+    } else if (kind < 997 || (kind < 999 && r->definitions < MODEL_TYPES)) {
         do_register(r);
     } else if (kind < 999) {
         reopen(r);
     } else {
-        run_restore(r);
+        docs_run_restore(r);
     }
     r->operations++;
 }
 
-void run_phase(struct run *r, uint64_t seed, unsigned operations, unsigned damages)
+void docs_run_phase(struct run *r, uint64_t seed, unsigned operations, unsigned damages)
 {
     r->random = seed;
     r->now = (stele_time)1700000000 * SECOND;
     r->serial = 0;
     r->definitions = 0;
-    run_new(r);
-    model_clear(&r->model);
+    docs_run_new(r);
+    docs_model_clear(&r->model);
     memset(r->model.types, 0, sizeof r->model.types);
     memset(pending, 0, sizeof pending);
     r->last = (struct sti_docs_version){.seconds = 0};
     for (unsigned i = 0; i < operations; i++) {
         operate(r);
     }
-    run_check_all(r);
-    run_restore(r);
-    run_check_all(r);
+    docs_run_check_all(r);
+    docs_run_restore(r);
+    docs_run_check_all(r);
     for (unsigned i = 0; i < damages; i++) {
-        run_check_damage(r);
+        docs_run_check_damage(r);
     }
 }
 
-struct run *run_begin(void)
+struct run *docs_run_begin(void)
 {
     struct run *r = calloc(1, sizeof *r);
 
     assert_non_null(r);
-    model_init(&r->model);
+    docs_model_init(&r->model);
     return r;
 }
 
-void run_end(struct run *r)
+void docs_run_end(struct run *r)
 {
-    run_close(r);
+    docs_run_close(r);
     tmpdir_remove(&r->tmp);
-    model_free(&r->model);
+    docs_model_free(&r->model);
     free(r);
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-uint64_t run_below(struct run *r, uint64_t bound)
+uint64_t docs_run_below(struct run *r, uint64_t bound)
 {
     uint64_t x = r->random += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -16,7 +16,7 @@ uint64_t run_below(struct run *r, uint64_t bound)
     return (x ^ (x >> 31)) % bound;
 }
 
-stele_bytes run_quoted(const char *text, char *out, size_t size)
+stele_bytes docs_run_quoted(const char *text, char *out, size_t size)
 {
     size_t len = strlen(text);
 
@@ -29,7 +29,7 @@ stele_bytes run_quoted(const char *text, char *out, size_t size)
 
 /* ---- Opened and closed. ---- */
 
-static stele_time run_clock(void *arg)
+static stele_time docs_run_clock(void *arg)
 {
     const struct run *r = arg;
 
@@ -37,31 +37,31 @@ static stele_time run_clock(void *arg)
 }
 
 /* The number of the server: below and above those of others. */
-static void run_numbers(void *arg, void *data, size_t len)
+static void docs_run_numbers(void *arg, void *data, size_t len)
 {
     uint8_t *out = data;
 
     for (size_t i = 0; i < len; i++) {
-        out[i] = (uint8_t)(i == 0 ? run_below(arg, 12) : 0);
+        out[i] = (uint8_t)(i == 0 ? docs_run_below(arg, 12) : 0);
     }
 }
 
-void run_open(struct run *r)
+void docs_run_open(struct run *r)
 {
     stele_error err;
 
     stele_docs_options_init(&r->options);
     stele_env_init(&r->env);
     r->env.arg = r;
-    r->env.wall_clock = run_clock;
-    r->env.random = run_numbers;
+    r->env.wall_clock = docs_run_clock;
+    r->env.random = docs_run_numbers;
     r->options.env = &r->env;
     r->options.not_durable = true;
     r->options.create_dirs = true;
     CHECK_OK(stele_docs_open(&r->db, r->dir, &r->options, &err), &err);
 }
 
-void run_close(struct run *r)
+void docs_run_close(struct run *r)
 {
     stele_error err;
 
@@ -69,16 +69,16 @@ void run_close(struct run *r)
     r->db = NULL;
 }
 
-void run_new(struct run *r)
+void docs_run_new(struct run *r)
 {
     if (r->db != NULL) {
-        run_close(r);
+        docs_run_close(r);
         tmpdir_remove(&r->tmp);
     }
     tmpdir_make(&r->tmp);
     r->dirs = 0;
     tmpdir_path(&r->tmp, "db-0", r->dir);
-    run_open(r);
+    docs_run_open(r);
 }
 
 /* ---- Backups. ---- */
@@ -97,7 +97,7 @@ struct reading {
 static stele_code read_some(void *arg, void *data, size_t len, size_t *got, stele_error *err)
 {
     struct reading *from = arg;
-    size_t most = 1 + (size_t)run_below(from->run, 70000);
+    size_t most = 1 + (size_t)docs_run_below(from->run, 70000);
 
     (void)err;
     *got = len < most ? len : most;
@@ -134,8 +134,8 @@ static bool is_empty(const struct run *r)
 /* A stream with a bit that is wrong, or without its end, leaves nothing behind. */
 static void refuse_damaged(struct run *r, stele_buf *stream)
 {
-    size_t at = (size_t)run_below(r, stream->len);
-    uint8_t bit = (uint8_t)(1U << run_below(r, 8));
+    size_t at = (size_t)docs_run_below(r, stream->len);
+    uint8_t bit = (uint8_t)(1U << docs_run_below(r, 8));
     struct reading from = {.run = r};
     stele_error err;
 
@@ -147,7 +147,7 @@ static void refuse_damaged(struct run *r, stele_buf *stream)
     stream->data[at] ^= bit;
 }
 
-void run_restore(struct run *r)
+void docs_run_restore(struct run *r)
 {
     stele_docs_backup_options options;
     stele_docs_backup_summary summary = {.pairs = 0};
@@ -157,8 +157,8 @@ void run_restore(struct run *r)
     stele_error err;
 
     stele_docs_backup_options_init(&options);
-    options.zstd_level = run_below(r, 2) == 0 ? 0 : 1;
-    options.no_manifest = options.zstd_level == 0 && run_below(r, 3) == 0;
+    options.zstd_level = docs_run_below(r, 2) == 0 ? 0 : 1;
+    options.no_manifest = options.zstd_level == 0 && docs_run_below(r, 3) == 0;
     stele_buf_init(&stream, SIZE_MAX);
     CHECK_OK(stele_docs_backup(r->db, &options, write_all, &stream, NULL, &err), &err);
     from.rest = stele_buf_view(&stream);
@@ -170,10 +170,10 @@ void run_restore(struct run *r)
         CHECK_CODE(stele_docs_restore(r->db, read_some, &from, !options.no_manifest, NULL, &err),
                 STELE_ESTATE);
     }
-    run_close(r);
+    docs_run_close(r);
     (void)snprintf(name, sizeof name, "db-%u", ++r->dirs);
     tmpdir_path(&r->tmp, name, r->dir);
-    run_open(r);
+    docs_run_open(r);
     if (!options.no_manifest) {
         refuse_damaged(r, &stream);
     }
@@ -185,21 +185,35 @@ void run_restore(struct run *r)
 
 /* ---- Documents. ---- */
 
-int run_value(struct run *r)
+int docs_run_value(struct run *r)
 {
-    return (int)run_below(r, run_below(r, 3) == 0 ? DOCS_VALUES : DOCS_VALUES_SPECIAL);
+    return (int)docs_run_below(r, docs_run_below(r, 3) == 0 ? DOCS_VALUES : DOCS_VALUES_SPECIAL);
 }
 
-void run_make_doc(struct run *r, struct model_doc *doc)
+static void keep_claims(struct run *r, const struct model_id *at, struct model_doc *doc)
 {
-    doc->type = (int)run_below(r, run_below(r, 8) == 0 ? MODEL_TYPES_ALL : MODEL_TYPES);
+    const struct model_entry *entry = &at->entries[docs_run_below(r, at->count)];
+
+    if (!entry->rank.is_delete && !entry->doc.unreadable) {
+        doc->type = entry->doc.type;
+        doc->fields[MODEL_FIELDS - 2] = entry->doc.fields[MODEL_FIELDS - 2];
+        doc->fields[MODEL_FIELDS - 1] = entry->doc.fields[MODEL_FIELDS - 1];
+    }
+}
+
+void docs_run_make_doc(struct run *r, unsigned id, struct model_doc *doc)
+{
+    doc->type = (int)docs_run_below(r, docs_run_below(r, 8) == 0 ? MODEL_TYPES_ALL : MODEL_TYPES);
     doc->unreadable = false;
     for (int f = 0; f < MODEL_FIELDS; f++) {
-        doc->fields[f] = run_below(r, 5) == 0 ? DOCS_VALUE_NONE : run_value(r);
+        doc->fields[f] = docs_run_below(r, 5) == 0 ? DOCS_VALUE_NONE : docs_run_value(r);
     }
     /* Mostly values that nobody else has. */
-    if (run_below(r, 4) != 0) {
+    if (docs_run_below(r, 4) != 0) {
         doc->fields[MODEL_FIELDS - 1] =
-                DOCS_VALUES_SPECIAL + (int)run_below(r, DOCS_VALUES - DOCS_VALUES_SPECIAL);
+                DOCS_VALUES_SPECIAL + (int)docs_run_below(r, DOCS_VALUES - DOCS_VALUES_SPECIAL);
+    }
+    if (r->model.ids[id].count > 0 && docs_run_below(r, 2) == 0) {
+        keep_claims(r, &r->model.ids[id], doc);
     }
 }

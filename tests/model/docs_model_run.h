@@ -36,49 +36,50 @@ struct run {
 
 /* ---- docs_model_run.c ---- */
 
-uint64_t run_below(struct run *r, uint64_t bound);
+uint64_t docs_run_below(struct run *r, uint64_t bound);
 
 /* A database in a new directory; the one before is closed and removed. */
-void run_new(struct run *r);
-void run_open(struct run *r);
-void run_close(struct run *r);
+void docs_run_new(struct run *r);
+void docs_run_open(struct run *r);
+void docs_run_close(struct run *r);
 
 /* Make it anew of a backup of itself. */
-void run_restore(struct run *r);
+void docs_run_restore(struct run *r);
 
-/* A document of random values, and one of the table. */
-void run_make_doc(struct run *r, struct model_doc *doc);
-int run_value(struct run *r);
+/* A document of random values for an ID, at times with those of unique keys that it had before; and
+ * a value of the table. */
+void docs_run_make_doc(struct run *r, unsigned id, struct model_doc *doc);
+int docs_run_value(struct run *r);
 
 /* ' becomes ". */
-stele_bytes run_quoted(const char *text, char *out, size_t size);
+stele_bytes docs_run_quoted(const char *text, char *out, size_t size);
 
 /* ---- docs_model_ops.c ---- */
 
-struct run *run_begin(void);
-void run_end(struct run *r);
+struct run *docs_run_begin(void);
+void docs_run_end(struct run *r);
 
 /* So many operations on a new database, and then everything; depends on the seed alone. */
-void run_phase(struct run *r, uint64_t seed, unsigned operations, unsigned damages);
+void docs_run_phase(struct run *r, uint64_t seed, unsigned operations, unsigned damages);
 
 /* ---- docs_model_check.c ---- */
 
 /* One random search. */
-void run_check_search(struct run *r);
+void docs_run_check_search(struct run *r);
 
 /* One ID: the document, its version, its history. */
-void run_check_id(struct run *r, unsigned id);
+void docs_run_check_id(struct run *r, unsigned id);
 
 /* The log, from some place on. */
-void run_check_log(struct run *r);
+void docs_run_check_log(struct run *r);
 
 /* Who has to yield a unique key to whom. */
-void run_check_conflicts(struct run *r);
+void docs_run_check_conflicts(struct run *r);
 
 /* Everything: all IDs, conflicts, validation; and made anew, it is as before. */
-void run_check_all(struct run *r);
+void docs_run_check_all(struct run *r);
 
 /* Damage something; it is found, and made anew everything is as before. */
-void run_check_damage(struct run *r);
+void docs_run_check_damage(struct run *r);
 
 #endif /* TESTS_MODEL_DOCS_MODEL_RUN_H */

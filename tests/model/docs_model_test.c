@@ -25,7 +25,7 @@ static void test_operations(void **state)
 {
     bool full = getenv("STELE_FULL") != NULL;
     const char *seed = getenv("STELE_SEED");
-    struct run *r = run_begin();
+    struct run *r = docs_run_begin();
 
     (void)state;
     for (int i = 0; i < (full ? FULL_PHASES : PHASES); i++) {
@@ -35,7 +35,7 @@ static void test_operations(void **state)
             print_message("seed %" PRIu64 "\n", now);
         }
         phase_seed = now;
-        run_phase(r, now, PHASE_OPERATIONS, DAMAGES);
+        docs_run_phase(r, now, PHASE_OPERATIONS, DAMAGES);
     }
     phase_seed = 0;
     print_message("docs model: operations %" PRIu64 ", refused %" PRIu64
@@ -43,7 +43,7 @@ static void test_operations(void **state)
                   ", conflicts %" PRIu64 ", damaged and mended %" PRIu64 "\n",
             r->operations, r->refused, r->late, r->found, r->conflicts, r->damaged);
     assert_true(r->refused > 0 && r->late > 0 && r->conflicts > 0 && r->damaged > 0);
-    run_end(r);
+    docs_run_end(r);
 }
 
 int main(void)
