@@ -496,7 +496,9 @@ STELE_API STELE_NODISCARD stele_code stele_docs_validate_backup(stele_read_fn re
 
 /* Make a database that never had a document (STELE_ESTATE) what a backup has. All that validation
  * finds is found before anything is to be seen, and documents that are others than the log says;
- * then nothing has changed. Takes memory for all of it. Its definitions replace those that are
+ * then nothing has changed. A large one takes several batches, and other calls get STELE_ESTATE
+ * until it ends; if the process does not live to see that, the next open takes all of it back. Its
+ * definitions replace those that are
  * registered under the same names. */
 STELE_API STELE_NODISCARD stele_code stele_docs_restore(stele_docs *db, stele_read_fn read,
         void *arg, bool manifest_demanded, stele_docs_backup_summary *out, stele_error *err);

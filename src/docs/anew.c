@@ -150,7 +150,7 @@ static stele_code count_documents(
         rc = sti_docs_index_head(state->old_number, 1, &end, err);
     }
     if (rc == STELE_OK) {
-        rc = stele_store_read_begin(&read, a->db->store, err);
+        rc = sti_docs_read_begin(&read, a->db, err);
     }
     if (rc == STELE_OK) {
         range.start = stele_buf_view(&a->head);
@@ -173,7 +173,7 @@ static stele_code choose(
 {
     struct seeking s = {.name = &a->name, .alone = a->alone};
     stele_store_read *read = NULL;
-    stele_code rc = stele_store_read_begin(&read, a->db->store, err);
+    stele_code rc = sti_docs_read_begin(&read, a->db, err);
 
     if (rc != STELE_OK) {
         return rc;

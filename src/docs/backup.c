@@ -190,7 +190,7 @@ stele_code stele_docs_backup(stele_docs *db, const stele_docs_backup_options *op
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = stele_store_read_begin(&read, db->store, err);
+    rc = sti_docs_read_begin(&read, db, err);
     if (rc == STELE_OK) {
         rc = write_sections(read, &w, err);
         stele_store_read_end(read);

@@ -337,7 +337,7 @@ stele_code stele_docs_debug_dump(stele_docs *db, stele_write_fn write, void *arg
     if (db == NULL || write == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database, or nowhere to write to");
     }
-    rc = stele_store_read_begin(&read, db->store, err);
+    rc = sti_docs_read_begin(&read, db, err);
     if (rc != STELE_OK) {
         return rc;
     }

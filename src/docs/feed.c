@@ -124,7 +124,7 @@ stele_code stele_docs_feed(stele_docs *db, uint64_t after,
     if (db == NULL || each == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database, or nobody to tell");
     }
-    rc = stele_store_read_begin(&g.read, db->store, err);
+    rc = sti_docs_read_begin(&g.read, db, err);
     if (rc != STELE_OK) {
         return rc;
     }
@@ -195,18 +195,28 @@ stele_code sti_docs_feed_wait(stele_docs *db,
     return rc;
 }
 
+struct looking {
+    stele_docs *db;
+    uint64_t after;
+};
+
 static stele_code look_for_more(void *arg, stele_store_read *read, bool *done, stele_error *err)
 {
-    const uint64_t *after = arg;
+    const struct looking *looking = arg;
 
-    return check_place(read, *after, done, err);
+    if (atomic_load(&looking->db->restoring)) {
+        return sti_fail(err, STELE_ESTATE, "a backup is being restored");
+    }
+    return check_place(read, looking->after, done, err);
 }
 
 stele_code stele_docs_feed_wait(
         stele_docs *db, uint64_t after, const stele_wait *wait, stele_error *err)
 {
+    struct looking looking = {.db = db, .after = after};
+
     if (db == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database");
     }
-    return sti_docs_feed_wait(db, look_for_more, &after, wait, err);
+    return sti_docs_feed_wait(db, look_for_more, &looking, wait, err);
 }

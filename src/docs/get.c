@@ -29,7 +29,7 @@ static stele_code look(stele_docs *db, enum sti_docs_bucket bucket, stele_bytes 
     if (id.len > STELE_DOCS_ID_MAX) {
         return sti_fail(err, STELE_ETOOBIG, "an ID of %zu bytes", id.len);
     }
-    rc = stele_store_read_begin(&read, db->store, err);
+    rc = sti_docs_read_begin(&read, db, err);
     if (rc != STELE_OK) {
         return rc;
     }

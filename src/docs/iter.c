@@ -31,7 +31,7 @@ stele_code sti_docs_iter_new(
     stele_buf_init(&it->sought, SIZE_MAX);
     stele_buf_init(&it->token, SIZE_MAX);
     atomic_fetch_add(&db->users, 1);
-    rc = stele_store_read_begin(&it->read, db->store, err);
+    rc = sti_docs_read_begin(&it->read, db, err);
     if (rc == STELE_OK) {
         rc = stele_store_cursor_open(&it->cursor, it->read, name, err);
     }

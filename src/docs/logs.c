@@ -38,7 +38,7 @@ static stele_code walk(stele_docs *db, enum sti_docs_bucket bucket, stele_bytes 
         rc = stele_buf_append(&start, stele_bytes_of("", 1), err);
     }
     if (rc == STELE_OK) {
-        rc = stele_store_read_begin(&l->read, db->store, err);
+        rc = sti_docs_read_begin(&l->read, db, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_horizon(l->read, &l->horizon, err);

@@ -9,6 +9,7 @@
 #include "base/mutant.h"
 #include "docs/seq.h"
 #include "docs/trim.h"
+#include "docs/undo.h"
 
 #define KIND "docs"
 
@@ -228,6 +229,9 @@ static stele_code start(stele_docs *db, stele_error *err)
     rc = make_buckets(&w, err);
     if (rc == STELE_OK && fresh) {
         rc = create(&w, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_undo(&w, err);
     }
     if (rc == STELE_OK) {
         rc = start_clock(&w, err);

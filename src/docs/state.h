@@ -7,14 +7,13 @@
  *
  *     met   "kind" -> 1, "docs" · "server" -> 1, number 4 · "ceiling" -> 1, seconds 8, ns 4 ·
  *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12 ·
- *           "horizon" -> 1, seconds 8 ·
- *           "trimmed" -> 1, the highest number in seq that was below the horizon 8
- *     typ   name of a type -> its definition as JSON (type.h)
- *     tno   name of a type -> 1, number 4; while its documents are indexed anew followed by
- *           phase 1, number 4 that it had before, definition of that one as JSON, if it had one
- *     seq   number 8 of an entry, in the order in which they came -> its key in log
- *     log   version 16, ID -> entry (entry.h)
- *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or
+ *           "horizon" -> 1, seconds 8 · "incomplete" -> 1, what there was before a restore (undo.h)
+ * · "trimmed" -> 1, the highest number in seq that was below the horizon 8 typ   name of a type ->
+ * its definition as JSON (type.h) tno   name of a type -> 1, number 4; while its documents are
+ * indexed anew followed by phase 1, number 4 that it had before, definition of that one as JSON, if
+ * it had one seq   number 8 of an entry, in the order in which they came -> its key in log log
+ * version 16, ID -> entry (entry.h) lid   length 2 of the ID, ID, version 16 -> 1: the log of each
+ * ID; or
  *           -> 1, JSON of a document whose entry is not in the log, since a backup did not have it
  *     chk   epoch 8 -> checkpoint of a day (checkpoint.h)
  *     agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of it since 1970 8
@@ -85,6 +84,11 @@
  * at the horizon. Entries below it that come later are refused, since they might be those that are
  * gone. A backup has checkpoints for what is left, as the reference wants it, and knows nothing of
  * the horizon; a unique key that is defined later has its claims from what is left.
+ *
+ * Restoring. What is restored is to be seen when all of it has been checked, and the stream can be
+ * read once only. A small backup is one batch. A large one takes several, so as not to take memory
+ * for all of it: they leave a mark (undo.h), and until the last of them nobody in this process
+ * reads or writes (STELE_ESTATE); who opens a database with the mark empties it.
  *
  * The owner of a unique key is the first of its keys in idx: they sort by the claim's version and
  * then by ID, as owner.h wants.
@@ -186,6 +190,7 @@ struct stele_docs {
     _Atomic uint64_t anew_total;
     _Atomic int anew_failed; /* why it has stopped, a stele_code */
 
+    _Atomic bool restoring; /* several batches long: nobody else reads or writes until the end */
     _Atomic bool expires;   /* some documents may end; set before the first of them is seen */
     _Atomic uint64_t users; /* iterators and batches that are open */
 };
@@ -221,9 +226,14 @@ stele_code sti_docs_check_form(stele_bytes value, size_t len, const char *what, 
 
 /* ---- write.c ---- */
 
+/* Begin a read. STELE_ESTATE while a backup is being restored. */
+stele_code sti_docs_read_begin(stele_store_read **out, stele_docs *db, stele_error *err);
+
 /* Begin a batch, and end it: with a code other than STELE_OK nothing of it is there, and that is
  * returned. */
 stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err);
+stele_code sti_docs_write_begin_restore(
+        struct sti_docs_write *w, stele_docs *db, stele_error *err); /* of who restores */
 stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err);
 
 /* What the clock of the wall says. */

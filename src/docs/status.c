@@ -107,7 +107,10 @@ stele_code stele_docs_get_status(stele_docs *db, stele_docs_status *out, stele_e
         status.wal_size = store.wal_size;
         rc = stele_store_read_begin(&read, db->store, err);
     }
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && atomic_load(&db->restoring)) {
+        status.state = STELE_DOCS_INITIALISING;
+        stele_store_read_end(read);
+    } else if (rc == STELE_OK) {
         rc = fill(db, read, &status, err);
         stele_store_read_end(read);
     }
@@ -128,7 +131,7 @@ static stele_code look(void *arg, stele_store_read *read, bool *done, stele_erro
     if (rc == STELE_OK && pending && failed != STELE_OK) {
         rc = sti_fail(err, failed, "documents could not be indexed anew");
     }
-    *done = !pending;
+    *done = !pending && !atomic_load(&db->restoring);
     return rc;
 }
 

@@ -365,7 +365,7 @@ static stele_code put_trimmed(struct trimming *t, stele_error *err)
     stele_store_range range = {.to_end = true, .reverse = true};
     stele_store_read *read = NULL;
     uint64_t trimmed = 0;
-    stele_code rc = stele_store_read_begin(&read, t->db->store, err);
+    stele_code rc = sti_docs_read_begin(&read, t->db, err);
 
     if (rc != STELE_OK) {
         return rc;

@@ -143,7 +143,7 @@ stele_code stele_docs_type(stele_docs *db, const char *name, stele_buf *out, ste
     if (db == NULL || name == NULL || out == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database, name or buffer");
     }
-    rc = stele_store_read_begin(&read, db->store, err);
+    rc = sti_docs_read_begin(&read, db, err);
     if (rc != STELE_OK) {
         return rc;
     }

@@ -60,7 +60,7 @@ stele_code stele_docs_validate(stele_docs *db,
     if (db == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database");
     }
-    rc = stele_store_read_begin(&read, db->store, err);
+    rc = sti_docs_read_begin(&read, db, err);
     if (rc != STELE_OK) {
         return rc;
     }

@@ -28,7 +28,7 @@ struct sti_docs_time sti_docs_wall(const stele_docs *db)
     return wall;
 }
 
-stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err)
+stele_code sti_docs_write_begin_restore(struct sti_docs_write *w, stele_docs *db, stele_error *err)
 {
     stele_store_batch *batch = NULL;
     stele_code rc = stele_store_batch_begin(&batch, db->store, NULL, err);
@@ -47,6 +47,43 @@ stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_
             .horizon = db->horizon,
     };
     return STELE_OK;
+}
+
+static stele_code check_restoring(stele_docs *db, stele_error *err)
+{
+    return atomic_load(&db->restoring)
+                   ? sti_fail(err, STELE_ESTATE, "a backup is being restored, or could not be")
+                   : STELE_OK;
+}
+
+stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_error *err)
+{
+    stele_code rc = sti_docs_write_begin_restore(w, db, err);
+
+    if (rc == STELE_OK) {
+        rc = check_restoring(db, err);
+        if (rc != STELE_OK) {
+            stele_store_batch_abort(w->batch);
+        }
+    }
+    return rc;
+}
+
+stele_code sti_docs_read_begin(stele_store_read **out, stele_docs *db, stele_error *err)
+{
+    stele_store_read *read = NULL;
+    stele_code rc = stele_store_read_begin(&read, db->store, err);
+
+    if (rc == STELE_OK) {
+        rc = check_restoring(db, err);
+        if (rc != STELE_OK) {
+            stele_store_read_end(read);
+        }
+    }
+    if (rc == STELE_OK) {
+        *out = read;
+    }
+    return rc;
 }
 
 stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
