@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core_snap.c: what was trimmed, and how one gets it all the same.
+ */
+#include "base/error.h"
+#include "fleet/core_state.h"
+
+enum {
+    RAISE_PART = 8 /* the horizon is raised by this part of the retention at least */
+};
+
+/* ---- The horizon. ---- */
+
+/* The lowest of what is known to be the same here and with each peer; false while that cannot be
+ * said of one. */
+static bool same_with_all(const struct sti_fleet_core *c, int64_t *seconds)
+{
+    for (size_t i = 0; i < c->peer_count; i++) {
+        const struct sti_fleet_peer *p = c->peers[i];
+
+        if (p->forgotten) {
+            continue;
+        }
+        if (p->protocol != STI_FLEET_STELE || p->good.seconds == 0) {
+            return false;
+        }
+        *seconds = p->good.seconds < *seconds ? p->good.seconds : *seconds;
+    }
+    return true;
+}
+
+/* Entries that wait in quarantine are above all of this. */
+stele_code sti_fleet_raise_horizon(struct sti_fleet_core *c)
+{
+    struct sti_fleet_effect effect = {.kind = STI_FLEET_DO_TRIM};
+    int64_t seconds;
+    stele_code rc = STELE_OK;
+
+    if (c->config.retention == 0 || c->event->wall.seconds <= (int64_t)c->config.retention) {
+        return STELE_OK;
+    }
+    seconds = c->event->wall.seconds - (int64_t)c->config.retention;
+    if (!same_with_all(c, &seconds) ||
+            seconds < c->horizon.seconds + 1 + (int64_t)c->config.retention / RAISE_PART) {
+        return STELE_OK;
+    }
+    effect.version.seconds = seconds;
+    rc = sti_fleet_do(c, &effect);
+    if (rc == STELE_OK) {
+        c->horizon = effect.version;
+        rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SYNCED, NULL, c->synced);
+    }
+    return rc;
+}
+
+void sti_fleet_note_synced(struct sti_fleet_core *c, struct sti_fleet_session *s)
+{
+    s->peer->good = s->began;
+    s->peer->rate = STI_FLEET_FULL_RATE;
+    if (sti_docs_version_compare(s->began, c->synced) > 0) {
+        c->synced = s->began;
+    }
+}
+
+/* ---- Snapshots. ---- */
+
+bool sti_fleet_needs_snapshot(const struct sti_fleet_core *c, const struct sti_fleet_peer *p)
+{
+    return p->horizon.seconds > c->synced.seconds && p->horizon.seconds > c->horizon.seconds;
+}
+
+static stele_code ask(struct sti_fleet_core *c, stele_bytes cursor)
+{
+    struct sti_fleet_snap snap = {.at = c->snap_horizon, .cursor = cursor};
+    stele_buf out;
+    stele_code rc;
+
+    stele_buf_init(&out, SIZE_MAX);
+    rc = sti_fleet_snap_encode(&snap, &out, c->err);
+    rc = rc == STELE_OK
+                 ? sti_fleet_do_request(c, c->snap_peer, stele_buf_view(&out), &c->snap_token)
+                 : rc;
+    stele_buf_free(&out);
+    return rc;
+}
+
+stele_code sti_fleet_begin_snapshot(struct sti_fleet_core *c, struct sti_fleet_peer *p)
+{
+    stele_code rc;
+
+    c->snap_peer = p;
+    c->snap_horizon = p->horizon;
+    rc = ask(c, stele_empty());
+    if (rc == STELE_OK) {
+        c->counters.snapshots++;
+    } else {
+        c->snap_peer = NULL;
+    }
+    return rc;
+}
+
+static void end_snapshot(struct sti_fleet_core *c, bool failed)
+{
+    struct sti_fleet_peer *p = c->snap_peer;
+
+    c->snap_peer = NULL;
+    if (failed) {
+        p->recon_at = sti_fleet_later(c->event->now_ns, sti_fleet_jitter(c, c->config.backoff_ns));
+    } else {
+        p->recon_at = c->event->now_ns;
+        c->synced = c->snap_horizon;
+    }
+    p->gap_only = false;
+}
+
+stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c)
+{
+    uint64_t dropped = c->counters.dropped;
+    struct sti_fleet_snap snap;
+    stele_bytes entry;
+    stele_code rc = STELE_OK;
+
+    if (c->event->code != STELE_OK ||
+            sti_fleet_snap_reply_decode(&snap, c->event->bytes, NULL) != STELE_OK) {
+        c->counters.bad_packets += c->event->code == STELE_OK;
+        end_snapshot(c, true);
+        return STELE_OK;
+    }
+    while (rc == STELE_OK && sti_fleet_entries_next(&snap.entries, &entry) == STELE_OK) {
+        rc = sti_fleet_accept(c, c->snap_peer, entry, true, NULL);
+    }
+    if (rc != STELE_OK || c->counters.dropped != dropped) {
+        end_snapshot(c, true);
+    } else if (snap.cursor.len > 0) {
+        rc = ask(c, snap.cursor);
+    } else {
+        end_snapshot(c, false);
+        rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SYNCED, NULL, c->synced);
+    }
+    return rc;
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sim.c: what happens next: the heap, the trouble, the healing, and what must hold then.
+ */
+#include "sim.h"
+
+#include "lib/check.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+enum {
+    FAULTS = 12, /* about so many in a run */
+    FAULT_DRAW = 0,
+    FAULT_RESTART = 1,
+    FAULT_DISK_OK = 2
+};
+
+#define LEVEL_STEP_NS (250 * SIM_MS)
+#define DAY_NS        (86400 * SIM_SECOND)
+
+/* ---- Chance, trace, complaints. ---- */
+
+uint64_t sim_draw(struct sim *s)
+{
+    uint64_t z = (s->random += UINT64_C(0x9e3779b97f4a7c15));
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+uint64_t sim_below(struct sim *s, uint64_t n)
+{
+    return sim_draw(s) % n;
+}
+
+bool sim_chance(struct sim *s, unsigned thousandths)
+{
+    return thousandths > 0 && sim_below(s, 1000) < thousandths;
+}
+
+void sim_complain(struct sim *s, const char *format, ...)
+{
+    va_list args;
+
+    if (s->wrong[0] == 0) {
+        va_start(args, format);
+        (void)vsnprintf(s->wrong, sizeof s->wrong, format, args);
+        va_end(args);
+    }
+}
+
+void sim_trace(struct sim *s, const void *data, size_t len)
+{
+    const uint8_t *p = data;
+
+    for (size_t i = 0; i < len; i++) {
+        s->trace = (s->trace ^ p[i]) * UINT64_C(1099511628211);
+    }
+    s->trace ^= (uint64_t)s->now;
+}
+
+struct sti_docs_time sim_wall(const struct sim_node *n)
+{
+    const struct sim *s = n->sim;
+    int64_t ns = SIM_EPOCH * SIM_SECOND + s->now + s->wall_jump_ns + n->offset_ns;
+
+    return (struct sti_docs_time){.seconds = ns / SIM_SECOND, .ns = (uint32_t)(ns % SIM_SECOND)};
+}
+
+/* ---- The heap. ---- */
+
+static bool is_before(const struct sim_happening *a, const struct sim_happening *b)
+{
+    return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+static void swap(struct sim *s, size_t i, size_t j)
+{
+    struct sim_happening kept = s->heap[i];
+
+    s->heap[i] = s->heap[j];
+    s->heap[j] = kept;
+}
+
+void sim_happen(struct sim *s, struct sim_happening what)
+{
+    size_t i = s->heap_count++;
+
+    if (s->heap_count > s->heap_capacity) {
+        s->heap_capacity = s->heap_capacity == 0 ? 256 : 2 * s->heap_capacity;
+        s->heap = realloc(s->heap, s->heap_capacity * sizeof s->heap[0]);
+        assert_non_null(s->heap);
+    }
+    what.order = s->order++;
+    s->heap[i] = what;
+    while (i > 0 && is_before(&s->heap[i], &s->heap[(i - 1) / 2])) {
+        swap(s, i, (i - 1) / 2);
+        i = (i - 1) / 2;
+    }
+}
+
+static struct sim_happening take(struct sim *s)
+{
+    struct sim_happening first = s->heap[0];
+    size_t i = 0;
+
+    s->heap[0] = s->heap[--s->heap_count];
+    for (;;) {
+        size_t child = 2 * i + 1;
+
+        if (child + 1 < s->heap_count && is_before(&s->heap[child + 1], &s->heap[child])) {
+            child++;
+        }
+        if (child >= s->heap_count || !is_before(&s->heap[child], &s->heap[i])) {
+            break;
+        }
+        swap(s, i, child);
+        i = child;
+    }
+    return first;
+}
+
+/* ---- Trouble. ---- */
+
+static void draw_links(struct sim *s, bool clean)
+{
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        for (size_t j = 0; j < s->config.nodes; j++) {
+            struct sim_link *l = &s->links[i][j];
+            bool cut = l->cut;
+
+            *l = (struct sim_link){.delay_min = SIM_MS, .delay_max = 5 * SIM_MS, .cut = cut};
+            if (!clean) {
+                l->drop = (unsigned)sim_below(s, sim_chance(s, 300) ? 400 : 50);
+                l->dup = (unsigned)sim_below(s, 100);
+                l->delay_max += (int64_t)sim_below(s, sim_chance(s, 200) ? 3000 : 100) * SIM_MS;
+            }
+        }
+    }
+}
+
+static void partition(struct sim *s)
+{
+    uint64_t side = sim_draw(s);
+    bool one_way = sim_chance(s, 300);
+
+    s->figures.cuts++;
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        for (size_t j = 0; j < s->config.nodes; j++) {
+            bool across = ((side >> i) & 1) != ((side >> j) & 1);
+
+            s->links[i][j].cut = across && (!one_way || i < j);
+        }
+    }
+    sim_look_soon(s);
+}
+
+static void mend_links(struct sim *s)
+{
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        for (size_t j = 0; j < s->config.nodes; j++) {
+            s->links[i][j].cut = false;
+        }
+    }
+    sim_look_soon(s);
+}
+
+static void crash(struct sim *s, struct sim_node *n)
+{
+    if (!n->up) {
+        return;
+    }
+    s->figures.crashes++;
+    sim_node_crash(n);
+    sim_look_soon(s);
+    sim_happen(s, (struct sim_happening){.at = s->now + (int64_t)sim_below(s, 5000) * SIM_MS,
+                          .kind = SIM_FAULT,
+                          .node = n->index,
+                          .number = FAULT_RESTART});
+}
+
+static void step_clock(struct sim *s, struct sim_node *n)
+{
+    int64_t range = sim_chance(s, 300) ? 2 * DAY_NS : 100 * SIM_SECOND;
+
+    s->figures.clocks++;
+    n->offset_ns = (int64_t)sim_below(s, 2 * (uint64_t)range) - range;
+}
+
+static void draw_fault(struct sim *s)
+{
+    struct sim_node *n = &s->nodes[sim_below(s, s->config.nodes)];
+
+    switch (sim_below(s, 7)) {
+    case 0:
+    case 1:
+        crash(s, n);
+        break;
+    case 2:
+    case 3:
+        partition(s);
+        break;
+    case 4:
+        mend_links(s);
+        break;
+    case 5:
+        if (s->config.clocks && !n->is_reference) {
+            step_clock(s, n);
+        } else {
+            draw_links(s, false);
+        }
+        break;
+    default:
+        n->disk_full = true;
+        s->figures.fulls++;
+        sim_happen(s, (struct sim_happening){.at = s->now + (int64_t)sim_below(s, 4000) * SIM_MS,
+                              .kind = SIM_FAULT,
+                              .node = n->index,
+                              .number = FAULT_DISK_OK});
+        break;
+    }
+}
+
+static void on_fault(struct sim *s, const struct sim_happening *h)
+{
+    struct sim_node *n = &s->nodes[h->node];
+
+    if (h->number == FAULT_DRAW) {
+        draw_fault(s);
+    } else if (h->number == FAULT_DISK_OK) {
+        n->disk_full = false;
+    } else if (!n->up) {
+        sim_node_start(n);
+        sim_look_soon(s);
+    }
+}
+
+/* ---- One after the other. ---- */
+
+/* What was said of a boot is not for the next one. */
+static bool is_for(const struct sim_node *n, const struct sim_happening *h)
+{
+    return n->up && n->boots == h->boot;
+}
+
+static void remember(struct sim *s, struct sim_message *m)
+{
+    size_t i = s->old_count++ % SIM_OLD_MAX;
+
+    free(s->old[i]);
+    s->old[i] = m;
+}
+
+static void happen(struct sim *s, struct sim_happening *h)
+{
+    struct sim_node *n = &s->nodes[h->node];
+
+    s->figures.events++;
+    switch (h->kind) {
+    case SIM_DELIVER:
+        sim_deliver(s, h->message);
+        remember(s, h->message);
+        break;
+    case SIM_TIMEOUT:
+        if (is_for(n, h)) {
+            sim_timeout(n, h->number);
+        }
+        break;
+    case SIM_TICK:
+        if (is_for(n, h) && n->is_reference) {
+            sim_reference_tick(n);
+        } else if (is_for(n, h) && n->timer_at == h->at) {
+            sim_node_event(n, (struct sti_fleet_event){.kind = STI_FLEET_EV_TICK});
+        }
+        break;
+    case SIM_WRITTEN:
+        if (is_for(n, h)) {
+            sim_node_written(n);
+        }
+        break;
+    case SIM_LOOK:
+        sim_look(n);
+        break;
+    case SIM_OP:
+        n = &s->nodes[sim_below(s, s->config.nodes)];
+        if (n->up) {
+            sim_node_op(n);
+        }
+        break;
+    default:
+        on_fault(s, h);
+        break;
+    }
+}
+
+static void run_until(struct sim *s, int64_t until)
+{
+    while (s->wrong[0] == 0 && s->heap_count > 0 && s->heap[0].at <= until) {
+        struct sim_happening h = take(s);
+
+        s->now = h.at;
+        happen(s, &h);
+    }
+    s->now = until;
+}
+
+/* ---- A run. ---- */
+
+static void begin(struct sim *s)
+{
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        struct sim_node *n = &s->nodes[i];
+
+        n->sim = s;
+        n->index = (int)i;
+        n->is_reference = i >= s->config.nodes - s->config.references;
+        (void)snprintf(n->name, sizeof n->name, "n%d", (int)i);
+    }
+    draw_links(s, false);
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        sim_node_start(&s->nodes[i]);
+    }
+    sim_look_soon(s);
+    for (unsigned i = 0; i < s->config.ops; i++) {
+        sim_happen(s,
+                (struct sim_happening){.at = (int64_t)sim_below(s, (uint64_t)s->config.trouble_ns),
+                        .kind = SIM_OP});
+    }
+    for (unsigned i = 0; i < FAULTS; i++) {
+        sim_happen(s,
+                (struct sim_happening){.at = (int64_t)sim_below(s, (uint64_t)s->config.trouble_ns),
+                        .kind = SIM_FAULT,
+                        .number = FAULT_DRAW});
+    }
+}
+
+/* All clocks are right, and time has passed the highest version. */
+static void set_clocks_right(struct sim *s)
+{
+    int64_t highest = 0;
+
+    for (size_t i = 0; i < s->made.count; i++) {
+        struct sti_docs_version v;
+
+        CHECK_OK(sti_docs_version_get(&v, s->made.items[i].key.data, NULL), NULL);
+        highest = v.seconds > highest ? v.seconds : highest;
+    }
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        s->nodes[i].offset_ns = 0;
+    }
+    if (highest + 1 > sim_wall(&s->nodes[0]).seconds) {
+        s->wall_jump_ns += (highest + 1 - sim_wall(&s->nodes[0]).seconds) * SIM_SECOND;
+    }
+}
+
+static void heal(struct sim *s)
+{
+    for (size_t i = 0; i < s->heap_count;) {
+        if (s->heap[i].kind == SIM_FAULT) {
+            s->heap[i].kind = SIM_LOOK;
+        }
+        i++;
+    }
+    draw_links(s, true);
+    mend_links(s);
+    set_clocks_right(s);
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        s->nodes[i].disk_full = false;
+        if (!s->nodes[i].up) {
+            sim_node_start(&s->nodes[i]);
+        }
+    }
+    sim_look_soon(s);
+}
+
+static bool same_views(struct sim *s)
+{
+    stele_buf first;
+    stele_buf other;
+    bool same = true;
+
+    stele_buf_init(&first, SIZE_MAX);
+    stele_buf_init(&other, SIZE_MAX);
+    sim_oracle(&s->made, &first);
+    for (size_t i = 0; same && i < s->config.nodes; i++) {
+        stele_buf_clear(&other);
+        sim_view(&s->nodes[i].log, &other);
+        same = stele_bytes_compare(stele_buf_view(&first), stele_buf_view(&other)) == 0;
+    }
+    stele_buf_free(&first);
+    stele_buf_free(&other);
+    return same;
+}
+
+/* All that was ever durable anywhere is everywhere; what was trimmed does not count. */
+static bool is_level(struct sim *s)
+{
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        if (s->config.retention == 0 && !fleet_memory_equal(&s->nodes[i].log, &s->made)) {
+            return false;
+        }
+        if (!s->nodes[i].is_reference && !s->nodes[i].ready) {
+            return false;
+        }
+    }
+    return s->config.retention == 0 || same_views(s);
+}
+
+static void complain_of_levels(struct sim *s)
+{
+    char text[256] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, " %zu%s", s->nodes[i].log.count,
+                s->nodes[i].ready ? "" : "(not ready)");
+    }
+    sim_complain(s, "not level %lld s after healing: %zu entries,%s",
+            (long long)(s->config.heal_ns / SIM_SECOND), s->made.count, text);
+}
+
+static void check_acked(struct sim *s)
+{
+    for (size_t i = 0; i < s->acked.count; i++) {
+        for (size_t j = 0; s->config.retention == 0 && j < s->config.nodes; j++) {
+            if (fleet_memory_find(&s->nodes[j].log, s->acked.items[i].key) == NULL) {
+                sim_complain(s, "%s has lost what was acknowledged", s->nodes[j].name);
+            }
+        }
+    }
+    if (!same_views(s)) {
+        sim_complain(s, "the documents are not those that the entries make");
+    }
+}
+
+/* What came once changes nothing when it comes again. */
+static void deliver_again(struct sim *s)
+{
+    size_t made = s->made.count;
+
+    for (size_t i = 0; i < SIM_OLD_MAX; i++) {
+        struct sim_message *m = s->old[i];
+
+        if (m != NULL) {
+            s->old[i] = NULL;
+            if (m->is_reply) {
+                free(m);
+            } else {
+                sim_happen(
+                        s, (struct sim_happening){.at = s->now, .kind = SIM_DELIVER, .message = m});
+            }
+        }
+    }
+    run_until(s, s->now + 3 * SIM_SECOND);
+    if (s->wrong[0] == 0 && (!is_level(s) || s->made.count != made)) {
+        sim_complain(s, "messages that came again have changed something");
+    }
+}
+
+void sim_run(struct sim *s, const struct sim_config *config)
+{
+    int64_t healed;
+
+    memset(s, 0, sizeof *s);
+    s->config = *config;
+    s->random = config->seed;
+    s->trace = UINT64_C(14695981039346656037);
+    begin(s);
+    run_until(s, config->trouble_ns);
+    if (s->wrong[0] == 0) {
+        heal(s);
+    }
+    healed = s->now;
+    while (s->wrong[0] == 0 && !is_level(s)) {
+        if (s->now - healed >= config->heal_ns) {
+            complain_of_levels(s);
+        }
+        run_until(s, s->now + LEVEL_STEP_NS);
+    }
+    s->figures.level_ns = s->now - healed;
+    if (s->wrong[0] == 0) {
+        check_acked(s);
+    }
+    if (s->wrong[0] == 0) {
+        deliver_again(s);
+    }
+    sim_trace(s, &s->figures.events, sizeof s->figures.events);
+}
+
+void sim_free(struct sim *s)
+{
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        if (s->nodes[i].up) {
+            sim_node_crash(&s->nodes[i]);
+        }
+        fleet_memory_free(&s->nodes[i].log);
+    }
+    for (size_t i = 0; i < s->heap_count; i++) {
+        free(s->heap[i].message);
+    }
+    for (size_t i = 0; i < SIM_OLD_MAX; i++) {
+        free(s->old[i]);
+    }
+    free(s->heap);
+    fleet_memory_free(&s->acked);
+    fleet_memory_free(&s->made);
+}
