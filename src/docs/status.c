@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "docs/seq.h"
 #include "docs/trim.h"
+#include "docs/undo.h"
 
 enum {
     SECOND_US = 1000000
@@ -90,6 +91,22 @@ static stele_code fill(
     return rc;
 }
 
+static stele_code see(
+        stele_docs *db, stele_store_read *read, stele_docs_status *out, stele_error *err)
+{
+    bool restoring = atomic_load(&db->restoring);
+    stele_code rc = STELE_OK;
+
+    if (db->options.read_only) {
+        rc = sti_docs_undo_marked(read, &restoring, err);
+    }
+    if (rc == STELE_OK && restoring) {
+        out->state = STELE_DOCS_INITIALISING;
+        return STELE_OK;
+    }
+    return rc == STELE_OK ? fill(db, read, out, err) : rc;
+}
+
 stele_code stele_docs_get_status(stele_docs *db, stele_docs_status *out, stele_error *err)
 {
     stele_docs_status status = {.state = STELE_DOCS_READY};
@@ -107,11 +124,8 @@ stele_code stele_docs_get_status(stele_docs *db, stele_docs_status *out, stele_e
         status.wal_size = store.wal_size;
         rc = stele_store_read_begin(&read, db->store, err);
     }
-    if (rc == STELE_OK && atomic_load(&db->restoring)) {
-        status.state = STELE_DOCS_INITIALISING;
-        stele_store_read_end(read);
-    } else if (rc == STELE_OK) {
-        rc = fill(db, read, &status, err);
+    if (rc == STELE_OK) {
+        rc = see(db, read, &status, err);
         stele_store_read_end(read);
     }
     if (rc == STELE_OK) {

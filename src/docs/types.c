@@ -182,7 +182,7 @@ stele_code stele_docs_types(stele_docs *db,
     if (db == NULL || each == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database, or nobody to tell");
     }
-    rc = stele_store_read_begin(&read, db->store, err);
+    rc = sti_docs_read_begin(&read, db, err);
     if (rc != STELE_OK) {
         return rc;
     }

@@ -71,6 +71,13 @@ stele_code sti_docs_undo_unmark(struct sti_docs_write *w, stele_error *err)
     return sti_docs_remove(w, STI_DOCS_MET, stele_str("incomplete"), err);
 }
 
+stele_code sti_docs_undo_marked(stele_store_read *read, bool *marked, stele_error *err)
+{
+    stele_bytes saved = stele_nil();
+
+    return sti_docs_read(read, STI_DOCS_MET, stele_str("incomplete"), &saved, marked, err);
+}
+
 /* ---- Putting back. ---- */
 
 /* All buckets but met. */

@@ -18,6 +18,8 @@ stele_code sti_docs_undo_save(struct sti_docs_write *w, stele_buf *saved, stele_
 stele_code sti_docs_undo_mark(struct sti_docs_write *w, stele_bytes saved, stele_error *err);
 stele_code sti_docs_undo_unmark(struct sti_docs_write *w, stele_error *err);
 
+stele_code sti_docs_undo_marked(stele_store_read *read, bool *marked, stele_error *err);
+
 /* Take back what was restored, if there is a mark. */
 stele_code sti_docs_undo(struct sti_docs_write *w, stele_error *err);
 

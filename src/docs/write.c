@@ -6,7 +6,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/mutant.h"
-#include "docs/state.h"
+#include "docs/undo.h"
 
 enum {
     SECOND_US = 1000000,
@@ -69,13 +69,24 @@ stele_code sti_docs_write_begin(struct sti_docs_write *w, stele_docs *db, stele_
     return rc;
 }
 
+/* Where another process restores. */
+static stele_code check_mark(stele_store_read *read, stele_error *err)
+{
+    bool marked = false;
+    stele_code rc = sti_docs_undo_marked(read, &marked, err);
+
+    return rc == STELE_OK && marked
+                   ? sti_fail(err, STELE_ESTATE, "a backup is being restored, or could not be")
+                   : rc;
+}
+
 stele_code sti_docs_read_begin(stele_store_read **out, stele_docs *db, stele_error *err)
 {
     stele_store_read *read = NULL;
     stele_code rc = stele_store_read_begin(&read, db->store, err);
 
     if (rc == STELE_OK) {
-        rc = check_restoring(db, err);
+        rc = db->options.read_only ? check_mark(read, err) : check_restoring(db, err);
         if (rc != STELE_OK) {
             stele_store_read_end(read);
         }
