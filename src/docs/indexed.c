@@ -222,7 +222,8 @@ static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, ste
     if (rc != STELE_OK) {
         return rc;
     }
-    if (found ? STI_MUTANT(DOCS_CONFLICT_NOT_NOTED) : STI_MUTANT(DOCS_CONFLICT_KEPT)) {
+    if ((found && STI_MUTANT(DOCS_CONFLICT_NOT_NOTED)) ||
+            (!found && STI_MUTANT(DOCS_CONFLICT_KEPT))) {
         return STELE_OK;
     }
     return found ? sti_docs_put(w, STI_DOCS_CFL, claim, stele_bytes_of(&form, sizeof form), err)
