@@ -28,7 +28,7 @@ static stele_code restore_type(
         struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
     struct sti_docs_type *type = NULL;
-    stele_code rc = sti_docs_type_parse(&type, pair->value, err);
+    stele_code rc = sti_docs_type_read(&type, pair->value, err);
 
     if (rc != STELE_OK) {
         return rc;

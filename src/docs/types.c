@@ -131,7 +131,7 @@ static stele_code load(
         rc = sti_fail(err, STELE_ECORRUPT, "a type has no number");
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_type_parse(&type, json, err);
+        rc = sti_docs_type_read(&type, json, err);
     }
     if (rc != STELE_OK) {
         return sti_wrap(err, rc, "definition of a type");
