@@ -38,7 +38,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#names[@]} -ne 0 ] || names=(publish consume lookup whole durable wal journal store stall)
+[ ${#names[@]} -ne 0 ] || names=(publish consume lookup whole durable wal journal store docs stall)
 
 data=$(mktemp -d "$dir/bench-data.XXXXXX")
 trap 'rm -rf "$data"' EXIT

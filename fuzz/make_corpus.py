@@ -3,7 +3,7 @@
 """make_corpus.py: the seeds of most targets, most made from files of the references.
 
 Writes corpus/{stream_log,stream_index,stream_open,json_lines,wal_frame,wal_open,journal_op,journal_open,bbolt,
-store_record,store_snapshot}/seed_* and corpus/docs_{entry,checkpoint,type,backup,path,order,search}/seed_*, one of
+store_record,store_snapshot}/seed_* and corpus/docs_{entry,checkpoint,type,backup,path,order,search,core}/seed_*, one of
 which the command zstd makes, and corpus/fleet_{packet,recon}/seed_*:
 the formats are those that the targets describe at their top. The files of
 tests/vectors/klevdb are taken from their beginning, as many messages as keep a
@@ -355,6 +355,24 @@ DOCS_SEARCH = [
     b'\x03{"t":"2026-11-26T05:00:00Z"}\x00\x00t\x001795669199\x001795669201\x00',
     b'\x00{"e":["b","a",["a"]],"f":["x","X"]}\x00{"e":"a"}\x00f\x00\x00\x00"x"',
 ]
+# Arguments of a search, behind the steps.
+DOCS_ASKED = [
+    b'\xff\x00t\x00{"u":"X"}\x00',
+    b'\xff\x0ct\x00\x00a\x00a\x001\x002\x00',
+    b'\xff\x03t\x00{"n":1}\x00n\x00u\x00"a"\x00"z"\x00',
+    b'\xff\x04t\x00\x00\x00u\x00\x00\x00x\x00',
+]
+DOCS_BUCKETS = 12
+
+
+def docs_core_seeds():
+    for bucket in range(DOCS_BUCKETS):
+        asked = DOCS_ASKED[bucket % len(DOCS_ASKED)]
+        write("docs_core", f"{bucket}_bit", bytes([0, bucket, 0, bucket * 3, 0, 1]) + asked)
+        write("docs_core", f"{bucket}_value", bytes([1, bucket, 1, 3]) + b"\1\0x" + asked)
+        write("docs_core", f"{bucket}_gone", bytes([2, bucket, bucket % 3]) + asked)
+        write("docs_core", f"{bucket}_more", bytes([3, bucket, 0, 4]) + b"\0\0\0\1" + b"\2\1\1" + asked)
+    write("docs_core", "whole", DOCS_ASKED[0])
 
 
 def docs_json_seeds():
@@ -414,6 +432,7 @@ def main():
     store_seeds()
     docs_seeds()
     docs_json_seeds()
+    docs_core_seeds()
     fleet_seeds()
     for number, text in enumerate(JSON):
         write("json_lines", f"{number}", text)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
     BENCH_PATH_SIZE = 512
@@ -91,6 +92,9 @@ void bench_path(char *out, const char *dir, const char *name);
 /* Make a directory that was not there or is emptied; remove it with all in it. */
 void bench_fresh_dir(const char *path);
 void bench_remove_dir(const char *path);
+
+/* What was written to a file survives a power cut. */
+void bench_sync_file(FILE *f);
 
 /* Call `each` for the files of a directory whose name ends so. */
 void bench_each_file(

@@ -97,3 +97,10 @@ double bench_memory_status(const char *field)
     }
     return 1024 * kib;
 }
+
+void bench_sync_file(FILE *f)
+{
+    if (fflush(f) != 0 || fdatasync(fileno(f)) != 0) {
+        bench_die("sync: %s", strerror(errno));
+    }
+}

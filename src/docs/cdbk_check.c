@@ -69,7 +69,7 @@ void sti_docs_cdbk_check_free(struct sti_docs_cdbk_check *check)
 static stele_code add_type(const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
     struct sti_docs_type *type = NULL;
-    stele_code rc = sti_docs_type_parse(&type, pair->value, err);
+    stele_code rc = sti_docs_type_read(&type, pair->value, err);
 
     if (rc == STELE_OK && !stele_bytes_equal(stele_str(type->name), pair->key)) {
         rc = sti_fail(err, STELE_ECORRUPT, "the type \"%.80s\" is under another name", type->name);

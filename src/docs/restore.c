@@ -43,7 +43,7 @@ static stele_code restore_type(
 {
     struct sti_docs_type *type = NULL;
     bool anew = false; /* there are no documents yet */
-    stele_code rc = sti_docs_type_parse(&type, pair->value, err);
+    stele_code rc = sti_docs_type_read(&type, pair->value, err);
 
     return rc == STELE_OK ? sti_docs_define(&r->w, type, pair->value, false, &anew, err) : rc;
 }

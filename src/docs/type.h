@@ -92,6 +92,9 @@ void sti_docs_type_free(struct sti_docs_type *type);
 /* From JSON. STELE_EINVAL for what is no definition, naming the key at fault; STELE_ENOMEM. */
 stele_code sti_docs_type_parse(struct sti_docs_type **out, stele_bytes json, stele_error *err);
 
+/* The same of one that was stored, or comes from elsewhere: STELE_ECORRUPT for what is none. */
+stele_code sti_docs_type_read(struct sti_docs_type **out, stele_bytes json, stele_error *err);
+
 /* Append the definition as JSON, without the line feed. The type is checked before. */
 stele_code sti_docs_type_write(const struct sti_docs_type *type, stele_buf *out, stele_error *err);
 

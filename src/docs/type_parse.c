@@ -285,3 +285,17 @@ stele_code sti_docs_type_parse(struct sti_docs_type **out, stele_bytes json, ste
     *out = &owned->type;
     return STELE_OK;
 }
+
+stele_code sti_docs_type_read(struct sti_docs_type **out, stele_bytes json, stele_error *err)
+{
+    stele_code rc = sti_docs_type_parse(out, json, err);
+
+    if (rc == STELE_EINVAL) {
+        /* Nobody who calls has given it. */
+        rc = STELE_ECORRUPT;
+        if (err != NULL) {
+            err->code = rc;
+        }
+    }
+    return rc;
+}

@@ -238,7 +238,7 @@ static stele_code load(struct sti_docs_write *w, stele_bytes name, stele_bytes j
         return STELE_OK; /* a reader has looked before */
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_type_parse(&type, json, err);
+        rc = sti_docs_type_read(&type, json, err);
     }
     if (rc != STELE_OK) {
         return sti_wrap(err, rc, "definition of a type");

@@ -18,7 +18,7 @@ enum {
     AIMED_PHASES = 3,
     AIMED_OPERATIONS = 2000,
     OPERATIONS = 400,
-    DAMAGES = 2,
+    DAMAGES = 12,
     WORKLOADS = 32
 };
 

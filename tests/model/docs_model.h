@@ -144,8 +144,8 @@ struct model_search {
     bool backward;
 };
 
-/* Whether the key of a search is the one to be taken if none is named. */
-bool docs_model_takes(const struct model *m, const struct model_search *s);
+/* The key that is taken where none is named; NULL: the search has no fields. */
+const struct model_key *docs_model_best(const struct model *m, const struct model_search *s);
 
 /* The IDs that it finds, in order. */
 size_t docs_model_find(

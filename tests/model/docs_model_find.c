@@ -26,7 +26,7 @@ static bool fits(const struct model_search *s, const struct model_key *key)
            memcmp(key->fields, s->key->fields, count * sizeof key->fields[0]) == 0;
 }
 
-bool docs_model_takes(const struct model *m, const struct model_search *s)
+const struct model_key *docs_model_best(const struct model *m, const struct model_search *s)
 {
     const struct model_type *type = &m->types[s->type];
     const struct model_key *best = NULL;
@@ -38,7 +38,7 @@ bool docs_model_takes(const struct model *m, const struct model_search *s)
             best = key;
         }
     }
-    return best == s->key && s->match_count + (s->bounded ? 1 : 0) > 0;
+    return s->match_count + (s->bounded ? 1 : 0) > 0 ? best : NULL;
 }
 
 static bool is_within(const struct model_search *s, int value)

@@ -79,6 +79,13 @@ void docs_run_check_conflicts(struct run *r);
 /* Everything: all IDs, conflicts, validation; and made anew, it is as before. */
 void docs_run_check_all(struct run *r);
 
+/* Validation finds nothing, and as many documents and entries as the model has; every bucket as it
+ * is. */
+void docs_run_check_valid(struct run *r);
+void docs_run_dump(struct run *r, stele_buf *out);
+
+/* ---- docs_model_damage.c ---- */
+
 /* Damage something; it is found, and made anew everything is as before. */
 void docs_run_check_damage(struct run *r);
 

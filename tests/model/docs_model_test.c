@@ -12,10 +12,11 @@
 #include <stdlib.h>
 
 enum {
-    PHASES = 1,
+    PHASES = 3,
     FULL_PHASES = 100,
-    PHASE_OPERATIONS = 3000,
-    DAMAGES = 12 /* in a phase */
+    PHASE_OPERATIONS = 1000,
+    FULL_OPERATIONS = 3000, /* in each */
+    DAMAGES = 12            /* in a phase */
 };
 
 /* To be told if the phase fails; 0: none runs. */
@@ -35,7 +36,7 @@ static void test_operations(void **state)
             print_message("seed %" PRIu64 "\n", now);
         }
         phase_seed = now;
-        docs_run_phase(r, now, PHASE_OPERATIONS, DAMAGES);
+        docs_run_phase(r, now, full ? FULL_OPERATIONS : PHASE_OPERATIONS, DAMAGES);
     }
     phase_seed = 0;
     print_message("docs model: operations %" PRIu64 ", refused %" PRIu64

@@ -261,6 +261,23 @@ static void test_conflicts(void **state)
     kit_check_match(k, "user", "{'mail':'a@x'}", "a");
 }
 
+/* A definition that is stored is damage where it is none, and no fault of who opens. */
+static void test_damaged_definition(void **state)
+{
+    struct kit *k = *state;
+    struct sti_docs_write w;
+    stele_error err;
+
+    kit_register(k, USER);
+    CHECK_OK(sti_docs_write_begin(&w, k->db, &err), &err);
+    CHECK_OK(sti_docs_put(&w, STI_DOCS_TYP, stele_str("user"), stele_str("{}"), &err), &err);
+    CHECK_OK(sti_docs_write_end(&w, STELE_OK, &err), &err);
+    kit_close(k);
+    CHECK_CODE(stele_docs_open(&k->db, k->tmp.path, &k->options, &err), STELE_ECORRUPT);
+    assert_int_equal(err.code, STELE_ECORRUPT);
+    k->db = NULL;
+}
+
 /* Keys that the store holds in pieces, and puts together anew for each step over them. */
 static void test_long_conflicts(void **state)
 {
@@ -293,6 +310,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_bad_definitions, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_unique, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_conflicts, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_damaged_definition, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_long_conflicts, kit_set_up, kit_tear_down),
     };
 
