@@ -81,7 +81,6 @@ stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_en
 /* ---- sums.c ---- */
 
 enum {
-    STI_DOCS_LEVELS = 4, /* of aggregates */
     STI_DOCS_CHECKPOINT_KEY_SIZE = 8,
     STI_DOCS_AGGREGATE_KEY_SIZE = 1 + 8
 };
@@ -97,12 +96,16 @@ void sti_docs_aggregate_key(uint8_t out[STI_DOCS_AGGREGATE_KEY_SIZE], uint8_t le
 stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_version version,
         const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err);
 
+/* Put what was added up and has not been put. */
+stele_code sti_docs_sums_put(struct sti_docs_write *w, stele_error *err);
+
 /* ---- claims.c ---- */
 
 /* Append the claims of an ID as its whole log makes them, with the version of the last entry: the
- * value of nfo. `deleted` as well. STELE_ENOTFOUND: it has no log. */
-stele_code sti_docs_claims_of_log(
-        struct sti_docs_write *w, stele_bytes id, stele_buf *out, stele_error *err);
+ * value of nfo. `deleted` as well. An entry of them that is `known`, which may be NULL, need not be
+ * prepared again. STELE_ENOTFOUND: it has no log. */
+stele_code sti_docs_claims_of_log(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_change *known, stele_buf *out, stele_error *err);
 
 /* ---- indexed.c ---- */
 

@@ -15,7 +15,7 @@ static stele_code make_info(struct sti_docs_write *w, const struct sti_docs_chan
     stele_code rc = STELE_ENOTFOUND;
 
     if (keys.count > 0) {
-        rc = sti_docs_claims_of_log(w, change->entry.id, out, err);
+        rc = sti_docs_claims_of_log(w, change->entry.id, change, out, err);
     }
     if (rc != STELE_ENOTFOUND) {
         return rc;

@@ -107,6 +107,8 @@
 #include <stele/store.h>
 
 #include "base/thread.h"
+#include "docs/aggregate.h"
+#include "docs/checkpoint.h"
 #include "docs/clock.h"
 #include "docs/entry.h"
 #include "docs/info.h"
@@ -193,6 +195,20 @@ struct stele_docs {
     _Atomic uint64_t users; /* iterators and batches that are open */
 };
 
+enum {
+    STI_DOCS_LEVELS = 4 /* of aggregates */
+};
+
+/* What days, hours, minutes and seconds add up to, of which a batch has changed the last ones and
+ * not put them yet (sums.c). */
+struct sti_docs_sums {
+    bool has_day;
+    struct sti_docs_checkpoint day;
+    bool has[STI_DOCS_LEVELS];
+    int64_t at[STI_DOCS_LEVELS];
+    struct sti_docs_aggregate aggregates[STI_DOCS_LEVELS];
+};
+
 /* A batch. */
 struct sti_docs_write {
     stele_docs *db;
@@ -204,6 +220,7 @@ struct sti_docs_write {
     struct sti_docs_kind *kind;   /* the newest then */
     uint64_t last_seq;            /* then */
     int64_t horizon;              /* then */
+    struct sti_docs_sums sums;
 };
 
 /* ---- bucket.c ---- */

@@ -5,7 +5,7 @@
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
-#include "docs/state.h"
+#include "docs/apply.h"
 
 enum {
     SECOND_US = 1000000,
@@ -90,6 +90,9 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     stele_docs *db = w->db;
     struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
 
+    if (rc == STELE_OK) {
+        rc = sti_docs_sums_put(w, err);
+    }
     if (rc != STELE_OK) {
         db->last_seq = w->last_seq;
         db->horizon = w->horizon;
