@@ -114,6 +114,14 @@ stele_code sti_docs_claims_of_log(struct sti_docs_write *w, stele_bytes id,
 stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
         const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
 
+/* The same where what is noted of its keys may be wrong. */
+stele_code sti_docs_index_mend(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
+
+/* Note whether several documents make a claim. */
+stele_code sti_docs_index_note_conflict(
+        struct sti_docs_write *w, stele_bytes claim, stele_error *err);
+
 /* Take from a document all keys of the index, and claims, but those of a number. */
 stele_code sti_docs_index_strip(
         struct sti_docs_write *w, stele_bytes id, uint32_t number, stele_error *err);

@@ -210,13 +210,15 @@ stele_code sti_docs_index_next_claimant(stele_store_cursor *cursor, stele_bytes 
     return rc;
 }
 
-/* Whether a claim is made by several stands in cfl. */
-static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, stele_error *err)
+stele_code sti_docs_index_note_conflict(
+        struct sti_docs_write *w, stele_bytes claim, stele_error *err)
 {
     static const uint8_t form = STI_DOCS_FORM;
     stele_store_cursor *cursor = NULL;
     stele_bytes id = stele_nil();
+    stele_bytes value = stele_nil();
     bool found = false;
+    bool noted = false;
     stele_code rc =
             stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_IDX), err);
 
@@ -228,7 +230,10 @@ static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, ste
         rc = sti_docs_index_next_claimant(cursor, claim, &id, &found, err);
     }
     stele_store_cursor_close(cursor);
-    if (rc != STELE_OK) {
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(w->view, STI_DOCS_CFL, claim, &value, &noted, err);
+    }
+    if (rc != STELE_OK || found == noted) {
         return rc;
     }
     return found ? sti_docs_put(w, STI_DOCS_CFL, claim, stele_bytes_of(&form, sizeof form), err)
@@ -256,7 +261,7 @@ static stele_code write_key(struct sti_docs_write *w, stele_bytes id,
     }
     stele_buf_free(&key);
     if (rc == STELE_OK && kept->version.len > 0) {
-        rc = note_conflict(w, kept->claim, err);
+        rc = sti_docs_index_note_conflict(w, kept->claim, err);
     }
     return rc;
 }
@@ -333,6 +338,80 @@ stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
     }
     if (rc == STELE_OK) {
         rc = replace_kept(w, id, stele_buf_view(&kept), err);
+    }
+    stele_buf_free(&kept);
+    return rc;
+}
+
+/* Those of the keys that the index does not have, or has otherwise. */
+static stele_code put_missing(
+        struct sti_docs_write *w, stele_bytes id, stele_bytes kept_bytes, stele_error *err)
+{
+    struct sti_docs_kept kept = {.rest = stele_nil()};
+    stele_buf key;
+    stele_code rc = sti_docs_kept_begin(&kept, kept_bytes, err);
+
+    stele_buf_init(&key, SIZE_MAX);
+    while (rc == STELE_OK) {
+        uint8_t wanted[STI_DOCS_INDEX_VALUE_SIZE];
+        stele_bytes value = stele_nil();
+        bool found = false;
+
+        rc = sti_docs_kept_next(&kept, err);
+        if (rc == STELE_OK) {
+            rc = sti_docs_kept_key(&kept, id, &key, err);
+        }
+        if (rc == STELE_OK) {
+            rc = sti_docs_read(w->view, STI_DOCS_IDX, stele_buf_view(&key), &value, &found, err);
+        }
+        if (rc == STELE_OK) {
+            sti_docs_index_value_put(wanted, &kept);
+            if (!found || !stele_bytes_equal(value, stele_bytes_of(wanted, sizeof wanted))) {
+                rc = write_key(w, id, &kept, true, err);
+            }
+        }
+    }
+    stele_buf_free(&key);
+    return rc == STELE_END ? STELE_OK : rc;
+}
+
+/* Whether a value of kdt can be read to its end. */
+static bool is_readable(stele_bytes value)
+{
+    struct sti_docs_kept kept = {.rest = stele_nil()};
+    stele_code rc = sti_docs_kept_begin(&kept, value, NULL);
+
+    while (rc == STELE_OK) {
+        rc = sti_docs_kept_next(&kept, NULL);
+    }
+    return rc == STELE_END;
+}
+
+stele_code sti_docs_index_mend(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err)
+{
+    stele_bytes value = stele_nil();
+    bool found = false;
+    stele_buf kept;
+    stele_code rc;
+
+    stele_buf_init(&kept, SIZE_MAX);
+    rc = sti_docs_claims_fit(keys, info)
+                 ? sti_docs_kept_encode(keys, info, &kept, err)
+                 : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(w->view, STI_DOCS_KDT, id, &value, &found, err);
+    }
+    if (rc == STELE_OK && !(found && stele_bytes_equal(value, stele_buf_view(&kept)))) {
+        if (found && !is_readable(value)) {
+            rc = sti_docs_remove(w, STI_DOCS_KDT, id, err);
+        }
+        if (rc == STELE_OK) {
+            rc = replace_kept(w, id, stele_buf_view(&kept), err);
+        }
+    }
+    if (rc == STELE_OK) {
+        rc = put_missing(w, id, stele_buf_view(&kept), err);
     }
     stele_buf_free(&kept);
     return rc;

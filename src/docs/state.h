@@ -344,8 +344,10 @@ stele_bytes sti_docs_type_of(const json_t *document);
 /* Give all documents that have a key of a number those that they ought to have. */
 stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err);
 
-/* Give a document the keys that it ought to have, whichever it has. */
-stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err);
+/* Give a document the keys that it ought to have, whichever it has. `mend`: what is noted of those
+ * may be wrong, and any of them missing; what is right is not written again. */
+stele_code sti_docs_reindex_one(
+        struct sti_docs_write *w, stele_bytes id, bool mend, stele_error *err);
 
 /* The first document with a key of the index that begins with `head`, at or behind `at`: its key,
  * then a zero byte, takes the place of `at`, and so is where the next one is looked for. STELE_END.
