@@ -438,8 +438,9 @@ STELE_API STELE_NODISCARD stele_code stele_docs_validate(stele_docs *db,
         void (*each)(void *arg, const stele_docs_fault *fault), void *arg,
         stele_docs_validated *out, stele_error *err);
 
-/* Make anew all that follows from documents and log: keys, claims, checkpoints, aggregates. In one
- * batch, for which others wait; takes memory for all of it. Mends what validation finds, but for
+/* Make anew all that follows from documents and log: keys, claims, checkpoints, aggregates. What is
+ * right is not written again. In batches, of some hundred documents or of a day of the log, between
+ * which others write; one that fails can be called again. Mends what validation finds, but for
  * documents and entries themselves. */
 STELE_API STELE_NODISCARD stele_code stele_docs_reindex(stele_docs *db, stele_error *err);
 

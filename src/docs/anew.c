@@ -87,7 +87,7 @@ static stele_code fill_one(struct anew *a, struct sti_docs_write *w, stele_error
         rc = sti_docs_kept_numbers(value, a->number, &has, &others, err);
     }
     if (rc == STELE_OK && !has) {
-        rc = sti_docs_reindex_one(w, id, err);
+        rc = sti_docs_reindex_one(w, id, false, err);
     }
     return rc;
 }

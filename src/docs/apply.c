@@ -296,7 +296,7 @@ static stele_code apply_late(struct sti_docs_write *w, const struct sti_docs_cha
     stele_code rc;
 
     stele_buf_init(&bytes, SIZE_MAX);
-    rc = sti_docs_claims_of_log(w, change->entry.id, &bytes, err);
+    rc = sti_docs_claims_of_log(w, change->entry.id, change, &bytes, err);
     if (rc == STELE_OK) {
         rc = sti_docs_info_decode(&info, stele_buf_view(&bytes), err);
     }

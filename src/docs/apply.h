@@ -81,7 +81,6 @@ stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_en
 /* ---- sums.c ---- */
 
 enum {
-    STI_DOCS_LEVELS = 4, /* of aggregates */
     STI_DOCS_CHECKPOINT_KEY_SIZE = 8,
     STI_DOCS_AGGREGATE_KEY_SIZE = 1 + 8
 };
@@ -97,18 +96,26 @@ void sti_docs_aggregate_key(uint8_t out[STI_DOCS_AGGREGATE_KEY_SIZE], uint8_t le
 stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_version version,
         const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err);
 
+/* Put what was added up and has not been put. */
+stele_code sti_docs_sums_put(struct sti_docs_write *w, stele_error *err);
+
 /* ---- claims.c ---- */
 
 /* Append the claims of an ID as its whole log makes them, with the version of the last entry: the
- * value of nfo. `deleted` as well. STELE_ENOTFOUND: it has no log. */
-stele_code sti_docs_claims_of_log(
-        struct sti_docs_write *w, stele_bytes id, stele_buf *out, stele_error *err);
+ * value of nfo. `deleted` as well. An entry of them that is `known`, which may be NULL, need not be
+ * prepared again. STELE_ENOTFOUND: it has no log. */
+stele_code sti_docs_claims_of_log(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_change *known, stele_buf *out, stele_error *err);
 
-/* ---- indexed.c ---- */
+/* ---- index_write.c ---- */
 
 /* Give a document the keys of a change, with the claims of its info, in place of those that it has;
  * NULL: no keys. */
 stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
+
+/* The same where what is noted of its keys may be wrong. */
+stele_code sti_docs_index_mend(struct sti_docs_write *w, stele_bytes id,
         const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
 
 /* Take from a document all keys of the index, and claims, but those of a number. */
@@ -118,6 +125,12 @@ stele_code sti_docs_index_strip(
 /* Whether a value of kdt has keys of a number, and of others. */
 stele_code sti_docs_kept_numbers(
         stele_bytes value, uint32_t number, bool *has, bool *others, stele_error *err);
+
+/* ---- indexed.c ---- */
+
+/* Note whether several documents make a claim. */
+stele_code sti_docs_index_note_conflict(
+        struct sti_docs_write *w, stele_bytes claim, stele_error *err);
 
 /* The first who claims a unique key, within the key of the index; *found: there is one. The cursor
  * is over idx, and stays there. */
@@ -156,6 +169,10 @@ stele_code sti_docs_kept_next(struct sti_docs_kept *kept, stele_error *err);
 
 /* Whether the claims are those of the keys that are unique, in the same order. */
 bool sti_docs_claims_fit(const struct sti_docs_index_keys *keys, const struct sti_docs_info *info);
+
+/* Append one key to a value of kdt; the version is empty if it is not unique. */
+stele_code sti_docs_kept_add(
+        stele_bytes claim, stele_bytes version, stele_buf *out, stele_error *err);
 
 /* Append the value of kdt for a document that has these keys, which the claims of the info fit. */
 stele_code sti_docs_kept_encode(const struct sti_docs_index_keys *keys,

@@ -20,7 +20,13 @@ stele_code sti_docs_read(stele_store_read *read, enum sti_docs_bucket bucket, st
         stele_bytes *value, bool *found, stele_error *err)
 {
     stele_bytes got = stele_nil();
-    stele_code rc = stele_store_read_get(read, sti_docs_bucket_name(bucket), key, &got, err);
+    stele_bytes name = sti_docs_bucket_name(bucket);
+    /* That a key is missing is no failure here, and the text of one takes its time. */
+    stele_code rc = stele_store_read_get(read, name, key, &got, NULL);
+
+    if (rc != STELE_OK && rc != STELE_ENOTFOUND) {
+        rc = stele_store_read_get(read, name, key, &got, err);
+    }
 
     if (rc != STELE_OK && rc != STELE_ENOTFOUND) {
         return rc;

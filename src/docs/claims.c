@@ -11,6 +11,7 @@
 /* One step: info and change are those of the entry before, and become those of the next. */
 struct steps {
     struct sti_docs_change change;
+    bool borrowed; /* it is the one that is known */
     struct sti_docs_info info;
     bool any;
 };
@@ -18,18 +19,25 @@ struct steps {
 static void steps_free(struct steps *s)
 {
     sti_docs_info_free(&s->info);
-    sti_docs_change_free(&s->change);
+    if (!s->borrowed) {
+        sti_docs_change_free(&s->change);
+    }
 }
 
-static stele_code step(struct steps *s, struct sti_docs_write *w, stele_bytes key,
-        stele_bytes value, stele_bytes id, stele_error *err)
+static stele_code step(struct steps *s, struct sti_docs_write *w,
+        const struct sti_docs_change *known, stele_bytes key, stele_bytes value, stele_bytes id,
+        stele_error *err)
 {
     struct steps next = {.any = true};
     struct sti_docs_entry entry = {.id = id};
     struct sti_docs_keys keys;
     stele_code rc = sti_docs_place_entry(w->view, key, value, id, &entry, err);
 
-    if (rc == STELE_OK) {
+    next.borrowed = known != NULL && !entry.is_delete && !known->entry.is_delete &&
+                    sti_docs_version_compare(known->entry.version, entry.version) == 0;
+    if (rc == STELE_OK && next.borrowed) {
+        next.change = *known;
+    } else if (rc == STELE_OK) {
         rc = sti_docs_change_prepare(&next.change, w, &entry, NULL, false, err);
     }
     if (rc != STELE_OK) {
@@ -39,7 +47,7 @@ static stele_code step(struct steps *s, struct sti_docs_write *w, stele_bytes ke
     rc = sti_docs_info_after(
             &next.info, s->any ? &s->info : NULL, entry.version, entry.is_delete, keys, err);
     if (rc != STELE_OK) {
-        sti_docs_change_free(&next.change);
+        steps_free(&next);
         return rc;
     }
     steps_free(s);
@@ -48,8 +56,9 @@ static stele_code step(struct steps *s, struct sti_docs_write *w, stele_bytes ke
 }
 
 /* From where the cursor is, as long as keys begin with `head`. */
-static stele_code walk(struct steps *s, struct sti_docs_write *w, stele_store_cursor *cursor,
-        stele_bytes head, stele_error *err)
+static stele_code walk(struct steps *s, struct sti_docs_write *w,
+        const struct sti_docs_change *known, stele_store_cursor *cursor, stele_bytes head,
+        stele_error *err)
 {
     stele_bytes id = stele_bytes_of(head.data + 2, head.len - 2);
     stele_code rc = stele_store_cursor_seek(cursor, head, err);
@@ -63,7 +72,7 @@ static stele_code walk(struct steps *s, struct sti_docs_write *w, stele_store_cu
                 memcmp(key.data, head.data, head.len) != 0) {
             break;
         }
-        rc = step(s, w, key, value, id, err);
+        rc = step(s, w, known, key, value, id, err);
         if (rc == STELE_OK) {
             rc = stele_store_cursor_next(cursor, err);
         }
@@ -71,8 +80,8 @@ static stele_code walk(struct steps *s, struct sti_docs_write *w, stele_store_cu
     return rc == STELE_END ? STELE_OK : rc;
 }
 
-stele_code sti_docs_claims_of_log(
-        struct sti_docs_write *w, stele_bytes id, stele_buf *out, stele_error *err)
+stele_code sti_docs_claims_of_log(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_change *known, stele_buf *out, stele_error *err)
 {
     struct steps s = {.any = false};
     stele_store_cursor *cursor = NULL;
@@ -85,7 +94,7 @@ stele_code sti_docs_claims_of_log(
         rc = stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_LID), err);
     }
     if (rc == STELE_OK) {
-        rc = walk(&s, w, cursor, stele_buf_view(&head), err);
+        rc = walk(&s, w, known, cursor, stele_buf_view(&head), err);
     }
     if (rc == STELE_OK && !s.any) {
         rc = sti_fail(err, STELE_ENOTFOUND, "no entry of the log has this ID");

@@ -9,6 +9,7 @@
 #include "base/coding.h"
 #include "base/error.h"
 #include "docs/seq.h"
+#include "docs/trim.h"
 
 #include <inttypes.h>
 
@@ -78,6 +79,7 @@ static stele_code check_place(stele_store_read *read, uint64_t after, bool *more
 
 struct giving {
     stele_store_read *read;
+    int64_t horizon;
     stele_code (*each)(void *arg, const stele_docs_entry *entry, stele_error *err);
     void *arg;
 };
@@ -91,8 +93,15 @@ static stele_code give(void *arg, stele_bytes key, stele_bytes log_key, stele_er
     bool found = false;
     stele_code rc = sti_docs_read(g->read, STI_DOCS_LOG, log_key, &bytes, &found, err);
 
-    if (rc != STELE_OK || !found) {
+    if (rc == STELE_OK && !found) {
+        rc = sti_docs_log_key_decode(&entry.version, &entry.id, log_key, err);
+        if (rc == STELE_OK && entry.version.seconds >= g->horizon) {
+            rc = sti_fail(err, STELE_ECORRUPT, "a number leads to no entry of the log");
+        }
         return rc; /* Being trimmed: the number is the next to go. */
+    }
+    if (rc != STELE_OK) {
+        return rc;
     }
     rc = key.len == STI_DOCS_SEQ_SIZE
                  ? sti_docs_entry_decode(&entry, bytes, err)
@@ -129,6 +138,9 @@ stele_code stele_docs_feed(stele_docs *db, uint64_t after,
         return rc;
     }
     rc = check_place(g.read, after, &more, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_horizon(g.read, &g.horizon, err);
+    }
     if (rc == STELE_OK && more) {
         sti_put_be64(start, after + 1);
         range.start = stele_bytes_of(start, sizeof start);

@@ -35,10 +35,7 @@ stele_code sti_docs_iter_new(
     if (rc == STELE_OK) {
         rc = stele_store_cursor_open(&it->cursor, it->read, name, err);
     }
-    if (rc == STELE_OK && bucket == STI_DOCS_IDX) {
-        it->search = true;
-        rc = stele_store_cursor_open(&it->owners, it->read, name, err);
-    }
+    it->search = bucket == STI_DOCS_IDX;
     if (rc != STELE_OK) {
         stele_docs_iter_end(it);
         return rc;
@@ -183,6 +180,13 @@ static stele_code owns(stele_docs_iter *it, stele_bytes claim, bool unique, stel
     rc = sti_docs_read(it->read, STI_DOCS_CFL, claim, &value, &found, err);
     if (rc != STELE_OK || !found) {
         return rc;
+    }
+    if (it->owners == NULL) {
+        rc = stele_store_cursor_open(
+                &it->owners, it->read, sti_docs_bucket_name(STI_DOCS_IDX), err);
+        if (rc != STELE_OK) {
+            return rc;
+        }
     }
     rc = sti_docs_live_owner(it->db, it->read, it->now, it->owners, claim, &owner, &found, err);
     if (rc == STELE_OK) {

@@ -24,7 +24,7 @@ struct stele_docs_iter {
     stele_docs *db;
     stele_store_read *read;
     stele_store_cursor *cursor;
-    stele_store_cursor *owners; /* of searches: over idx as well */
+    stele_store_cursor *owners; /* of searches: over idx as well, once there is a conflict */
     struct sti_docs_time now;   /* of the wall, when it began */
     bool search;
     bool may_repeat;

@@ -1,92 +1,266 @@
 /* SPDX-License-Identifier: MIT
  *
  * rebuild.c: all that follows from documents and log, made anew.
+ *
+ * One bucket after the other is gone over, in batches, each of which leaves what it has seen right,
+ * or at least better, whatever others do in between. First the log and the places of its entries,
+ * from which claims are told; then documents, which get all that is theirs; then what is nobody's
+ * is taken away. Sums are in rebuild_sums.c.
  */
+#include "docs/rebuild.h"
+
 #include "base/error.h"
 #include "base/mutant.h"
-#include "docs/apply.h"
+#include "docs/expiry.h"
+#include "docs/pass.h"
 #include "docs/seq.h"
 
-/* Places of entries that are in the log; others are all that there is of theirs. */
-static stele_code drop_place(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+/* ---- The log, and its places. ---- */
+
+static stele_code place_key(
+        struct sti_docs_version version, stele_bytes id, stele_buf *out, stele_error *err)
 {
-    return value.len > 1 ? STELE_OK : sti_docs_remove(arg, STI_DOCS_LID, key, err);
+    uint8_t encoded[STI_DOCS_VERSION_SIZE];
+    stele_code rc = sti_docs_place_head(id, out, err);
+
+    sti_docs_version_put(encoded, version);
+    return rc == STELE_OK ? stele_buf_append(out, stele_bytes_of(encoded, sizeof encoded), err)
+                          : rc;
 }
 
-static stele_code empty_buckets(struct sti_docs_write *w, stele_error *err)
+static stele_code mend_entry(
+        void *arg, struct sti_docs_write *w, stele_bytes log_key, stele_error *err)
 {
-    static const enum sti_docs_bucket buckets[] = {STI_DOCS_CHK, STI_DOCS_AGG, STI_DOCS_KDT,
-            STI_DOCS_IDX, STI_DOCS_CFL, STI_DOCS_EXP, STI_DOCS_BAD};
+    static const uint8_t form = STI_DOCS_FORM;
+    struct sti_docs_version version = {.seconds = 0};
+    stele_bytes id = stele_nil();
+    stele_bytes value = stele_nil();
+    bool found = false;
+    stele_buf key;
+    stele_code rc = sti_docs_log_key_decode(&version, &id, log_key, err);
 
-    stele_code rc = stele_store_read_for_each(
-            w->view, sti_docs_bucket_name(STI_DOCS_LID), drop_place, w, err);
-
-    for (size_t i = STI_MUTANT(DOCS_REBUILD_ADDS) ? 2 : 0;
-            i < sizeof buckets / sizeof buckets[0] && rc == STELE_OK; i++) {
-        stele_bytes name = sti_docs_bucket_name(buckets[i]);
-
-        if (buckets[i] == STI_DOCS_CFL && STI_MUTANT(DOCS_REBUILD_KEEPS_CONFLICTS)) {
-            continue;
-        }
-        rc = stele_store_batch_delete_bucket(w->batch, name, err);
-        if (rc == STELE_OK) {
-            rc = stele_store_batch_create_bucket(w->batch, name, err);
-        }
+    (void)arg;
+    stele_buf_init(&key, SIZE_MAX);
+    if (rc == STELE_OK) {
+        rc = place_key(version, id, &key, err);
     }
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(w->view, STI_DOCS_LID, stele_buf_view(&key), &value, &found, err);
+    }
+    if (rc == STELE_OK && (!found || value.len != sizeof form || value.data[0] != form)) {
+        rc = sti_docs_put(
+                w, STI_DOCS_LID, stele_buf_view(&key), stele_bytes_of(&form, sizeof form), err);
+    }
+    stele_buf_free(&key);
     return rc;
 }
 
-static stele_code count_entry(void *arg, stele_bytes key, stele_bytes value, stele_error *err)
+/* Places that lead nowhere; one with a document is all that there is of it. */
+static stele_code mend_place(void *arg, struct sti_docs_write *w, stele_bytes key, stele_error *err)
 {
-    struct sti_docs_entry entry = {.is_delete = false};
-    uint8_t hash[STI_DOCS_HASH_SIZE];
-    stele_code rc = sti_docs_entry_decode(&entry, value, err);
+    size_t id_len = key.len < 2 ? 0 : (size_t)key.data[0] << 8 | key.data[1];
+    struct sti_docs_version version = {.seconds = 0};
+    stele_bytes value = stele_nil();
+    bool found = false;
+    bool logged = false;
+    stele_buf log_key;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_LID, key, &value, &found, err);
 
-    (void)key;
-    if (rc == STELE_OK) {
-        rc = sti_docs_entry_hash(&entry, hash, err);
+    (void)arg;
+    if (rc != STELE_OK || value.len > 1) {
+        return rc;
     }
-    return rc == STELE_OK ? sti_docs_log_count(arg, &entry, hash, err) : rc;
+    stele_buf_init(&log_key, SIZE_MAX);
+    if (id_len > 0 && key.len == 2 + id_len + STI_DOCS_VERSION_SIZE &&
+            sti_docs_version_get(&version, key.data + 2 + id_len, NULL) == STELE_OK) {
+        rc = sti_docs_log_key_encode(version, stele_bytes_of(key.data + 2, id_len), &log_key, err);
+        if (rc == STELE_OK) {
+            rc = sti_docs_read(
+                    w->view, STI_DOCS_LOG, stele_buf_view(&log_key), &value, &logged, err);
+        }
+    }
+    stele_buf_free(&log_key);
+    return rc == STELE_OK && !logged ? sti_docs_remove(w, STI_DOCS_LID, key, err) : rc;
 }
 
-static stele_code index_document(void *arg, stele_bytes id, stele_bytes json, stele_error *err)
+/* ---- Documents, and what is nobody's. ---- */
+
+static stele_code mend_document(
+        void *arg, struct sti_docs_write *w, stele_bytes id, stele_error *err)
 {
-    (void)json;
-    return sti_docs_reindex_one(arg, id, err);
+    (void)arg;
+    return sti_docs_reindex_one(w, id, true, err);
+}
+
+static stele_code has_document(
+        struct sti_docs_write *w, stele_bytes id, bool *has, stele_error *err)
+{
+    stele_bytes value = stele_nil();
+
+    return sti_docs_read(w->view, STI_DOCS_DAT, id, &value, has, err);
+}
+
+static stele_code mend_kept(void *arg, struct sti_docs_write *w, stele_bytes id, stele_error *err)
+{
+    bool has = false;
+    stele_code rc = has_document(w, id, &has, err);
+
+    (void)arg;
+    return rc == STELE_OK && !has ? sti_docs_remove(w, STI_DOCS_KDT, id, err) : rc;
+}
+
+static stele_code mend_unreadable(
+        void *arg, struct sti_docs_write *w, stele_bytes id, stele_error *err)
+{
+    bool has = false;
+    stele_code rc = has_document(w, id, &has, err);
+
+    (void)arg;
+    return rc == STELE_OK && !has ? sti_docs_remove(w, STI_DOCS_BAD, id, err) : rc;
+}
+
+/* Whether a document notes a key of the index as one of its own. */
+static stele_code is_kept(
+        struct sti_docs_write *w, stele_bytes key, stele_bytes id, bool *is, stele_error *err)
+{
+    struct sti_docs_kept kept = {.rest = stele_nil()};
+    stele_bytes value = stele_nil();
+    bool found = false;
+    stele_buf full;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_KDT, id, &value, &found, err);
+
+    *is = false;
+    if (rc != STELE_OK || !found) {
+        return rc;
+    }
+    stele_buf_init(&full, SIZE_MAX);
+    rc = sti_docs_kept_begin(&kept, value, err);
+    while (rc == STELE_OK && !*is) {
+        rc = sti_docs_kept_next(&kept, err);
+        if (rc == STELE_OK) {
+            rc = sti_docs_kept_key(&kept, id, &full, err);
+        }
+        *is = rc == STELE_OK && stele_bytes_equal(stele_buf_view(&full), key);
+    }
+    stele_buf_free(&full);
+    return rc == STELE_END ? STELE_OK : rc;
+}
+
+static stele_code mend_key(void *arg, struct sti_docs_write *w, stele_bytes key, stele_error *err)
+{
+    struct sti_docs_index_value here = {.unique = false};
+    stele_bytes value = stele_nil();
+    bool found = false;
+    bool is = false;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_IDX, key, &value, &found, err);
+
+    (void)arg;
+    if (rc == STELE_OK && sti_docs_index_value_get(&here, key, value, NULL) == STELE_OK) {
+        rc = is_kept(w, key, here.id, &is, err);
+    }
+    if (rc == STELE_OK && !is && !STI_MUTANT(DOCS_REBUILD_KEEPS_KEYS)) {
+        rc = sti_docs_remove(w, STI_DOCS_IDX, key, err);
+    }
+    return rc == STELE_OK && here.unique ? sti_docs_index_note_conflict(w, here.claim, err) : rc;
+}
+
+static stele_code mend_conflict(
+        void *arg, struct sti_docs_write *w, stele_bytes claim, stele_error *err)
+{
+    (void)arg;
+    return STI_MUTANT(DOCS_REBUILD_KEEPS_CONFLICTS) ? STELE_OK
+                                                    : sti_docs_index_note_conflict(w, claim, err);
+}
+
+/* Documents have put theirs; others go. */
+static stele_code mend_end(void *arg, struct sti_docs_write *w, stele_bytes key, stele_error *err)
+{
+    struct sti_docs_time end = {.seconds = 0};
+    struct sti_docs_time time = {.seconds = 0};
+    stele_bytes value = stele_nil();
+    stele_bytes id = stele_nil();
+    bool found = false;
+    bool has = false;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_EXP, key, &value, &found, err);
+
+    (void)arg;
+    if (rc == STELE_OK && sti_docs_expiry_split(key, value, &time, &id) == STELE_OK) {
+        rc = has_document(w, id, &has, err);
+        if (rc == STELE_OK && has) {
+            rc = sti_docs_expiry_read(w->view, id, &end, &has, err);
+        }
+    }
+    has = has && sti_docs_time_compare(end, time) == 0;
+    return rc == STELE_OK && !has ? sti_docs_remove(w, STI_DOCS_EXP, key, err) : rc;
 }
 
 /* Numbers stay, if they lead to entries: those who follow the feed are to go on. */
-static stele_code mend_numbers(struct sti_docs_write *w, stele_error *err)
+static stele_code mend_numbers(stele_docs *db, stele_error *err)
 {
+    struct sti_docs_write w = {.db = db};
     bool fit = false;
-    stele_code rc = sti_docs_seq_check(w->view, &fit, err);
+    stele_code rc = sti_docs_write_begin(&w, db, err);
 
-    return rc == STELE_OK && !fit ? sti_docs_seq_renumber(w, err) : rc;
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = sti_docs_seq_check(w.view, &fit, err);
+    if (rc == STELE_OK && !fit) {
+        rc = sti_docs_seq_renumber(&w, err);
+    }
+    return sti_docs_write_end(&w, rc, err);
+}
+
+/* Ends of documents are looked at if there are any, though no definition says so. */
+static stele_code look_for_ends(stele_docs *db, stele_error *err)
+{
+    stele_store_read *read = NULL;
+    stele_store_cursor *cursor = NULL;
+    stele_code rc = sti_docs_read_begin(&read, db, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = stele_store_cursor_open(&cursor, read, sti_docs_bucket_name(STI_DOCS_EXP), err);
+    if (rc == STELE_OK) {
+        rc = stele_store_cursor_first(cursor, err);
+    }
+    if (rc == STELE_OK) {
+        atomic_store(&db->expires, true);
+    }
+    stele_store_cursor_close(cursor);
+    stele_store_read_end(read);
+    return rc == STELE_END ? STELE_OK : rc;
 }
 
 stele_code stele_docs_reindex(stele_docs *db, stele_error *err)
 {
-    struct sti_docs_write w = {.db = db};
+    static const struct {
+        enum sti_docs_bucket bucket;
+        sti_docs_pass_fn each;
+    } passes[] = {
+            {STI_DOCS_LOG, mend_entry},
+            {STI_DOCS_LID, mend_place},
+            {STI_DOCS_DAT, mend_document},
+            {STI_DOCS_KDT, mend_kept},
+            {STI_DOCS_IDX, mend_key},
+            {STI_DOCS_CFL, mend_conflict},
+            {STI_DOCS_EXP, mend_end},
+            {STI_DOCS_BAD, mend_unreadable},
+    };
+
     stele_code rc;
 
     if (db == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database");
     }
-    rc = sti_docs_write_begin(&w, db, err);
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    rc = empty_buckets(&w, err);
-    if (rc == STELE_OK) {
-        rc = stele_store_read_for_each(
-                w.view, sti_docs_bucket_name(STI_DOCS_LOG), count_entry, &w, err);
+    rc = look_for_ends(db, err);
+    for (size_t i = 0; i < sizeof passes / sizeof passes[0] && rc == STELE_OK; i++) {
+        rc = sti_docs_pass(
+                db, passes[i].bucket, stele_nil(), stele_nil(), passes[i].each, NULL, err);
     }
     if (rc == STELE_OK) {
-        rc = stele_store_read_for_each(
-                w.view, sti_docs_bucket_name(STI_DOCS_DAT), index_document, &w, err);
+        rc = sti_docs_rebuild_sums(db, err);
     }
-    if (rc == STELE_OK) {
-        rc = mend_numbers(&w, err);
-    }
-    return sti_docs_write_end(&w, rc, err);
+    return rc == STELE_OK ? mend_numbers(db, err) : rc;
 }

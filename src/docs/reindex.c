@@ -16,7 +16,7 @@ static stele_code make_info(struct sti_docs_write *w, const struct sti_docs_chan
     stele_code rc = STELE_ENOTFOUND;
 
     if (keys.count > 0 && !STI_MUTANT(DOCS_REINDEX_CLAIMS_NOW)) {
-        rc = sti_docs_claims_of_log(w, change->entry.id, out, err);
+        rc = sti_docs_claims_of_log(w, change->entry.id, change, out, err);
     }
     if (rc != STELE_ENOTFOUND) {
         return rc;
@@ -29,7 +29,8 @@ static stele_code make_info(struct sti_docs_write *w, const struct sti_docs_chan
     return rc;
 }
 
-stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err)
+stele_code sti_docs_reindex_one(
+        struct sti_docs_write *w, stele_bytes id, bool mend, stele_error *err)
 {
     struct sti_docs_entry entry = {.id = id};
     struct sti_docs_change change = {.document = NULL};
@@ -59,11 +60,12 @@ stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_
     if (rc == STELE_OK) {
         rc = sti_docs_info_decode(&info, stele_buf_view(&bytes), err);
     }
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && !stele_bytes_equal(value, stele_buf_view(&bytes))) {
         rc = sti_docs_put(w, STI_DOCS_NFO, id, stele_buf_view(&bytes), err);
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_index_replace(w, id, &change.keys, &info, err);
+        rc = mend ? sti_docs_index_mend(w, id, &change.keys, &info, err)
+                  : sti_docs_index_replace(w, id, &change.keys, &info, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_expiry_replace(w, id, change.ends ? &change.end : NULL, err);
@@ -129,7 +131,7 @@ stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele
     while (rc == STELE_OK) {
         rc = sti_docs_next_document(w, stele_buf_view(&head), &at, &id, err);
         if (rc == STELE_OK) {
-            rc = sti_docs_reindex_one(w, stele_buf_view(&id), err);
+            rc = sti_docs_reindex_one(w, stele_buf_view(&id), false, err);
         }
     }
     stele_buf_free(&head);

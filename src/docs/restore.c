@@ -243,11 +243,11 @@ static void take_back(struct restoring *r, stele_docs *db)
     if (r->split) {
         rc = sti_docs_write_begin_restore(&w, db, NULL);
         if (rc == STELE_OK) {
+            db->horizon = r->horizon;
             rc = sti_docs_write_end(&w, sti_docs_undo(&w, NULL), NULL);
         }
     }
     if (rc == STELE_OK) {
-        db->horizon = r->horizon;
         atomic_store(&db->restoring, false);
     }
 }

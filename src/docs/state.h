@@ -107,6 +107,8 @@
 #include <stele/store.h>
 
 #include "base/thread.h"
+#include "docs/aggregate.h"
+#include "docs/checkpoint.h"
 #include "docs/clock.h"
 #include "docs/entry.h"
 #include "docs/info.h"
@@ -195,6 +197,20 @@ struct stele_docs {
     _Atomic uint64_t users; /* iterators and batches that are open */
 };
 
+enum {
+    STI_DOCS_LEVELS = 4 /* of aggregates */
+};
+
+/* What days, hours, minutes and seconds add up to, of which a batch has changed the last ones and
+ * not put them yet (sums.c). */
+struct sti_docs_sums {
+    bool has_day;
+    struct sti_docs_checkpoint day;
+    bool has[STI_DOCS_LEVELS];
+    int64_t at[STI_DOCS_LEVELS];
+    struct sti_docs_aggregate aggregates[STI_DOCS_LEVELS];
+};
+
 /* A batch. */
 struct sti_docs_write {
     stele_docs *db;
@@ -206,6 +222,7 @@ struct sti_docs_write {
     struct sti_docs_kind *kind;   /* the newest then */
     uint64_t last_seq;            /* then */
     int64_t horizon;              /* then */
+    struct sti_docs_sums sums;
 };
 
 /* ---- bucket.c ---- */
@@ -332,8 +349,10 @@ stele_bytes sti_docs_type_of(const json_t *document);
 /* Give all documents that have a key of a number those that they ought to have. */
 stele_code sti_docs_reindex(struct sti_docs_write *w, uint32_t old_number, stele_error *err);
 
-/* Give a document the keys that it ought to have, whichever it has. */
-stele_code sti_docs_reindex_one(struct sti_docs_write *w, stele_bytes id, stele_error *err);
+/* Give a document the keys that it ought to have, whichever it has. `mend`: what is noted of those
+ * may be wrong, and any of them missing; what is right is not written again. */
+stele_code sti_docs_reindex_one(
+        struct sti_docs_write *w, stele_bytes id, bool mend, stele_error *err);
 
 /* The first document with a key of the index that begins with `head`, at or behind `at`: its key,
  * then a zero byte, takes the place of `at`, and so is where the next one is looked for. STELE_END.

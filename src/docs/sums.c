@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * sums.c: what days, hours, minutes and seconds of the log add up to.
+ *
+ * Many entries of a batch are often of one second. Therefore each sum is put when another second,
+ * minute, hour or day comes, or at the end of the batch.
  */
 #include "base/coding.h"
 #include "base/mutant.h"
-#include "docs/aggregate.h"
 #include "docs/apply.h"
-#include "docs/checkpoint.h"
 
 const int64_t sti_docs_level_seconds[STI_DOCS_LEVELS] = {1, 60, 3600, STI_DOCS_DAY_SECONDS};
 
@@ -21,71 +22,123 @@ void sti_docs_aggregate_key(uint8_t out[STI_DOCS_AGGREGATE_KEY_SIZE], uint8_t le
     sti_put_be64(out + 1, (uint64_t)at);
 }
 
-static stele_code change_checkpoint(struct sti_docs_write *w, struct sti_docs_version version,
-        const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err)
+/* ---- Days. ---- */
+
+static stele_code put_checkpoint(struct sti_docs_write *w, stele_error *err)
 {
-    struct sti_docs_checkpoint checkpoint = {.epoch = 0};
+    const struct sti_docs_checkpoint *day = &w->sums.day;
     uint8_t key[STI_DOCS_CHECKPOINT_KEY_SIZE];
     uint8_t value[STI_DOCS_CHECKPOINT_SIZE];
-    stele_bytes old = stele_nil();
-    bool found = false;
-    stele_code rc;
 
-    sti_docs_checkpoint_init(&checkpoint, version);
-    sti_docs_checkpoint_key(key, checkpoint.epoch);
-    rc = sti_docs_read(w->view, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), &old, &found, err);
-    if (rc == STELE_OK && found && !STI_MUTANT(DOCS_CHECKPOINT_ANEW)) {
-        rc = sti_docs_checkpoint_get(&checkpoint, old, err);
+    if (!w->sums.has_day) {
+        return STELE_OK;
     }
-    if (rc == STELE_OK) {
-        rc = add ? sti_docs_checkpoint_add(&checkpoint, hash, err)
-                 : sti_docs_checkpoint_remove(&checkpoint, hash, err);
-    }
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    if (sti_docs_checkpoint_is_empty(&checkpoint)) {
+    w->sums.has_day = false;
+    sti_docs_checkpoint_key(key, day->epoch);
+    if (sti_docs_checkpoint_is_empty(day)) {
         return sti_docs_remove(w, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), err);
     }
-    sti_docs_checkpoint_put(value, &checkpoint);
+    sti_docs_checkpoint_put(value, day);
     return sti_docs_put(w, STI_DOCS_CHK, stele_bytes_of(key, sizeof key),
             stele_bytes_of(value, sizeof value), err);
 }
 
-static stele_code change_aggregate(struct sti_docs_write *w, uint8_t level, int64_t at,
-        const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err)
+static stele_code need_checkpoint(
+        struct sti_docs_write *w, struct sti_docs_version version, stele_error *err)
 {
-    struct sti_docs_aggregate aggregate = {.count = 0};
-    uint8_t key[STI_DOCS_AGGREGATE_KEY_SIZE];
-    uint8_t value[1 + STI_DOCS_AGGREGATE_SIZE];
+    struct sti_docs_checkpoint day = {.epoch = 0};
+    uint8_t key[STI_DOCS_CHECKPOINT_KEY_SIZE];
     stele_bytes old = stele_nil();
     bool found = false;
     stele_code rc;
 
+    if (w->sums.has_day && sti_docs_checkpoint_covers(&w->sums.day, version)) {
+        return STELE_OK;
+    }
+    rc = put_checkpoint(w, err);
+    sti_docs_checkpoint_init(&day, version);
+    sti_docs_checkpoint_key(key, day.epoch);
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(
+                w->view, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), &old, &found, err);
+    }
+    if (rc == STELE_OK && found && !STI_MUTANT(DOCS_CHECKPOINT_ANEW)) {
+        rc = sti_docs_checkpoint_get(&day, old, err);
+    }
+    if (rc == STELE_OK) {
+        w->sums.day = day;
+        w->sums.has_day = true;
+    }
+    return rc;
+}
+
+static stele_code change_checkpoint(struct sti_docs_write *w, struct sti_docs_version version,
+        const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err)
+{
+    stele_code rc = need_checkpoint(w, version, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    return add ? sti_docs_checkpoint_add(&w->sums.day, hash, err)
+               : sti_docs_checkpoint_remove(&w->sums.day, hash, err);
+}
+
+/* ---- Levels. ---- */
+
+static stele_code put_aggregate(struct sti_docs_write *w, uint8_t level, stele_error *err)
+{
+    const struct sti_docs_aggregate *aggregate = &w->sums.aggregates[level];
+    uint8_t key[STI_DOCS_AGGREGATE_KEY_SIZE];
+    uint8_t value[1 + STI_DOCS_AGGREGATE_SIZE];
+
+    if (!w->sums.has[level]) {
+        return STELE_OK;
+    }
+    w->sums.has[level] = false;
+    sti_docs_aggregate_key(key, level, w->sums.at[level]);
+    if (aggregate->count == 0) {
+        return sti_docs_remove(w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), err);
+    }
+    value[0] = STI_DOCS_FORM;
+    sti_docs_aggregate_put(value + 1, aggregate);
+    return sti_docs_put(w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key),
+            stele_bytes_of(value, sizeof value), err);
+}
+
+static stele_code need_aggregate(
+        struct sti_docs_write *w, uint8_t level, int64_t at, stele_error *err)
+{
+    struct sti_docs_aggregate aggregate = {.count = 0};
+    uint8_t key[STI_DOCS_AGGREGATE_KEY_SIZE];
+    stele_bytes old = stele_nil();
+    bool found = false;
+    stele_code rc;
+
+    if (w->sums.has[level] && w->sums.at[level] == at) {
+        return STELE_OK;
+    }
+    rc = put_aggregate(w, level, err);
     sti_docs_aggregate_key(key, level, at);
-    rc = sti_docs_read(w->view, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), &old, &found, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(
+                w->view, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), &old, &found, err);
+    }
     if (rc == STELE_OK && found) {
         rc = sti_docs_check_form(old, STI_DOCS_AGGREGATE_SIZE, "aggregate", err);
         if (rc == STELE_OK) {
             rc = sti_docs_aggregate_get(&aggregate, stele_bytes_of(old.data + 1, old.len - 1), err);
         }
     }
-    if (rc != STELE_OK) {
-        return rc;
+    if (rc == STELE_OK) {
+        w->sums.aggregates[level] = aggregate;
+        w->sums.at[level] = at;
+        w->sums.has[level] = true;
     }
-    if (add) {
-        sti_docs_aggregate_add_hash(&aggregate, hash);
-    } else {
-        sti_docs_aggregate_remove_hash(&aggregate, hash);
-    }
-    if (aggregate.count == 0) {
-        return sti_docs_remove(w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), err);
-    }
-    value[0] = STI_DOCS_FORM;
-    sti_docs_aggregate_put(value + 1, &aggregate);
-    return sti_docs_put(w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key),
-            stele_bytes_of(value, sizeof value), err);
+    return rc;
 }
+
+/* ---- Both. ---- */
 
 stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_version version,
         const uint8_t hash[STI_DOCS_HASH_SIZE], bool add, stele_error *err)
@@ -96,7 +149,25 @@ stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_versio
         if (STI_MUTANT(DOCS_LEVEL_SKIPPED) && i == 2) {
             continue;
         }
-        rc = change_aggregate(w, i, version.seconds / sti_docs_level_seconds[i], hash, add, err);
+        rc = need_aggregate(w, i, version.seconds / sti_docs_level_seconds[i], err);
+        if (rc != STELE_OK) {
+            break;
+        }
+        if (add) {
+            sti_docs_aggregate_add_hash(&w->sums.aggregates[i], hash);
+        } else {
+            sti_docs_aggregate_remove_hash(&w->sums.aggregates[i], hash);
+        }
+    }
+    return rc;
+}
+
+stele_code sti_docs_sums_put(struct sti_docs_write *w, stele_error *err)
+{
+    stele_code rc = put_checkpoint(w, err);
+
+    for (uint8_t i = 0; i < STI_DOCS_LEVELS && rc == STELE_OK; i++) {
+        rc = put_aggregate(w, i, err);
     }
     return rc;
 }

@@ -11,10 +11,10 @@
 #include "base/coding.h"
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/pass.h"
 #include "docs/seq.h"
 
 enum {
-    AT_ONCE = 256, /* keys that a batch looks at */
     SECOND_US = 1000000
 };
 
@@ -62,13 +62,10 @@ bool sti_docs_trim_keeps(const struct sti_docs_info *info, struct sti_docs_versi
 
 /* ---- Entries. ---- */
 
-/* Going over a bucket, batch after batch. */
 struct trimming {
     stele_docs *db;
-    struct sti_docs_write w;
     int64_t horizon;
-    stele_buf at; /* where to go on */
-    uint64_t gone;
+    uint64_t gone; /* entries, of batches that may not have ended */
 };
 
 /* The place behind or before one in the log of an ID; *value is nil if there is none. */
@@ -137,23 +134,24 @@ static stele_code trim_unlogged(struct sti_docs_write *w, stele_bytes id, stele_
     return rc;
 }
 
-static stele_code drop_entry(struct trimming *t, stele_bytes log_key, stele_bytes place,
+static stele_code drop_entry(struct sti_docs_write *w, stele_bytes log_key, stele_bytes place,
         stele_bytes id, bool dead, stele_error *err)
 {
-    stele_code rc = sti_docs_remove(&t->w, STI_DOCS_LOG, log_key, err);
+    stele_code rc = sti_docs_remove(w, STI_DOCS_LOG, log_key, err);
 
     if (rc == STELE_OK) {
-        rc = sti_docs_remove(&t->w, STI_DOCS_LID, place, err);
+        rc = sti_docs_remove(w, STI_DOCS_LID, place, err);
     }
     if (rc == STELE_OK && dead) {
-        rc = sti_docs_remove(&t->w, STI_DOCS_NFO, id, err);
+        rc = sti_docs_remove(w, STI_DOCS_NFO, id, err);
     }
-    t->gone++;
     return rc;
 }
 
-static stele_code trim_entry(struct trimming *t, stele_bytes log_key, stele_error *err)
+static stele_code trim_entry(
+        void *arg, struct sti_docs_write *w, stele_bytes log_key, stele_error *err)
 {
+    struct trimming *t = arg;
     struct sti_docs_info info = {.claims = NULL};
     struct sti_docs_version version = {.seconds = 0};
     struct sti_docs_version next = {.seconds = 0};
@@ -169,21 +167,22 @@ static stele_code trim_entry(struct trimming *t, stele_bytes log_key, stele_erro
         rc = place_of(version, id, &place, err);
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_read(t->w.view, STI_DOCS_NFO, id, &value, &found, err);
+        rc = sti_docs_read(w->view, STI_DOCS_NFO, id, &value, &found, err);
     }
     if (rc == STELE_OK) {
         rc = found ? sti_docs_info_decode(&info, value, err)
                    : sti_fail(err, STELE_ECORRUPT, "an entry of the log whose ID is not known");
     }
     if (rc == STELE_OK) {
-        rc = trim_unlogged(&t->w, id, stele_buf_view(&place), version, &info, err);
+        rc = trim_unlogged(w, id, stele_buf_view(&place), version, &info, err);
     }
     if (rc == STELE_OK) {
-        rc = neighbour(&t->w, stele_buf_view(&place), false, &next, &value, err);
+        rc = neighbour(w, stele_buf_view(&place), false, &next, &value, err);
     }
     if (rc == STELE_OK &&
             !sti_docs_trim_keeps(&info, version, stele_is_nil(value) ? NULL : &next, &dead)) {
-        rc = drop_entry(t, log_key, stele_buf_view(&place), id, dead, err);
+        t->gone++;
+        rc = drop_entry(w, log_key, stele_buf_view(&place), id, dead, err);
     }
     sti_docs_info_free(&info);
     stele_buf_free(&place);
@@ -192,14 +191,18 @@ static stele_code trim_entry(struct trimming *t, stele_bytes log_key, stele_erro
 
 /* ---- Sums and numbers. ---- */
 
-static stele_code trim_checkpoint(struct trimming *t, stele_bytes key, stele_error *err)
+static stele_code trim_checkpoint(
+        void *arg, struct sti_docs_write *w, stele_bytes key, stele_error *err)
 {
-    return sti_docs_remove(&t->w, STI_DOCS_CHK, key, err);
+    (void)arg;
+    return sti_docs_remove(w, STI_DOCS_CHK, key, err);
 }
 
-static stele_code trim_aggregate(struct trimming *t, stele_bytes key, stele_error *err)
+static stele_code trim_aggregate(
+        void *arg, struct sti_docs_write *w, stele_bytes key, stele_error *err)
 {
-    return sti_docs_remove(&t->w, STI_DOCS_AGG, key, err);
+    (void)arg;
+    return sti_docs_remove(w, STI_DOCS_AGG, key, err);
 }
 
 static bool is_below(stele_bytes log_key, int64_t horizon)
@@ -212,84 +215,24 @@ static bool is_below(stele_bytes log_key, int64_t horizon)
 }
 
 /* A number goes if its entry has gone. */
-static stele_code trim_number(struct trimming *t, stele_bytes key, stele_error *err)
+static stele_code trim_number(
+        void *arg, struct sti_docs_write *w, stele_bytes key, stele_error *err)
 {
+    const struct trimming *t = arg;
     stele_bytes log_key = stele_nil();
     stele_bytes entry = stele_nil();
     bool numbered = false;
     bool found = false;
-    stele_code rc = sti_docs_read(t->w.view, STI_DOCS_SEQ, key, &log_key, &numbered, err);
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_SEQ, key, &log_key, &numbered, err);
 
     if (rc != STELE_OK || !numbered || !is_below(log_key, t->horizon)) {
         return rc;
     }
-    rc = sti_docs_read(t->w.view, STI_DOCS_LOG, log_key, &entry, &found, err);
-    return rc == STELE_OK && !found ? sti_docs_remove(&t->w, STI_DOCS_SEQ, key, err) : rc;
+    rc = sti_docs_read(w->view, STI_DOCS_LOG, log_key, &entry, &found, err);
+    return rc == STELE_OK && !found ? sti_docs_remove(w, STI_DOCS_SEQ, key, err) : rc;
 }
 
-/* ---- Going over. ---- */
-
-typedef stele_code (*trim_fn)(struct trimming *t, stele_bytes key, stele_error *err);
-
-/* The key at or behind t->at, which it takes the place of, with a zero byte added; STELE_END: at
- * `end`. */
-static stele_code next_key(
-        struct trimming *t, enum sti_docs_bucket bucket, stele_bytes end, stele_error *err)
-{
-    stele_store_cursor *cursor = NULL;
-    stele_bytes key = stele_nil();
-    stele_code rc = stele_store_cursor_open(&cursor, t->w.view, sti_docs_bucket_name(bucket), err);
-
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    rc = stele_store_cursor_seek(cursor, stele_buf_view(&t->at), err);
-    if (rc == STELE_OK) {
-        rc = stele_store_cursor_pair(cursor, &key, NULL, err);
-    }
-    if (rc == STELE_OK && !stele_is_nil(end) && stele_bytes_compare(key, end) >= 0) {
-        rc = STELE_END;
-    }
-    if (rc == STELE_OK) {
-        stele_buf_clear(&t->at);
-        rc = stele_buf_append(&t->at, key, err);
-    }
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&t->at, stele_bytes_of("", 1), err);
-    }
-    stele_store_cursor_close(cursor);
-    return rc;
-}
-
-/* All keys of [start, end) of a bucket, each batch some of them. `end` nil: to the last. */
-static stele_code go_over(struct trimming *t, enum sti_docs_bucket bucket, stele_bytes start,
-        stele_bytes end, trim_fn trim, stele_error *err)
-{
-    bool more = true;
-    stele_code rc;
-
-    stele_buf_clear(&t->at);
-    rc = stele_buf_append(&t->at, start, err);
-    while (rc == STELE_OK && more) {
-        uint64_t gone = t->gone;
-
-        rc = sti_docs_write_begin(&t->w, t->db, err);
-        if (rc != STELE_OK) {
-            return rc;
-        }
-        t->w.lazy = true;
-        for (int i = 0; i < AT_ONCE && rc == STELE_OK; i++) {
-            rc = next_key(t, bucket, end, err);
-            if (rc == STELE_OK) {
-                rc = trim(t, stele_bytes_of(t->at.data, t->at.len - 1), err);
-            }
-        }
-        more = rc == STELE_OK;
-        rc = sti_docs_write_end(&t->w, rc == STELE_END ? STELE_OK : rc, err);
-        t->gone = rc == STELE_OK ? t->gone : gone;
-    }
-    return rc;
-}
+/* ---- All of it. ---- */
 
 static stele_code trim_all(struct trimming *t, stele_error *err)
 {
@@ -299,22 +242,23 @@ static stele_code trim_all(struct trimming *t, stele_error *err)
 
     sti_docs_version_put(end, (struct sti_docs_version){.seconds = t->horizon});
     sti_docs_checkpoint_key(epoch, sti_docs_horizon_epoch(t->horizon) + 1);
-    rc = go_over(t, STI_DOCS_CHK, stele_nil(), stele_bytes_of(epoch, sizeof epoch), trim_checkpoint,
-            err);
+    rc = sti_docs_pass(t->db, STI_DOCS_CHK, stele_nil(), stele_bytes_of(epoch, sizeof epoch),
+            trim_checkpoint, t, err);
     for (uint8_t i = 0; i < STI_DOCS_LEVELS && rc == STELE_OK; i++) {
         uint8_t from[STI_DOCS_AGGREGATE_KEY_SIZE];
         uint8_t to[STI_DOCS_AGGREGATE_KEY_SIZE];
 
         sti_docs_aggregate_key(from, i, 0);
         sti_docs_aggregate_key(to, i, t->horizon / sti_docs_level_seconds[i]);
-        rc = go_over(t, STI_DOCS_AGG, stele_bytes_of(from, sizeof from),
-                stele_bytes_of(to, sizeof to), trim_aggregate, err);
+        rc = sti_docs_pass(t->db, STI_DOCS_AGG, stele_bytes_of(from, sizeof from),
+                stele_bytes_of(to, sizeof to), trim_aggregate, t, err);
     }
     if (rc == STELE_OK) {
-        rc = go_over(
-                t, STI_DOCS_LOG, stele_nil(), stele_bytes_of(end, sizeof end), trim_entry, err);
+        rc = sti_docs_pass(t->db, STI_DOCS_LOG, stele_nil(), stele_bytes_of(end, sizeof end),
+                trim_entry, t, err);
     }
-    return rc == STELE_OK ? go_over(t, STI_DOCS_SEQ, stele_nil(), stele_nil(), trim_number, err)
+    return rc == STELE_OK ? sti_docs_pass(t->db, STI_DOCS_SEQ, stele_nil(), stele_nil(),
+                                    trim_number, t, err)
                           : rc;
 }
 
@@ -323,22 +267,23 @@ static stele_code trim_all(struct trimming *t, stele_error *err)
 static stele_code put_horizon(struct trimming *t, stele_error *err)
 {
     uint8_t value[1 + 8] = {STI_DOCS_FORM};
-    stele_code rc = sti_docs_write_begin(&t->w, t->db, err);
+    struct sti_docs_write w = {.db = t->db};
+    stele_code rc = sti_docs_write_begin(&w, t->db, err);
 
     if (rc != STELE_OK) {
         return rc;
     }
     if (t->horizon > t->db->horizon) {
         sti_put_be64(value + 1, (uint64_t)t->horizon);
-        rc = sti_docs_put(&t->w, STI_DOCS_MET, stele_str("horizon"),
-                stele_bytes_of(value, sizeof value), err);
+        rc = sti_docs_put(
+                &w, STI_DOCS_MET, stele_str("horizon"), stele_bytes_of(value, sizeof value), err);
         t->db->horizon = t->horizon;
         /* What is changed here is never below it, whatever the wall's clock says. */
         sti_docs_clock_recover(&t->db->clock, (struct sti_docs_version){.seconds = t->horizon});
     } else {
         t->horizon = t->db->horizon;
     }
-    return sti_docs_write_end(&t->w, rc, err);
+    return sti_docs_write_end(&w, rc, err);
 }
 
 struct seeking {
@@ -364,6 +309,7 @@ static stele_code put_trimmed(struct trimming *t, stele_error *err)
     struct seeking s = {.horizon = t->horizon};
     stele_store_range range = {.to_end = true, .reverse = true};
     stele_store_read *read = NULL;
+    struct sti_docs_write w = {.db = t->db};
     uint64_t trimmed = 0;
     stele_code rc = sti_docs_read_begin(&read, t->db, err);
 
@@ -377,15 +323,15 @@ static stele_code put_trimmed(struct trimming *t, stele_error *err)
     }
     stele_store_read_end(read);
     if (rc == STELE_OK) {
-        rc = sti_docs_write_begin(&t->w, t->db, err);
+        rc = sti_docs_write_begin(&w, t->db, err);
     }
     if (rc != STELE_OK) {
         return rc;
     }
     if (s.highest > trimmed) {
-        rc = sti_docs_seq_put_trimmed(&t->w, s.highest, err);
+        rc = sti_docs_seq_put_trimmed(&w, s.highest, err);
     }
-    return sti_docs_write_end(&t->w, rc, err);
+    return sti_docs_write_end(&w, rc, err);
 }
 
 stele_code stele_docs_trim(stele_docs *db, stele_time horizon, uint64_t *count, stele_error *err)
@@ -401,7 +347,6 @@ stele_code stele_docs_trim(stele_docs *db, stele_time horizon, uint64_t *count, 
     }
     t.horizon = horizon / SECOND_US;
     t.horizon -= t.horizon % STI_DOCS_DAY_SECONDS;
-    stele_buf_init(&t.at, SIZE_MAX);
     /* The delete entries of what has ended would come too late. */
     rc = stele_docs_expire(db, 0, NULL, err);
     if (rc == STELE_OK) {
@@ -413,7 +358,6 @@ stele_code stele_docs_trim(stele_docs *db, stele_time horizon, uint64_t *count, 
     if (rc == STELE_OK) {
         rc = trim_all(&t, err);
     }
-    stele_buf_free(&t.at);
     if (rc == STELE_OK && count != NULL) {
         *count = t.gone;
     }

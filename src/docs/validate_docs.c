@@ -15,15 +15,15 @@ static bool same_version(const stele_buf *made, stele_bytes value)
 
 /* Version and claims are those that the log of the ID makes, if it has one; or the version alone.
  */
-static stele_code check_info(struct sti_docs_validating *v, stele_bytes id, stele_bytes value,
-        bool version_only, stele_error *err)
+static stele_code check_info(struct sti_docs_validating *v, stele_bytes id,
+        const struct sti_docs_change *known, stele_bytes value, bool version_only, stele_error *err)
 {
     stele_buf bytes;
     stele_error why = {.code = STELE_OK};
     stele_code rc;
 
     stele_buf_init(&bytes, SIZE_MAX);
-    rc = sti_docs_claims_of_log(&v->w, id, &bytes, &why);
+    rc = sti_docs_claims_of_log(&v->w, id, known, &bytes, &why);
     if (rc == STELE_OK && (version_only ? !same_version(&bytes, value)
                                         : !stele_bytes_equal(stele_buf_view(&bytes), value))) {
         sti_docs_fault(v, id, "version and claims are not those of its log");
@@ -210,7 +210,7 @@ static stele_code check_under_way(struct sti_docs_validating *v, stele_bytes id,
 {
     struct sti_docs_time end = {.seconds = 0};
     bool ends = false;
-    stele_code rc = check_info(v, id, value, true, err);
+    stele_code rc = check_info(v, id, NULL, value, true, err);
 
     if (rc == STELE_OK) {
         rc = check_index(v, id, kept, err);
@@ -233,7 +233,7 @@ static stele_code check_document(struct sti_docs_validating *v,
     if (rc != STELE_OK || under_way) {
         return rc == STELE_OK ? check_under_way(v, change->entry.id, kept, value, err) : rc;
     }
-    rc = check_info(v, change->entry.id, value, false, err);
+    rc = check_info(v, change->entry.id, change, value, false, err);
     if (rc == STELE_OK) {
         rc = check_keys(v, change, info, err);
     }
@@ -251,7 +251,7 @@ static stele_code check_live(struct sti_docs_validating *v, stele_bytes id,
 
     if (rc == STELE_OK && !found) {
         sti_docs_fault(v, id, "the document is missing");
-        return check_info(v, id, value, false, err);
+        return check_info(v, id, NULL, value, false, err);
     }
     if (rc == STELE_OK) {
         rc = check_text(v, &entry, err);
@@ -280,7 +280,7 @@ static stele_code see_info(void *arg, stele_bytes id, stele_bytes value, stele_e
         return sti_docs_fault_of(v, id, &why, err);
     }
     if (info.deleted) {
-        rc = check_info(v, id, value, false, err);
+        rc = check_info(v, id, NULL, value, false, err);
         rc = rc == STELE_OK ? check_gone(v, id, err) : rc;
     } else {
         rc = check_live(v, id, &info, value, err);

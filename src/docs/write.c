@@ -6,6 +6,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/mutant.h"
+#include "docs/apply.h"
 #include "docs/undo.h"
 
 enum {
@@ -102,6 +103,9 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     stele_docs *db = w->db;
     struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
 
+    if (rc == STELE_OK) {
+        rc = sti_docs_sums_put(w, err);
+    }
     if (rc != STELE_OK && STI_MUTANT(DOCS_FAILED_ENDS)) {
         stele_code ended = stele_store_batch_end(w->batch, NULL);
 

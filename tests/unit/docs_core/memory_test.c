@@ -79,6 +79,51 @@ static stele_code do_reindex(struct kit *k, stele_error *err)
     return stele_docs_reindex(k->db, err);
 }
 
+static stele_code do_expire(struct kit *k, stele_error *err)
+{
+    return stele_docs_expire(k->db, 0, NULL, err);
+}
+
+static stele_code do_trim(struct kit *k, stele_error *err)
+{
+    return stele_docs_trim(k->db, k->now, NULL, err);
+}
+
+static stele_code hear(void *arg, const stele_docs_entry *entry, stele_error *err)
+{
+    (void)arg;
+    (void)entry;
+    (void)err;
+    return STELE_OK;
+}
+
+static stele_code do_feed(struct kit *k, stele_error *err)
+{
+    return stele_docs_feed(k->db, 0, hear, NULL, err);
+}
+
+static stele_code do_status(struct kit *k, stele_error *err)
+{
+    stele_docs_status status;
+    stele_code rc = stele_docs_get_status(k->db, &status, err);
+
+    return rc == STELE_OK ? stele_docs_wait_ready(k->db, NULL, err) : rc;
+}
+
+static stele_code ignore(void *arg, const void *data, size_t len, stele_error *err)
+{
+    (void)arg;
+    (void)data;
+    (void)len;
+    (void)err;
+    return STELE_OK;
+}
+
+static stele_code do_dump(struct kit *k, stele_error *err)
+{
+    return stele_docs_debug_dump(k->db, ignore, NULL, err);
+}
+
 static stele_code do_patch(struct kit *k, stele_error *err)
 {
     return stele_docs_patch(k->db, stele_str("b"), stele_str("{\"n\":[1,2,3]}"), NULL, err);
@@ -173,6 +218,13 @@ static void test_each_allocation(void **state)
     try_all(k, do_register, b, b);
     kit_check_match(k, "t", "{'u':'Y'}", "");
     kit_check_match(k, "t", "{'u':'y'}", "b");
+    try_all(k, do_feed, b, b);
+    try_all(k, do_status, b, b);
+    try_all(k, do_dump, b, b);
+    k->now += INT64_C(86400) * 1000000;
+    kit_set(k, "c", "{}");
+    try_all(k, do_trim, b, b);
+    try_all(k, do_validate, b, b);
     try_all(k, do_delete, b, NULL);
     kit_check_match(k, "t", NULL, "a");
     kit_close(k);
@@ -180,9 +232,28 @@ static void test_each_allocation(void **state)
     kit_check_match(k, "t", NULL, "a");
 }
 
+static void test_expiry(void **state)
+{
+    static const char b[] = "{'@type':'e','u':1,'at':1800000000}";
+    struct kit *k = *state;
+    stele_error err;
+
+    kit_register(k, "{'name':'e','keys':[{'name':'u','fields':['u'],'method':'binary',"
+                    "'unique':true}],'version':1,'expiry':'at'}");
+    kit_set(k, "b", b);
+    try_all(k, do_validate, b, b);
+    try_all(k, do_dump, b, b);
+    k->now = INT64_C(1800000000) * 1000000;
+    try_all(k, do_expire, NULL, NULL);
+    try_all(k, do_validate, NULL, NULL);
+    CHECK_OK(stele_docs_reindex(k->db, &err), &err);
+    kit_check_all(k, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(test_expiry, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_each_allocation, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_reader, kit_set_up, kit_tear_down),
     };
