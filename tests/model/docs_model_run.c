@@ -137,12 +137,15 @@ static void refuse_other_type(struct run *r, stele_buf *stream)
     static const char text[] = "\"version\":";
     uint8_t *at = memmem(stream->data, stream->len, text, sizeof text - 1);
     struct reading from = {.rest = stele_buf_view(stream), .run = r};
+    uint8_t digit;
     stele_error err;
 
     if (at != NULL) {
-        at[sizeof text - 1] ^= 1;
+        at += sizeof text - 1;
+        digit = *at;
+        *at = (uint8_t)(digit == '9' ? '8' : digit + 1);
         CHECK_CODE(stele_docs_restore(r->db, read_some, &from, true, NULL, &err), STELE_ECORRUPT);
-        at[sizeof text - 1] ^= 1;
+        *at = digit;
     }
 }
 
