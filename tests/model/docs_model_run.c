@@ -260,6 +260,10 @@ void docs_run_make_doc(struct run *r, unsigned id, struct model_doc *doc)
     if (docs_run_below(r, 8) != 0) {
         doc->fields[MODEL_FIELDS - 1] = unique_value(r);
     }
+    /* The number, which is the second field of a unique key. */
+    if (docs_run_below(r, 4) == 0) {
+        doc->fields[2] = DOCS_VALUE_NONE;
+    }
     if (r->model.ids[id].count > 0 && docs_run_below(r, 2) == 0) {
         keep_claims(r, &r->model.ids[id], doc);
     }
