@@ -222,8 +222,10 @@ static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, ste
     if (rc != STELE_OK) {
         return rc;
     }
-    if ((found && STI_MUTANT(DOCS_CONFLICT_NOT_NOTED)) ||
-            (!found && STI_MUTANT(DOCS_CONFLICT_KEPT))) {
+    if (found && STI_MUTANT(DOCS_CONFLICT_NOT_NOTED)) {
+        return STELE_OK;
+    }
+    if (!found && STI_MUTANT(DOCS_CONFLICT_KEPT)) {
         return STELE_OK;
     }
     return found ? sti_docs_put(w, STI_DOCS_CFL, claim, stele_bytes_of(&form, sizeof form), err)
@@ -232,7 +234,6 @@ static stele_code note_conflict(struct sti_docs_write *w, stele_bytes claim, ste
 
 /* ---- Replacing. ---- */
 
-#ifdef STI_MUTANTS
 /* For a seeded bug: whether somebody owns a unique key already. */
 static bool is_claimed(struct sti_docs_write *w, const struct sti_docs_kept *kept)
 {
@@ -265,10 +266,6 @@ static void take_owner(struct sti_docs_write *w, const struct sti_docs_kept *kep
         stele_store_cursor_close(cursor);
     }
 }
-#else
-#define is_claimed(w, kept) false
-#define take_owner(w, kept) (void)0
-#endif
 
 /* One key of the index put or taken away. */
 static stele_code write_key(struct sti_docs_write *w, stele_bytes id,
