@@ -64,13 +64,14 @@ static stele_code get_info(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     return rc;
 }
 
-/* As the reference does at first, then as long as it is not level, then each hour. */
+/* As the reference does at first, then as long as it is not level; then more often than the hour of
+ * the reference, since what it pushes may be lost, and nobody says so. */
 stele_code sti_fleet_ref_due(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
     static const int64_t first[] = {
             100 * MS_NS, 250 * MS_NS, 500 * MS_NS, 5000 * MS_NS, 5000 * MS_NS};
     const size_t count = sizeof first / sizeof first[0];
-    int64_t wait = p->rate == STI_FLEET_FULL_RATE ? 3600 * 1000 * MS_NS : 5000 * MS_NS;
+    int64_t wait = p->rate == STI_FLEET_FULL_RATE ? 30 * 1000 * MS_NS : 5000 * MS_NS;
 
     if (p->info_tries < count) {
         wait = first[p->info_tries++];
