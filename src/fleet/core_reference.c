@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 #include "fleet/reference.h"
 
 #define MS_NS INT64_C(1000000)
@@ -77,7 +78,7 @@ stele_code sti_fleet_ref_due(struct sti_fleet_core *c, struct sti_fleet_peer *p)
         wait = first[p->info_tries++];
     }
     p->info_at = sti_fleet_later(c->event->now_ns, wait);
-    return get_info(c, p);
+    return STI_FLEET_MUTANT(REFERENCE_NEVER_ASKED) ? STELE_OK : get_info(c, p);
 }
 
 /* ---- Checkpoints against ours. ---- */
@@ -298,7 +299,7 @@ static stele_code on_keys(
             continue;
         }
         rc = is_here(c, key, &here);
-        if (rc == STELE_OK && !here) {
+        if (rc == STELE_OK && !here && !STI_FLEET_MUTANT(KEYS_NOT_FETCHED)) {
             sti_fleet_write_sized(&w, key);
             p->info_due = true;
             rc = w.rc;

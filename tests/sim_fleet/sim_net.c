@@ -187,6 +187,7 @@ void sim_look(struct sim_node *n)
             continue;
         }
         n->sees[i] = sees;
+        n->knows[i] = true;
         if (!n->is_reference) {
             sim_node_event(
                     n, (struct sti_fleet_event){.kind = sees ? STI_FLEET_EV_UP : STI_FLEET_EV_DOWN,

@@ -41,6 +41,7 @@ static void add(struct sim_figures *sum, const struct sim_figures *f)
     sum->sessions += f->sessions;
     sum->snapshots += f->snapshots;
     sum->trims += f->trims;
+    sum->wipes += f->wipes;
     sum->level_ns = f->level_ns > sum->level_ns ? f->level_ns : sum->level_ns;
 }
 
@@ -48,11 +49,11 @@ static void print_figures(const char *what, uint64_t runs, const struct sim_figu
 {
     print_message("%s: %" PRIu64 " runs, %" PRIu64 " operations (%" PRIu64
                   " acknowledged), %" PRIu64 " crashes, %" PRIu64 " partitions, %" PRIu64
-                  " clocks, %" PRIu64 " full disks, %" PRIu64 " messages lost, %" PRIu64
-                  " twice, %" PRIu64 " sessions, %" PRIu64 " snapshots, %" PRIu64 " trims, %" PRIu64
-                  " events, level after %.1f s at most\n",
-            what, runs, f->ops, f->acked, f->crashes, f->cuts, f->clocks, f->fulls, f->lost,
-            f->duplicated, f->sessions, f->snapshots, f->trims, f->events,
+                  " clocks, %" PRIu64 " full disks, %" PRIu64 " disks lost, %" PRIu64
+                  " messages lost, %" PRIu64 " twice, %" PRIu64 " sessions, %" PRIu64
+                  " snapshots, %" PRIu64 " trims, %" PRIu64 " events, level after %.1f s at most\n",
+            what, runs, f->ops, f->acked, f->crashes, f->cuts, f->clocks, f->fulls, f->wipes,
+            f->lost, f->duplicated, f->sessions, f->snapshots, f->trims, f->events,
             (double)f->level_ns / 1e9);
 }
 
@@ -116,6 +117,7 @@ static struct sim_config trimmed(uint64_t seed)
     c.retention = 70;
     c.trouble_ns = 200 * SIM_SECOND;
     c.ops = 200;
+    c.ops_ns = seed % 2 == 0 ? 60 * SIM_SECOND : 0;
     c.clocks = false;
     return c;
 }
@@ -126,12 +128,34 @@ static void test_trimmed(void **state)
     run_all("trimmed", trimmed);
 }
 
+static struct sim_config wiped(uint64_t seed)
+{
+    struct sim_config c = config_of(seed);
+
+    c.wipes = true;
+    c.clocks = false;
+    if (seed % 2 == 0) {
+        c.retention = 70;
+        c.trouble_ns = 200 * SIM_SECOND;
+        c.ops = 200;
+        c.ops_ns = 60 * SIM_SECOND;
+    }
+    return c;
+}
+
+static void test_wiped(void **state)
+{
+    (void)state;
+    run_all("disks lost", wiped);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_fleet),
             cmocka_unit_test(test_mixed),
             cmocka_unit_test(test_trimmed),
+            cmocka_unit_test(test_wiped),
     };
     const char *full = getenv("STELE_FULL");
 
