@@ -247,9 +247,9 @@ static stele_code on_message(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     case STI_FLEET_PKT_HELLO:
         return sti_fleet_on_hello(c, p);
     case STI_FLEET_PKT_RECON:
-        return sti_fleet_on_recon(c);
+        return sti_fleet_on_recon(c, p);
     case STI_FLEET_PKT_FETCH:
-        return sti_fleet_on_fetch(c);
+        return sti_fleet_on_fetch(c, p);
     case STI_FLEET_PKT_SNAP:
         return sti_fleet_on_snap(c);
     case STI_FLEET_PKT_PUSH:

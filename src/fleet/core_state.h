@@ -228,8 +228,8 @@ typedef stele_code (*sti_fleet_entry_fn)(void *arg, stele_bytes entry, stele_err
 stele_code sti_fleet_select(struct sti_fleet_core *c, const struct sti_fleet_recon_head *head,
         const struct sti_fleet_fetch_item *item, sti_fleet_entry_fn each, void *arg, bool *whole);
 
-stele_code sti_fleet_on_recon(struct sti_fleet_core *c);
-stele_code sti_fleet_on_fetch(struct sti_fleet_core *c);
+stele_code sti_fleet_on_recon(struct sti_fleet_core *c, struct sti_fleet_peer *p);
+stele_code sti_fleet_on_fetch(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_snap(struct sti_fleet_core *c);
 
 /* ---- core_snap.c: snapshots, horizon ---- */
