@@ -203,13 +203,14 @@ stele_code sti_fleet_core_new(
         struct sti_fleet_core **out, const struct sti_fleet_core_config *config, stele_error *err);
 void sti_fleet_core_free(struct sti_fleet_core *core);
 
-/* Fails with STELE_ENOMEM, or as the storage does. The core goes on as if part of the event had
- * been lost on its way, as messages may be; a client's change is either acknowledged or will be, or
- * the event failed and it is not known of. */
+/* Fails with STELE_ENOMEM, or as the storage does. What is among the effects then is to be carried
+ * out all the same, and a tick to follow soon. The core goes on as if part of the event had been
+ * lost on its way, as messages may be. Two kinds of events must not be lost: one of a client may be
+ * given again, or its change refused; that something was stored is to be given again. */
 stele_code sti_fleet_step(struct sti_fleet_core *core, const struct sti_fleet_event *event,
         struct sti_fleet_effects *effects, stele_error *err);
 
-/* The horizon and number of the server of the node; what the embedder has drawn anew. */
+/* The number of the server that was drawn in place of one that is taken. */
 void sti_fleet_core_set_server(struct sti_fleet_core *core, uint32_t server);
 
 enum sti_fleet_status {

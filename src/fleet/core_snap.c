@@ -138,7 +138,10 @@ stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c)
         rc = sti_fleet_accept(c, c->snap_peer, entry, true, NULL);
     }
     if (rc == STELE_OK && c->counters.dropped == dropped && snap.cursor.len > 0) {
-        return ask(c, snap.cursor);
+        rc = ask(c, snap.cursor);
+        if (rc == STELE_OK) {
+            return STELE_OK;
+        }
     }
     if (rc != STELE_OK) {
         (void)end_snapshot(c, true);

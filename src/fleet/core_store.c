@@ -255,14 +255,14 @@ stele_code sti_fleet_on_stored(struct sti_fleet_core *c)
         return STELE_OK;
     }
     done = c->pending[i];
+    rc = done.is_change ? acknowledge(c, done.client, event->code) : STELE_OK;
+    if (rc != STELE_OK) {
+        return rc; /* the event is to come again */
+    }
     c->pending[i] = c->pending[--c->pending_count];
     c->store_bytes -= done.size;
-    if (!done.is_change) {
-        return event->code == STELE_OK ? STELE_OK : store_failed(c);
+    if (done.is_change) {
+        return event->code == STELE_OK ? sti_fleet_push_own(c, event->bytes) : STELE_OK;
     }
-    rc = acknowledge(c, done.client, event->code);
-    if (rc == STELE_OK && event->code == STELE_OK) {
-        rc = sti_fleet_push_own(c, event->bytes);
-    }
-    return rc;
+    return event->code == STELE_OK ? STELE_OK : store_failed(c);
 }

@@ -2,7 +2,7 @@
  *
  * sim_test.c: many runs of a fleet, each seed twice.
  *
- *     fleet_sim_test [FIRST COUNT]
+ *     fleet_sim_test [FIRST COUNT [TEST]]
  */
 #include "sim.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 static uint64_t first_seed = 1;
-static uint64_t seed_count = 40;
+static uint64_t seed_count = 20;
 
 static struct sim_config config_of(uint64_t seed)
 {
@@ -160,9 +160,12 @@ int main(int argc, char **argv)
     const char *full = getenv("STELE_FULL");
 
     if (full != NULL && full[0] != 0) {
-        seed_count = 2000;
+        seed_count = 1000;
     }
-    if (argc == 3) {
+    if (argc > 3) {
+        cmocka_set_test_filter(argv[3]);
+    }
+    if (argc >= 3) {
         first_seed = strtoull(argv[1], NULL, 10);
         seed_count = strtoull(argv[2], NULL, 10);
     }

@@ -80,6 +80,18 @@ static void carry_out(struct wire *w, int i)
     }
 }
 
+/* Whoever asks hears something in the end. */
+static void see_to_answer(struct wire *w, const struct parcel *p)
+{
+    struct sti_fleet_effect silence = {
+            .kind = STI_FLEET_DO_REPLY, .token = p->token, .code = STELE_ETIMEDOUT};
+    const struct kit *k = &w->kits[p->to];
+
+    if (p->kind == STI_FLEET_DO_REQUEST && kit_effect(k, STI_FLEET_DO_REPLY, 0) == NULL) {
+        post(w, p->to, &silence);
+    }
+}
+
 static void deliver(struct wire *w)
 {
     struct parcel *p = w->first;
@@ -93,6 +105,7 @@ static void deliver(struct wire *w)
     } else {
         kit_message(k, names[1 - p->to], p->kind == STI_FLEET_DO_REQUEST ? p->token : 0, bytes);
     }
+    see_to_answer(w, p);
     carry_out(w, p->to);
     free(p);
 }
@@ -246,12 +259,43 @@ static void test_apart(void **state)
     }
 }
 
+/* With memory that fails again and again, in each of the two. */
+static void test_no_memory(void **state)
+{
+    uint64_t forgotten = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 40; round++) {
+        struct wire w;
+
+        begin(&w);
+        w.kits[0].random = w.kits[1].random = round * 1000003;
+        for (unsigned i = 0; i < 120; i++) {
+            add(&w, (int)(i % 2), KIT_WALL - (int64_t)i * 7, i, 50);
+        }
+        w.kits[0].forgetful = w.kits[1].forgetful = true;
+        meet(&w);
+        for (int i = 0; i < 300 && w.first != NULL; i++) {
+            deliver(&w);
+        }
+        (void)run_until_level(&w);
+        forgotten += w.kits[0].forgotten + w.kits[1].forgotten;
+        w.kits[0].forgetful = w.kits[1].forgetful = false;
+        meet(&w);
+        assert_true(run_until_level(&w));
+        end(&w);
+    }
+    print_message("%llu events failed\n", (unsigned long long)forgotten);
+    assert_true(forgotten > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_join),
             cmocka_unit_test(test_join_other),
             cmocka_unit_test(test_apart),
+            cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

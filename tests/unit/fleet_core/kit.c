@@ -4,7 +4,20 @@
  */
 #include "kit.h"
 
+#include "base/alloc.h"
 #include "fleet/packet.h"
+
+#include <stdlib.h>
+
+/* What has to be there. */
+static const struct sti_fleet_effect *must(const struct sti_fleet_effect *e)
+{
+    if (e == NULL) {
+        print_error("the core did not do what it should\n");
+        abort();
+    }
+    return e;
+}
 
 /* ---- Storage. ---- */
 
@@ -101,16 +114,46 @@ void kit_free(struct kit *k)
     fleet_memory_free(&k->log);
 }
 
+static bool fails(void *arg)
+{
+    uint64_t *left = arg;
+
+    return (*left)-- == 0;
+}
+
+/* Of a forgetful core, one of the first allocations fails. */
+static stele_code step(struct kit *k, const struct sti_fleet_event *event, stele_error *err)
+{
+    uint64_t left = k->random * UINT64_C(0x9e3779b97f4a7c15) >> 59;
+    stele_code rc;
+
+    k->random++;
+    if (k->forgetful) {
+        sti_alloc_set_hook(fails, &left);
+    }
+    rc = sti_fleet_step(k->core, event, &k->done, err);
+    sti_alloc_set_hook(NULL, NULL);
+    k->forgotten += rc == STELE_ENOMEM;
+    return rc;
+}
+
 void kit_event(struct kit *k, struct sti_fleet_event event)
 {
     stele_error err;
+    stele_code rc;
 
     sti_fleet_effects_clear(&k->done);
     event.now_ns = k->now_ns;
     event.wall = (struct sti_docs_time){
             .seconds = k->wall + k->now_ns / KIT_S, .ns = (uint32_t)(k->now_ns % KIT_S)};
     event.random = k->random++;
-    CHECK_OK(sti_fleet_step(k->core, &event, &k->done, &err), &err);
+    rc = step(k, &event, &err);
+    while (rc == STELE_ENOMEM && k->forgetful && event.kind == STI_FLEET_EV_STORED) {
+        rc = step(k, &event, &err);
+    }
+    if (rc != STELE_ENOMEM || !k->forgetful) {
+        CHECK_OK(rc, &err);
+    }
 }
 
 void kit_up(struct kit *k, const char *peer)
@@ -172,11 +215,10 @@ bool kit_told(const struct kit *k, enum sti_fleet_told told)
 
 void kit_store(struct kit *k)
 {
-    const struct sti_fleet_effect *e = kit_effect(k, STI_FLEET_DO_STORE, 0);
+    const struct sti_fleet_effect *e = must(kit_effect(k, STI_FLEET_DO_STORE, 0));
     struct sti_fleet_reader r;
     uint64_t token;
 
-    assert_non_null(e);
     token = e->token;
     r = sti_fleet_reader_of(e->bytes);
     while (r.rest.len > 0) {
@@ -197,8 +239,7 @@ void kit_change(struct kit *k, stele_bytes entry)
                          .id = decoded.id,
                          .json = decoded.json,
                          .is_delete = decoded.is_delete});
-    e = kit_effect(k, STI_FLEET_DO_CHANGE, 0);
-    assert_non_null(e);
+    e = must(kit_effect(k, STI_FLEET_DO_CHANGE, 0));
     CHECK_BYTES(e->id, decoded.id);
     assert_null(kit_effect(k, STI_FLEET_DO_ACK, 0));
     (void)fleet_memory_add(&k->log, entry);
@@ -245,8 +286,7 @@ void kit_meet(struct kit *k, const char *peer, uint64_t boot)
 
     stele_buf_init(&hello, SIZE_MAX);
     kit_up(k, peer);
-    e = kit_packet(k, STI_FLEET_PKT_HELLO);
-    assert_non_null(e);
+    e = must(kit_packet(k, STI_FLEET_PKT_HELLO));
     assert_int_equal(e->kind, STI_FLEET_DO_REQUEST);
     assert_string_equal(e->peer, peer);
     kit_hello(&hello, STI_FLEET_PKT_HELLO_REPLY, (uint32_t)boot, boot, 0, &k->log);

@@ -20,6 +20,8 @@ struct kit {
     int64_t now_ns;
     int64_t wall; /* seconds */
     uint64_t random;
+    bool forgetful;     /* of each event an allocation may fail */
+    uint64_t forgotten; /* events that failed so */
 };
 
 void kit_init(struct kit *k, const char *self); /* config may be changed then */
