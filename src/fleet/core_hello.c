@@ -208,6 +208,15 @@ static stele_code note_hello(
     return rc == STELE_OK ? compare(c, p, h->horizon.seconds, h->count, h->root, p->online) : rc;
 }
 
+/* What it says is of another boot than the one that is known. */
+void sti_fleet_want_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p)
+{
+    if (p->online && p->hello_token == 0 && p->hello_at == STI_FLEET_NEVER &&
+            p->protocol != STI_FLEET_FOREIGN) {
+        p->hello_at = c->event->now_ns;
+    }
+}
+
 stele_code sti_fleet_on_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
     struct sti_fleet_hello hello;
@@ -315,9 +324,7 @@ stele_code sti_fleet_on_state(struct sti_fleet_core *c, struct sti_fleet_peer *p
         return STELE_OK;
     }
     if (state.boot != p->boot || p->protocol != STI_FLEET_STELE) {
-        if (p->online && p->hello_token == 0) {
-            p->hello_at = c->event->now_ns;
-        }
+        sti_fleet_want_hello(c, p);
         return STELE_OK;
     }
     p->horizon = (struct sti_docs_version){.seconds = (int64_t)state.horizon};

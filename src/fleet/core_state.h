@@ -191,6 +191,7 @@ stele_code sti_fleet_sum_above(
         struct sti_fleet_core *c, int64_t seconds, struct sti_docs_aggregate *out);
 
 stele_code sti_fleet_send_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p);
+void sti_fleet_want_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_hello_reply(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_send_state(struct sti_fleet_core *c);

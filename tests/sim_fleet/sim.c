@@ -149,7 +149,7 @@ static void partition(struct sim *s)
     s->figures.cuts++;
     for (size_t i = 0; i < s->config.nodes; i++) {
         for (size_t j = 0; j < s->config.nodes; j++) {
-            bool across = ((side >> i) & 1) != ((side >> j) & 1);
+            bool across = ((side >> i % 64) & 1) != ((side >> j % 64) & 1);
 
             s->links[i][j].cut = across && (!one_way || i < j);
         }

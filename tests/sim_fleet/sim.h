@@ -24,7 +24,7 @@
 #define SIM_EPOCH  INT64_C(1800000000) /* the wall at the beginning */
 
 enum {
-    SIM_NODES_MAX = 9,
+    SIM_NODES_MAX = 100,
     SIM_IDS = 6,
     SIM_KEYS = 8,
     SIM_PENDING_MAX = 64

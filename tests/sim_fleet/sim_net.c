@@ -12,7 +12,7 @@
 
 int sim_index(const char *name)
 {
-    return name[1] - '0';
+    return (int)strtol(name + 1, NULL, 10);
 }
 
 static void post(struct sim *s, int from, int to, bool is_reply, uint64_t number, stele_code code,

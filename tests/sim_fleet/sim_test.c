@@ -149,6 +149,31 @@ static void test_wiped(void **state)
     run_all("disks lost", wiped);
 }
 
+/* So many nodes, once each: level within 20 states, that is, 20 s. */
+static void test_scale(void **state)
+{
+    const char *full = getenv("STELE_FULL");
+    const size_t sizes[] = {10, 30, 100};
+    size_t count = full != NULL && full[0] != 0 ? 3 : 2;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        struct sim_config c = {.seed = 7,
+                .nodes = sizes[i],
+                .ops = (unsigned)(3 * sizes[i]),
+                .trouble_ns = 10 * SIM_SECOND,
+                .heal_ns = 20 * SIM_SECOND};
+        struct sim_figures sum = {.events = 0};
+        uint64_t trace;
+
+        run_once(&c, &trace, &sum);
+        print_message("%zu nodes, %" PRIu64 " acknowledged: level after %.2f s, %" PRIu64
+                      " sessions, %" PRIu64 " bytes sent by each node in %.0f s\n",
+                sizes[i], sum.acked, (double)sum.level_ns / 1e9, sum.sessions, sum.bytes / sizes[i],
+                13 + (double)sum.level_ns / 1e9);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +181,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_mixed),
             cmocka_unit_test(test_trimmed),
             cmocka_unit_test(test_wiped),
+            cmocka_unit_test(test_scale),
     };
     const char *full = getenv("STELE_FULL");
 
