@@ -6,6 +6,7 @@
  * added up, a day in a batch, and what is otherwise is put. Nobody changes the log meanwhile.
  */
 #include "base/coding.h"
+#include "base/error.h"
 #include "docs/pass.h"
 #include "docs/rebuild.h"
 
