@@ -72,7 +72,7 @@ stele_code sti_fleet_ref_due(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     static const int64_t first[] = {
             100 * MS_NS, 250 * MS_NS, 500 * MS_NS, 5000 * MS_NS, 5000 * MS_NS};
     const size_t count = sizeof first / sizeof first[0];
-    int64_t wait = p->rate == STI_FLEET_FULL_RATE ? 30 * 1000 * MS_NS : 5000 * MS_NS;
+    int64_t wait = p->rate == STI_FLEET_FULL_RATE ? 30000 * MS_NS : 5000 * MS_NS;
 
     if (p->info_tries < count) {
         wait = first[p->info_tries++];

@@ -284,6 +284,13 @@ static void happen(struct sim *s, struct sim_happening *h)
             sim_node_written(n);
         }
         break;
+    case SIM_REFUSED:
+        if (is_for(n, h)) {
+            sim_node_event(n,
+                    (struct sti_fleet_event){
+                            .kind = STI_FLEET_EV_STORED, .token = h->number, .code = STELE_EBUSY});
+        }
+        break;
     case SIM_LOOK:
         sim_look(n);
         break;

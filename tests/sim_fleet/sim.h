@@ -84,7 +84,8 @@ enum sim_kind {
     SIM_TIMEOUT,
     SIM_TICK,
     SIM_WRITTEN,
-    SIM_LOOK, /* who is there? */
+    SIM_REFUSED, /* a write for which there was no room */
+    SIM_LOOK,    /* who is there? */
     SIM_OP,
     SIM_FAULT
 };

@@ -302,9 +302,11 @@ static void store(struct sim_node *n, const struct sti_fleet_effect *e)
     struct sim_write *w = new_write(n, e->token);
 
     if (w == NULL) {
-        sim_node_event(
-                n, (struct sti_fleet_event){
-                           .kind = STI_FLEET_EV_STORED, .token = e->token, .code = STELE_EBUSY});
+        sim_happen(n->sim, (struct sim_happening){.at = n->sim->now,
+                                   .kind = SIM_REFUSED,
+                                   .node = n->index,
+                                   .boot = n->boots,
+                                   .number = e->token});
         return;
     }
     w->is_change = e->kind == STI_FLEET_DO_CHANGE;
