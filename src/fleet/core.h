@@ -157,8 +157,10 @@ enum sti_fleet_effect_kind {
     STI_FLEET_DO_CHANGE,  /* token; id, json or is_delete: give it a version and store it */
     STI_FLEET_DO_ACK,     /* token of the client, code */
     STI_FLEET_DO_TIMER,   /* at_ns: a tick, then or before. In place of the one before */
-    STI_FLEET_DO_TRIM,    /* version: the horizon, to be stored and trimmed to */
-    STI_FLEET_DO_TELL     /* told, peer, version */
+    /* version: the horizon, to be stored and trimmed to. What `kept` gives stays, deletions among
+     * it: a peer that takes part later may have what they end. */
+    STI_FLEET_DO_TRIM,
+    STI_FLEET_DO_TELL /* told, peer, version */
 };
 
 enum sti_fleet_told {
