@@ -13,7 +13,7 @@
  * docs/info.h), so nodes with the same log have the same documents, in whatever order it came. What
  * is to be done is to make the sets equal, and to know of it.
  *
- *     local change   STORE -> STORED -> ACK to the client, PUSH to the peers. Never the other way
+ *     local change   CHANGE -> STORED -> ACK to the client, PUSH to the peers. Never the other way
  *                    round: who hears of an entry can rely on it
  *     PUSH           entries of one's own, numbered from 1 in each boot. A number that is missing
  *                    starts a reconciliation; nothing is sent twice
@@ -27,7 +27,8 @@
  * Hello or state shows another root, twice with mismatch_ns between · a number is missing · at
  * times, with a peer drawn at random. At most STI_FLEET_SESSIONS at once, one with each peer. After
  * a gap, what lies before the last session that found all is left out. Who found nothing, or
- * failed, waits twice as long as before, up to backoff_max_ns.
+ * failed, waits twice as long as before, up to backoff_max_ns. Who is asked leaves it to the other;
+ * of two that began at once, the one of the lower name goes on.
  *
  * What is refused
  * ---------------
@@ -56,7 +57,8 @@
  * -----
  * Who a packet is from is what the transport says. Nothing is sent to anybody because a packet
  * names him. What a packet makes the core keep is bounded: queues by bytes, sessions by number, a
- * reply by STI_FLEET_REPLY_FLUSH.
+ * reply by STI_FLEET_REPLY_FLUSH. One thing is not: a peer of the reference that asks for the keys
+ * of a day gets all of them, since its protocol cannot ask for a part.
  */
 #ifndef STI_FLEET_CORE_H
 #define STI_FLEET_CORE_H
@@ -155,8 +157,10 @@ enum sti_fleet_effect_kind {
     STI_FLEET_DO_CHANGE,  /* token; id, json or is_delete: give it a version and store it */
     STI_FLEET_DO_ACK,     /* token of the client, code */
     STI_FLEET_DO_TIMER,   /* at_ns: a tick, then or before. In place of the one before */
-    STI_FLEET_DO_TRIM,    /* version: the horizon, to be stored and trimmed to */
-    STI_FLEET_DO_TELL     /* told, peer, version */
+    /* version: the horizon, to be stored and trimmed to. What `kept` gives stays, deletions among
+     * it: a peer that takes part later may have what they end. */
+    STI_FLEET_DO_TRIM,
+    STI_FLEET_DO_TELL /* told, peer, version */
 };
 
 enum sti_fleet_told {

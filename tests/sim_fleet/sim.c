@@ -469,7 +469,8 @@ static void check_acked(struct sim *s)
     }
 }
 
-/* What came once changes nothing when it comes again. */
+/* What came once changes nothing when it comes again; but what was lost with a disk may be in it,
+ * and is found everywhere soon. */
 static void deliver_again(struct sim *s)
 {
     size_t made = s->made.count;
@@ -488,6 +489,9 @@ static void deliver_again(struct sim *s)
         }
     }
     run_until(s, s->now + 3 * SIM_SECOND);
+    if (s->config.wipes && !is_level(s)) {
+        run_until(s, s->now + s->config.heal_ns);
+    }
     if (s->wrong[0] == 0 && (!is_level(s) || (s->made.count != made && !s->config.wipes))) {
         sim_complain(s, "messages that came again have changed something");
     }
