@@ -86,6 +86,7 @@ struct sti_docs_taken {
     uint64_t known;   /* that were there, or whose version another one has */
     uint64_t stale;   /* from before the horizon */
     uint64_t refused; /* that are none */
+    uint64_t seq;     /* the number of the last entry there is, which is durable */
 };
 
 /* Apply encoded entries of others in one batch, and return when it is durable: as sure as local

@@ -167,6 +167,7 @@ stele_code sti_docs_peer_apply(stele_docs *db, const stele_bytes *entries, size_
     for (size_t i = 0; i < count && rc == STELE_OK; i++) {
         rc = take_bytes(&t, entries[i], err);
     }
+    t.taken.seq = db->last_seq;
     rc = sti_docs_write_end(&t.w, rc, err);
     if (rc == STELE_OK) {
         *out = t.taken;
