@@ -202,6 +202,17 @@ static stele_code set_names(
     return STELE_OK;
 }
 
+/* Of a caller's world, what it has: the rest is real. */
+static void set_env(struct sti_nats *n, const stele_env *env)
+{
+    stele_env_init(&n->env);
+    n->env.vfs = env != NULL && env->vfs != NULL ? env->vfs : stele_vfs_posix();
+    if (env != NULL && env->random != NULL) {
+        n->env.random = env->random;
+        n->env.arg = env->arg;
+    }
+}
+
 static void set_options(struct sti_nats *n, const stele_nats_options *opts)
 {
     stele_nats_options *o = &n->opts;
@@ -216,11 +227,7 @@ static void set_options(struct sti_nats *n, const stele_nats_options *opts)
     n->parts.limit = o->memory_max;
     n->parts.limit_each = o->memory_max / 4 * 3;
     n->last = &n->first;
-    if (o->env != NULL) {
-        n->env = *o->env;
-    } else {
-        stele_env_init(&n->env);
-    }
+    set_env(n, o->env);
     n->env.random(n->env.arg, &n->boot, sizeof n->boot);
     n->env.random(n->env.arg, &n->next_id, sizeof n->next_id);
 }
