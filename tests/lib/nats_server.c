@@ -35,7 +35,8 @@ static void become_server(const struct nats_server *s, pid_t parent)
     char log[TMPDIR_PATH_SIZE + 16];
     char store[TMPDIR_PATH_SIZE + 16];
     const char *argv[18] = {"nats-server", "-a", s->address == NULL ? "127.0.0.1" : s->address,
-            "-p", port, "--ports_file_dir", s->dir.path, "-js", "-sd", store, "-l", log, NULL};
+            "-p", port, "--ports_file_dir", s->dir.path, "-l", log, NULL};
+    size_t count = 9;
     int null = open("/dev/null", O_RDWR);
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -45,9 +46,15 @@ static void become_server(const struct nats_server *s, pid_t parent)
     (void)snprintf(port, sizeof port, "%d", s->port == 0 ? -1 : s->port);
     (void)snprintf(log, sizeof log, "%s/log", s->dir.path);
     (void)snprintf(store, sizeof store, "%s/js", s->dir.path);
+    (void)setenv("STELE_NATS_STORE", store, 1);
     if (s->config[0] != 0) {
-        argv[12] = "-c";
-        argv[13] = s->config;
+        argv[count++] = "-c";
+        argv[count++] = s->config;
+    }
+    if (!s->has_store) {
+        argv[count++] = "-js";
+        argv[count++] = "-sd";
+        argv[count++] = store;
     }
     (void)dup2(null, 0);
     (void)dup2(null, 1);
@@ -105,6 +112,7 @@ void nats_server_make(struct nats_server *s, const char *config)
     memset(s, 0, sizeof *s);
     tmpdir_make(&s->dir);
     if (config != NULL) {
+        s->has_store = strstr(config, "store_dir") != NULL;
         tmpdir_write(&s->dir, "server.conf", config, strlen(config));
         tmpdir_path(&s->dir, "server.conf", s->config);
     }

@@ -16,6 +16,7 @@ struct nats_server {
     int port;  /* chosen at the first start, and kept */
     char url[64];
     char config[TMPDIR_PATH_SIZE]; /* "": none */
+    bool has_store;                /* its configuration names $STELE_NATS_STORE for JetStream */
     const char *address;           /* NULL: 127.0.0.1 */
     struct tmpdir dir;             /* its files, also those of JetStream */
 };
