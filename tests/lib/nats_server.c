@@ -109,7 +109,13 @@ void nats_server_start(struct nats_server *s)
 
 void nats_server_make(struct nats_server *s, const char *config)
 {
+    nats_server_make_at(s, NULL, config);
+}
+
+void nats_server_make_at(struct nats_server *s, const char *address, const char *config)
+{
     memset(s, 0, sizeof *s);
+    s->address = address;
     tmpdir_make(&s->dir);
     if (config != NULL) {
         s->has_store = strstr(config, "store_dir") != NULL;

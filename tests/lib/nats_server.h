@@ -23,6 +23,8 @@ struct nats_server {
 
 /* A directory, and a running server. `config` (may be NULL) is the text of its configuration. */
 void nats_server_make(struct nats_server *s, const char *config);
+/* The same at another address; NULL: 127.0.0.1. */
+void nats_server_make_at(struct nats_server *s, const char *address, const char *config);
 /* Stop it, and remove its files. */
 void nats_server_remove(struct nats_server *s);
 
