@@ -139,6 +139,79 @@ STELE_API STELE_NODISCARD stele_code stele_nats_open(
 STELE_API STELE_NODISCARD stele_code stele_nats_ready(
         stele_fleet *f, const stele_wait *wait, stele_error *err);
 
+/* ---- Mirrors. ----
+ *
+ * A stream of ours, sent to a stream of JetStream message by message, and made again from there.
+ * The messages of JetStream have the subject "stele.log.NAME", as payload the key and behind it the
+ * value, and these headers:
+ *
+ *     Stele-Offset   the offset
+ *     Stele-Time     the time, in microseconds since 1970
+ *     Stele-Key      length of the key; not there: the key is nil
+ *     Stele-Value    "nil" if the value is; else not there
+ *     Nats-Msg-Id    NAME:OFFSET
+ *
+ * Exactly once: each message says which sequence number it must come behind, so that the server
+ * refuses what is not the next one. Where to go on is in the last message that it has: no state is
+ * kept here, and the log is the truth. Two mirrors of one log at once do no harm; another log, or
+ * another writer, in the same stream is found out: STELE_ECONFLICT.
+ *
+ * A mirror is never the only copy. A server acknowledges before it syncs, which version 2.9 does
+ * every minute at most, and clients are not told how it is set up: after a power cut acknowledged
+ * messages may be gone. The mirror finds that out, and sends them again, as long as the log has
+ * them: so nothing here deletes from the log, and who trims it must not go by what was mirrored. */
+
+typedef struct stele_nats_mirror_options {
+    size_t struct_size;
+    stele_nats_server server;
+    const char *stream;   /* NAME: of A-Z, a-z, 0-9, '_' and '-' */
+    unsigned replicas;    /* of a stream that is made because it is missing; 1 */
+    bool follow;          /* mirror: when level, wait for more, until canceled */
+    int64_t patience_ms;  /* give up after so long without progress; 30000. Not when following */
+    stele_cancel *cancel; /* borrowed; may be NULL */
+
+    /* Told what the caller should know, in the calling thread; may be NULL. `text` is valid during
+     * the call. */
+    void (*warn)(void *arg, const char *text);
+    void *warn_arg;
+} stele_nats_mirror_options;
+
+STELE_API void stele_nats_mirror_options_init_sized(
+        stele_nats_mirror_options *opts, size_t struct_size);
+
+/* All defaults but `stream`. */
+static inline void stele_nats_mirror_options_init(stele_nats_mirror_options *opts)
+{
+    stele_nats_mirror_options_init_sized(opts, sizeof *opts);
+}
+
+typedef struct stele_nats_mirrored {
+    int64_t first;    /* offsets of the first and the last message of this call; */
+    int64_t last;     /* STELE_OFFSET_INVALID if there was none */
+    uint64_t count;   /* messages */
+    uint64_t resumed; /* how often it had to find out again where it was */
+} stele_nats_mirrored;
+
+/* Send what the stream of JetStream, which is made if missing, lacks. `s` may be any handle, also a
+ * live one beside a writer. Returns when level; when following, STELE_OK when canceled. *out (may
+ * be NULL) is set also on failure.
+ *
+ * STELE_ECONFLICT: the stream has messages of another log, or more than the log · STELE_ETOOBIG: a
+ * message is larger than the server takes · STELE_ETIMEDOUT: no progress · STELE_ECANCELED ·
+ * STELE_EINVAL: no such name · STELE_EPERM, STELE_ENOTSUP as for stele_nats_open(). */
+STELE_API STELE_NODISCARD stele_code stele_nats_mirror(stele_stream *s,
+        const stele_nats_mirror_options *opts, stele_nats_mirrored *out, stele_error *err);
+
+/* Publish to `s` what it lacks of the stream of JetStream, at the same offsets, and sync it. A
+ * stream that was made in part before, by this, is completed. *out (may be NULL) is set also on
+ * failure.
+ *
+ * STELE_ENOTFOUND: there is no such stream · STELE_ECONFLICT: `s` has messages that are not those
+ * of the mirror · STELE_ECORRUPT: messages of the mirror were deleted, or are not what a mirror
+ * sends · others as above, and those of publishing. */
+STELE_API STELE_NODISCARD stele_code stele_nats_rebuild(stele_stream *s,
+        const stele_nats_mirror_options *opts, stele_nats_mirrored *out, stele_error *err);
+
 STELE_END_DECLS
 
 #endif /* STELE_NATS_H */

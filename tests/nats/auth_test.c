@@ -5,6 +5,7 @@
  */
 #include "lib/check.h"
 #include "lib/nats_server.h"
+#include "nats/logs.h"
 #include "nats/node.h"
 #include "nats/seen.h"
 
@@ -270,6 +271,50 @@ static void test_stranger(void **state)
     assert_true(rc == STELE_EPERM || rc == STELE_ECLOSED || rc == STELE_ETIMEDOUT);
 }
 
+/* The mirror's own key is enough to mirror and to make again, and for nothing else. */
+static void test_mirror(void **state)
+{
+    char seed[TMPDIR_PATH_SIZE];
+    char path[TMPDIR_PATH_SIZE];
+    stele_nats_mirror_options opts;
+    stele_nats_mirrored done;
+    stele_stream *log;
+    stele_stream *copy;
+    struct tmpdir dir;
+    struct evil e;
+    stele_error err;
+
+    (void)state;
+    tmpdir_make(&dir);
+    tmpdir_path(&dir, "log", path);
+    log = logs_open(path);
+    tmpdir_path(&dir, "copy", path);
+    copy = logs_open(path);
+    seed_file(3, seed);
+    stele_nats_mirror_options_init(&opts);
+    opts.server.url = server.url;
+    opts.server.nkey = keys[3].key;
+    opts.server.nkey_seed_file = seed;
+    opts.stream = "LOG";
+    logs_publish(log, 2000);
+    CHECK_OK(stele_nats_mirror(log, &opts, &done, &err), &err);
+    CHECK_OK(stele_nats_rebuild(copy, &opts, &done, &err), &err);
+    assert_int_equal(logs_check_equal(log, copy), 2000);
+    evil_start(&e, 3);
+    assert_int_equal(natsConnection_PublishString(e.nc, "$JS.API.STREAM.DELETE.LOG", ""), NATS_OK);
+    assert_int_equal(natsConnection_Flush(e.nc), NATS_OK);
+    await_refused(&e, 1);
+    assert_int_equal(natsConnection_PublishString(e.nc, "$JS.API.STREAM.PURGE.LOG", ""), NATS_OK);
+    assert_int_equal(natsConnection_Flush(e.nc), NATS_OK);
+    await_refused(&e, 2);
+    natsConnection_Close(e.nc);
+    logs_close(log);
+    logs_close(copy);
+    tmpdir_remove(&dir);
+    nats_Sleep(20);
+    natsConnection_Destroy(e.nc);
+}
+
 static char *read_example(void)
 {
     FILE *f = fopen(STELE_TESTS_DIR "/../examples/nats-server.conf", "r");
@@ -285,7 +330,8 @@ static char *read_example(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_peers), cmocka_unit_test(test_forge),
-            cmocka_unit_test(test_hostile), cmocka_unit_test(test_stranger)};
+            cmocka_unit_test(test_hostile), cmocka_unit_test(test_stranger),
+            cmocka_unit_test(test_mirror)};
     char *example = read_example();
     int failed;
 
