@@ -12,9 +12,12 @@ static const struct sti_area *const all_areas[] = {
         &sti_area_journal,
         &sti_area_stream,
         &sti_area_store,
+#ifdef STELE_HAVE_NATS
+        &sti_area_fleet,
+#endif
 };
 
-const char *const sti_areas_to_come = "docs and fleet";
+const char *const sti_areas_to_come = "docs";
 
 const struct sti_area *const *sti_areas(size_t *count)
 {

@@ -90,6 +90,7 @@ struct sti_area {
     size_t verb_count;
 };
 
+extern const struct sti_area sti_area_fleet;
 extern const struct sti_area sti_area_journal;
 extern const struct sti_area sti_area_store;
 extern const struct sti_area sti_area_stream;

@@ -11,18 +11,21 @@ declare -A verbs=(
     [journal]="record play snapshot clear stat check"
     [stream]="publish consume get offset next size stat check recover migrate backup rm trim compact"
     [store]="put get del range buckets load dump hash snapshot restore defrag stat check scrub readers"
+    [fleet]="mirror rebuild"
 )
 declare -A rewriting=(
     [wal]="truncate trim recover migrate"
     [journal]="snapshot clear"
     [stream]="rm trim compact migrate recover"
     [store]="del defrag"
+    [fleet]=""
 )
 declare -A alone=(
     [wal]=""
     [journal]=""
     [stream]="size"
     [store]=""
+    [fleet]=""
 )
 
 # has WORD LIST
