@@ -155,11 +155,14 @@ static void add_items(struct sti_tail *t, const struct batch *b, stele_time now)
     }
 }
 
-/* A segment of format v1 is named after its first message. */
+/* A segment of format v1 is named after its first message. Not of a handle that only reads. */
 static bool must_roll(const stele_stream *s, const struct batch *b)
 {
     const struct sti_segment *seg = s->tail.seg;
 
+    if (seg == NULL) {
+        return false;
+    }
     if (seg->head->written > 0) {
         return s->tail.end > (uint64_t)s->opts.rollover;
     }

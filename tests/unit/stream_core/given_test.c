@@ -163,6 +163,16 @@ static void test_refused(void **state)
     CHECK_OK(stele_stream_publish(s, messages, 1, &next, &err), &err);
     assert_int_equal(next, 9);
     CHECK_OK(stele_stream_close(s, &err), &err);
+    {
+        stele_stream_options opts;
+
+        stele_stream_options_init(&opts);
+        opts.read_only = true;
+        CHECK_OK(stele_stream_open(&s, t.path, &opts, &err), &err);
+        messages[0].offset = 20;
+        CHECK_CODE(stele_stream_publish_offsets(s, messages, 1, &next, &err), STELE_EREADONLY);
+        CHECK_OK(stele_stream_close(s, &err), &err);
+    }
     tmpdir_remove(&t);
 }
 
