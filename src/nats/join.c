@@ -195,7 +195,7 @@ static stele_code start_workers(struct sti_nats *n, stele_error *err)
 
 /* ---- Connect. ---- */
 
-static void set_membership(struct sti_nats *n, int membership)
+static void set_membership(struct sti_nats *n, enum sti_nats_membership membership)
 {
     (void)pthread_mutex_lock(&n->lock);
     n->membership = membership;

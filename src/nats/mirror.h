@@ -55,6 +55,12 @@ stele_code sti_nats_mirror_again(struct sti_nats_mirror *m, const char *doing, s
 void sti_nats_mirror_progress(struct sti_nats_mirror *m);
 bool sti_nats_mirror_canceled(const struct sti_nats_mirror *m);
 
+/* Before a call: jsErrCode has no name for "none". */
+static inline void sti_nats_mirror_forget(struct sti_nats_mirror *m)
+{
+    memset(&m->last_code, 0, sizeof m->last_code);
+}
+
 /* What the stream has; tried again until it answers. With `make` it is made if it is missing. */
 stele_code sti_nats_mirror_state(
         struct sti_nats_mirror *m, bool make, jsStreamState *out, stele_error *err);

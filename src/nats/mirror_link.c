@@ -75,7 +75,7 @@ stele_code sti_nats_mirror_state(
     while (rc == STELE_OK) {
         jsStreamInfo *info = NULL;
 
-        m->last_code = 0;
+        sti_nats_mirror_forget(m);
         m->last = js_GetStreamInfo(&info, m->js, m->name, NULL, &m->last_code);
         if (m->last == NATS_OK) {
             *out = info->State;
@@ -103,7 +103,7 @@ stele_code sti_nats_mirror_get(
     stele_code rc = STELE_OK;
 
     while (rc == STELE_OK) {
-        m->last_code = 0;
+        sti_nats_mirror_forget(m);
         m->last = js_GetMsg(out, m->js, m->name, sequence, NULL, &m->last_code);
         if (m->last == NATS_OK) {
             return STELE_OK;

@@ -142,7 +142,7 @@ static stele_code subscribe(struct making *w, stele_error *err)
     while (rc == STELE_OK && w->sub == NULL) {
         jsSubOptions o;
 
-        w->m.last_code = 0;
+        sti_nats_mirror_forget(&w->m);
         w->m.last = jsSubOptions_Init(&o);
         o.Stream = w->m.name;
         o.Ordered = true;

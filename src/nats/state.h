@@ -90,6 +90,13 @@ enum sti_nats_sub {
     STI_NATS_SUBS
 };
 
+enum sti_nats_membership {
+    STI_NATS_APART,
+    STI_NATS_JOINING,
+    STI_NATS_JOINED,
+    STI_NATS_LEAVING
+};
+
 struct sti_nats {
     stele_fleet base;
     stele_env env;
@@ -117,12 +124,7 @@ struct sti_nats {
     int64_t dropped[STI_NATS_SUBS]; /* as told */
 
     /* What connect() began. */
-    enum {
-        STI_NATS_APART,
-        STI_NATS_JOINING,
-        STI_NATS_JOINED,
-        STI_NATS_LEAVING
-    } membership;
+    enum sti_nats_membership membership;
 
     stele_fleet_handler handler;
     void *handler_arg;
