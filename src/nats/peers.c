@@ -52,7 +52,7 @@ static bool make_room(struct sti_nats_peers *p)
     if (p->count < p->capacity) {
         return true;
     }
-    list = sti_nats_realloc(p->list, capacity * sizeof *list);
+    list = sti_nats_realloc(p->list, capacity * sizeof(struct sti_nats_peer *));
     if (list == NULL) {
         return false;
     }
@@ -74,7 +74,7 @@ struct sti_nats_peer *sti_nats_peers_add(struct sti_nats_peers *p, const char *n
         return NULL;
     }
     memcpy(peer->name, name, strlen(name) + 1);
-    memmove(&p->list[at + 1], &p->list[at], (p->count - at) * sizeof p->list[0]);
+    memmove(&p->list[at + 1], &p->list[at], (p->count - at) * sizeof(struct sti_nats_peer *));
     p->list[at] = peer;
     p->count++;
     p->changed = true;

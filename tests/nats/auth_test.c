@@ -5,6 +5,7 @@
  */
 #include "lib/check.h"
 #include "lib/nats_server.h"
+#include "nats/dice.h"
 #include "nats/logs.h"
 #include "nats/node.h"
 #include "nats/seen.h"
@@ -154,8 +155,14 @@ static void test_forge(void **state)
             "stele.main.in.b.0123456789abcdef.00000001.a",
             "stele.main.in.b.0123456789abcdef.00000001", "stele.log.LOG",
             "$JS.API.STREAM.DELETE.LOG", "stele.main.to.b.=61", "stele.other.to.b.c"};
-    static const char *const boxes[] = {"stele.main.to.b.*", "stele.main.in.b.>", "stele.main.to.>",
-            ">", "stele.main.*.b.c", "stele.log.LOG", "_INBOX.>"};
+
+    enum {
+        BOXES = 7
+    };
+
+    static const char *const boxes[BOXES] = {"stele.main.to.b.*", "stele.main.in.b.>",
+            "stele.main.to.>", ">", "stele.main.*.b.c", "stele.log.LOG", "_INBOX.>"};
+    natsSubscription *subs[BOXES] = {NULL};
     struct node b;
     struct node a;
     struct evil e;
@@ -169,10 +176,9 @@ static void test_forge(void **state)
         assert_int_equal(natsConnection_Flush(e.nc), NATS_OK);
         await_refused(&e, ++refused);
     }
-    for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++) {
-        natsSubscription *sub = NULL;
-
-        assert_int_equal(natsConnection_Subscribe(&sub, e.nc, boxes[i], on_message, &e), NATS_OK);
+    for (size_t i = 0; i < BOXES; i++) {
+        assert_int_equal(
+                natsConnection_Subscribe(&subs[i], e.nc, boxes[i], on_message, &e), NATS_OK);
         assert_int_equal(natsConnection_Flush(e.nc), NATS_OK);
         await_refused(&e, ++refused);
     }
@@ -187,22 +193,25 @@ static void test_forge(void **state)
     node_stop(&a);
     node_stop(&b);
     nats_Sleep(20);
+    for (size_t i = 0; i < BOXES; i++) {
+        natsSubscription_Destroy(subs[i]);
+    }
     natsConnection_Destroy(e.nc);
 }
 
 /* ---- A peer that is who it says, and hostile. ---- */
 
-static size_t mutate(uint8_t *out)
+static size_t mutate(uint64_t *seed, uint8_t *out)
 {
     static const uint8_t valid[] = {
             'S', 'N', 1, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 'x', 'y', 'z', '!'};
-    size_t len = sizeof valid;
+    unsigned len = sizeof valid;
 
     memcpy(out, valid, len);
-    for (int i = rand() % 4; i >= 0; i--) {
-        out[(size_t)rand() % len] = (uint8_t)rand();
+    for (unsigned i = dice(seed, 4) + 1; i > 0; i--) {
+        out[dice(seed, len)] = (uint8_t)dice(seed, 256);
     }
-    return rand() % 3 == 0 ? (size_t)rand() % (len + 1) : len;
+    return dice(seed, 3) == 0 ? dice(seed, len + 1) : len;
 }
 
 /* Nothing that it sends stops b, or makes b send to anybody else. */
@@ -213,6 +222,7 @@ static void test_hostile(void **state)
     static const char *const replies[] = {"stele.main.to.a", "stele.main.all",
             "stele.main.in.a.0123456789abcdef.00000001", "$JS.API.STREAM.DELETE.LOG",
             "stele.main.in.c.0123456789abcdef.00000001"};
+    uint64_t seed = 77;
     uint8_t data[64];
     struct node a;
     struct node b;
@@ -223,12 +233,11 @@ static void test_hostile(void **state)
     start(&b, 1);
     seen_await(a.fleet, "b", true);
     evil_start(&e, 2);
-    srand(77);
-    print_message("seed 77\n");
+    print_message("seed %llu\n", (unsigned long long)seed);
     for (unsigned i = 0; i < MUTATIONS; i++) {
-        const char *subject = subjects[rand() % 4];
-        const char *reply = rand() % 2 == 0 ? NULL : replies[rand() % 5];
-        int len = (int)mutate(data);
+        const char *subject = subjects[dice(&seed, 4)];
+        const char *reply = dice(&seed, 2) == 0 ? NULL : replies[dice(&seed, 5)];
+        int len = (int)mutate(&seed, data);
 
         assert_int_equal(reply == NULL
                                  ? natsConnection_Publish(e.nc, subject, data, len)

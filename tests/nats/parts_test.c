@@ -5,6 +5,7 @@
 #include "nats/parts.h"
 
 #include "lib/check.h"
+#include "nats/dice.h"
 #include "nats/memory.h"
 #include "nats/subject.h"
 
@@ -209,24 +210,22 @@ static void test_anything(void **state)
     static const char *const names[] = {"a", "b", "c"};
     struct sti_nats_parts p = {.limit = 20000, .limit_each = 15000};
     uint8_t data[600] = {0};
-    unsigned seed = 20240517;
+    uint64_t seed = 20240517;
     unsigned whole = 0;
 
     (void)state;
-    print_message("seed %u\n", seed);
-    srand(seed);
+    print_message("seed %llu\n", (unsigned long long)seed);
     for (unsigned i = 0; i < 200000; i++) {
-        uint32_t total = (uint32_t)(rand() % 1500);
-        unsigned count = 1 + (unsigned)(rand() % 4);
-        size_t len = (size_t)(rand() % 600);
-        struct sti_nats_envelope e =
-                envelope((uint32_t)(rand() % 8), (unsigned)rand() % count, count, total);
-        const char *from = names[rand() % 3];
+        uint32_t total = dice(&seed, 1500);
+        unsigned count = 1 + dice(&seed, 4);
+        size_t len = dice(&seed, 600);
+        struct sti_nats_envelope e = envelope(dice(&seed, 8), dice(&seed, count), count, total);
+        const char *from = names[dice(&seed, 3)];
         uint8_t bytes[STI_NATS_ENVELOPE_SIZE + 600];
         struct sti_nats_message m = {NULL, 0, 0};
         stele_bytes piece;
 
-        if (rand() % 2 == 0) { /* half of them as a peer would */
+        if (dice(&seed, 2) == 0) { /* half of them as a peer would */
             total = 1000;
             len = 500;
             e = envelope(e.id, e.index % 2, 2, total);
@@ -236,7 +235,7 @@ static void test_anything(void **state)
         if (!sti_nats_envelope_get(&e, &piece, bytes, STI_NATS_ENVELOPE_SIZE + len)) {
             continue;
         }
-        if (sti_nats_parts_take(&p, from, rand() % 2 == 0, &e, piece, (int64_t)i, &m) ==
+        if (sti_nats_parts_take(&p, from, dice(&seed, 2) == 0, &e, piece, (int64_t)i, &m) ==
                 STI_NATS_WHOLE) {
             assert_int_equal(m.len, e.total);
             whole++;
