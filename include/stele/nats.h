@@ -47,7 +47,8 @@ typedef struct stele_nats_server {
 
     /* TLS. Before version 3.11 libnats reads and writes one OpenSSL object from two threads at
      * once, which OpenSSL does not allow: STELE_ENOTSUP, unless tls_with_old_libnats. The safe way
-     * is a server on the same machine, reached without TLS, that joins the others with it. */
+     * is a server on the same machine, reached without TLS, that joins the others with it:
+     * examples/nats-leaf.conf. */
     bool tls;
     bool tls_with_old_libnats;
     const char *tls_ca_file;   /* whom to trust; NULL: whom the system does */
@@ -106,8 +107,8 @@ typedef struct stele_nats_options {
     int64_t incomplete_ms; /* a message whose rest does not come is dropped; 30000 */
 
     /* Called by one thread of the fleet, one event after the other, without any lock. It may use
-     * the fleet, but not connect or close it. Events that nobody takes in time are merged into
-     * STELE_NATS_DROPPED. May be NULL. */
+     * the fleet, but not connect or close it, and has to return soon: heartbeats wait for it.
+     * Events that nobody takes in time are merged into STELE_NATS_DROPPED. May be NULL. */
     void (*event)(void *arg, const stele_nats_event *event);
     void *event_arg;
 } stele_nats_options;
@@ -170,8 +171,9 @@ typedef struct stele_nats_mirror_options {
     int64_t patience_ms;  /* give up after so long without progress; 30000. Not when following */
     stele_cancel *cancel; /* borrowed; may be NULL */
 
-    /* Told what the caller should know, in the calling thread; may be NULL. `text` is valid during
-     * the call. */
+    /* Told what the caller should know, in the calling thread; may be NULL: that a mirror is no
+     * reason to trim, and why sending had to begin again somewhere. `text` is valid during the
+     * call. */
     void (*warn)(void *arg, const char *text);
     void *warn_arg;
 } stele_nats_mirror_options;

@@ -205,6 +205,21 @@ static void settle(struct sending *w)
     (void)pthread_mutex_unlock(&m->lock);
 }
 
+/* Why sending stops, and begins again at the place that is found next. */
+static void warn_failed(struct sending *w)
+{
+    char text[256];
+
+    if (w->m.opts.warn == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&w->m.lock);
+    (void)snprintf(text, sizeof text, "the mirror stopped, and finds out where to go on: %s",
+            w->m.why_text);
+    (void)pthread_mutex_unlock(&w->m.lock);
+    w->m.opts.warn(w->m.opts.warn_arg, text);
+}
+
 /* Messages up to w->next are in the stream: the place that was found, or all was acknowledged. */
 static void count_done(struct sending *w, uint64_t sequence)
 {
@@ -288,6 +303,7 @@ static stele_code work(struct sending *w, stele_error *err)
         settle(w);
         if (rc == STELE_OK) {
             w->done.resumed++;
+            warn_failed(w);
             rc = find_place(w, err);
             count_done(w, w->sequence);
             rc = rc == STELE_OK ? sti_nats_mirror_again(&w->m, "sending", err) : rc;
