@@ -41,12 +41,14 @@ stele_code sti_docs_read(stele_store_read *read, enum sti_docs_bucket bucket, st
 stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
         stele_bytes value, stele_error *err)
 {
+    w->writes++;
     return stele_store_batch_put(w->batch, sti_docs_bucket_name(bucket), key, value, err);
 }
 
 stele_code sti_docs_remove(
         struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key, stele_error *err)
 {
+    w->writes++;
     return stele_store_batch_delete(w->batch, sti_docs_bucket_name(bucket), key, err);
 }
 

@@ -121,14 +121,14 @@ stele_code stele_docs_has(stele_docs *db, stele_bytes id, bool *has, stele_error
 }
 
 struct known {
-    stele_docs_version *version;
-    bool *deleted;
+    stele_docs_version version;
+    bool deleted;
 };
 
 /* Of a document that has ended it is the version of the delete entry that it will have. */
 static stele_code tell_version(void *arg, const struct seen *seen, stele_error *err)
 {
-    const struct known *known = arg;
+    struct known *known = arg;
     struct sti_docs_info info = {.claims = NULL};
     stele_code rc = seen->found ? sti_docs_info_decode(&info, seen->value, err) : fail_missing(err);
 
@@ -136,8 +136,8 @@ static stele_code tell_version(void *arg, const struct seen *seen, stele_error *
         rc = sti_docs_expiry_version(seen->expiry, info.version, &info.version, err);
     }
     if (rc == STELE_OK) {
-        *known->version = sti_docs_version_public(info.version);
-        *known->deleted = info.deleted || seen->expired;
+        known->version = sti_docs_version_public(info.version);
+        known->deleted = info.deleted || seen->expired;
     }
     sti_docs_info_free(&info);
     return rc;
@@ -146,10 +146,16 @@ static stele_code tell_version(void *arg, const struct seen *seen, stele_error *
 stele_code stele_docs_version_of(stele_docs *db, stele_bytes id, stele_docs_version *version,
         bool *deleted, stele_error *err)
 {
-    struct known known = {.version = version, .deleted = deleted};
+    struct known known = {.deleted = false};
+    stele_code rc;
 
     if (version == NULL || deleted == NULL) {
         return sti_fail(err, STELE_EINVAL, "nowhere to put the answer");
     }
-    return look(db, STI_DOCS_NFO, id, tell_version, &known, err);
+    rc = look(db, STI_DOCS_NFO, id, tell_version, &known, err);
+    if (rc == STELE_OK) {
+        *version = known.version;
+        *deleted = known.deleted;
+    }
+    return rc;
 }

@@ -9,7 +9,6 @@
 
 /* ---- Replacing. ---- */
 
-#ifdef STI_MUTANTS
 /* For a seeded bug: whether somebody owns a unique key already. */
 static bool is_claimed(struct sti_docs_write *w, const struct sti_docs_kept *kept)
 {
@@ -42,10 +41,6 @@ static void take_owner(struct sti_docs_write *w, const struct sti_docs_kept *kep
         stele_store_cursor_close(cursor);
     }
 }
-#else
-#define is_claimed(w, kept) false
-#define take_owner(w, kept) (void)0
-#endif
 
 /* One key of the index put or taken away. */
 static stele_code write_key(struct sti_docs_write *w, stele_bytes id,

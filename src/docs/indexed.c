@@ -238,8 +238,10 @@ stele_code sti_docs_index_note_conflict(
     if (rc != STELE_OK || found == noted) {
         return rc;
     }
-    if ((found && STI_MUTANT(DOCS_CONFLICT_NOT_NOTED)) ||
-            (!found && STI_MUTANT(DOCS_CONFLICT_KEPT))) {
+    if (found && STI_MUTANT(DOCS_CONFLICT_NOT_NOTED)) {
+        return STELE_OK;
+    }
+    if (!found && STI_MUTANT(DOCS_CONFLICT_KEPT)) {
         return STELE_OK;
     }
     return found ? sti_docs_put(w, STI_DOCS_CFL, claim, stele_bytes_of(&form, sizeof form), err)

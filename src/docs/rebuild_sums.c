@@ -6,6 +6,7 @@
  * added up, a day in a batch, and what is otherwise is put. Nobody changes the log meanwhile.
  */
 #include "base/coding.h"
+#include "base/error.h"
 #include "docs/pass.h"
 #include "docs/rebuild.h"
 
@@ -139,10 +140,18 @@ static stele_code add_entry(void *arg, stele_bytes key, stele_bytes value, stele
 {
     struct adding *a = arg;
     struct sti_docs_entry entry = {.is_delete = false};
+    struct sti_docs_version version = {.seconds = 0};
+    stele_bytes id = stele_nil();
     uint8_t hash[STI_DOCS_HASH_SIZE];
-    stele_code rc = sti_docs_entry_decode(&entry, value, err);
+    stele_code rc = sti_docs_log_key_decode(&version, &id, key, err);
 
-    (void)key;
+    if (rc == STELE_OK) {
+        rc = sti_docs_entry_decode(&entry, value, err);
+    }
+    /* The day that comes next is told by the key, and has to be a later one. */
+    if (rc == STELE_OK && sti_docs_version_compare(version, entry.version) != 0) {
+        rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log stands in another one's place");
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_entry_hash(&entry, hash, err);
     }

@@ -224,6 +224,7 @@ struct sti_docs_write {
     uint64_t last_seq;            /* then */
     int64_t horizon;              /* then */
     struct sti_docs_sums sums;
+    uint64_t writes; /* keys that were put or removed */
 };
 
 /* ---- bucket.c ---- */

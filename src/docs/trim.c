@@ -268,20 +268,22 @@ static stele_code put_horizon(struct trimming *t, stele_error *err)
 {
     uint8_t value[1 + 8] = {STI_DOCS_FORM};
     struct sti_docs_write w = {.db = t->db};
+    int64_t stored = 0;
     stele_code rc = sti_docs_write_begin(&w, t->db, err);
 
     if (rc != STELE_OK) {
         return rc;
     }
-    if (t->horizon > t->db->horizon) {
+    /* A batch that could not end may have left a higher one in memory alone. */
+    t->horizon = t->horizon > t->db->horizon ? t->horizon : t->db->horizon;
+    rc = sti_docs_horizon(w.view, &stored, err);
+    if (rc == STELE_OK && t->horizon > stored) {
         sti_put_be64(value + 1, (uint64_t)t->horizon);
         rc = sti_docs_put(
                 &w, STI_DOCS_MET, stele_str("horizon"), stele_bytes_of(value, sizeof value), err);
         t->db->horizon = t->horizon;
         /* What is changed here is never below it, whatever the wall's clock says. */
         sti_docs_clock_recover(&t->db->clock, (struct sti_docs_version){.seconds = t->horizon});
-    } else {
-        t->horizon = t->db->horizon;
     }
     return sti_docs_write_end(&w, rc, err);
 }

@@ -127,8 +127,7 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     sti_docs_feed_tell(db);
     /* After these two the batch may be there all the same. */
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
-        db->last_seq = w->last_seq;
-        db->horizon = w->horizon;
+        /* The numbers that were given stay given: somebody else may have the next one already. */
         sti_docs_kinds_disown(db, kind, w->kind);
     }
     return rc;

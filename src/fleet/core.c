@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -63,7 +64,6 @@ stele_code sti_fleet_core_new(
     c->config = *config;
     fill_in(&c->config);
     c->horizon = config->horizon;
-    c->synced = config->synced;
     c->next_token = 1;
     stele_buf_init(&c->batch, SIZE_MAX);
     for (size_t i = 0; i < STI_FLEET_SESSIONS; i++) {
@@ -247,9 +247,9 @@ static stele_code on_message(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     case STI_FLEET_PKT_HELLO:
         return sti_fleet_on_hello(c, p);
     case STI_FLEET_PKT_RECON:
-        return sti_fleet_on_recon(c);
+        return sti_fleet_on_recon(c, p);
     case STI_FLEET_PKT_FETCH:
-        return sti_fleet_on_fetch(c);
+        return sti_fleet_on_fetch(c, p);
     case STI_FLEET_PKT_SNAP:
         return sti_fleet_on_snap(c);
     case STI_FLEET_PKT_PUSH:
@@ -320,6 +320,10 @@ static stele_code on_peer(struct sti_fleet_core *c)
         return STELE_OK;
     case STI_FLEET_EV_DOWN:
         on_down(c, p);
+        if (sti_docs_version_compare(c->event->version, p->good) > 0) {
+            p->good = c->event->version;
+            p->good_told = p->good.seconds;
+        }
         return STELE_OK;
     case STI_FLEET_EV_FORGET:
         on_down(c, p);
@@ -439,7 +443,7 @@ static stele_code set_timer(struct sti_fleet_core *c)
     struct sti_fleet_effect effect = {.kind = STI_FLEET_DO_TIMER, .at_ns = next_due(c)};
     stele_code rc = STELE_OK;
 
-    if (effect.at_ns != c->timer_at) {
+    if (effect.at_ns != c->timer_at && !STI_FLEET_MUTANT(TIMER_LOST)) {
         rc = sti_fleet_do(c, &effect);
         c->timer_at = rc == STELE_OK ? effect.at_ns : c->timer_at;
     }
@@ -466,7 +470,7 @@ stele_code sti_fleet_step(struct sti_fleet_core *core, const struct sti_fleet_ev
     if (rc == STELE_OK) {
         sti_fleet_update_status(core);
         if (core->status == STI_FLEET_READY && before != STI_FLEET_READY) {
-            rc = sti_fleet_do_tell(core, STI_FLEET_TOLD_READY, NULL, core->synced);
+            rc = sti_fleet_do_tell(core, STI_FLEET_TOLD_READY, NULL, core->horizon);
         }
     }
     rc = rc == STELE_OK ? set_timer(core) : rc;

@@ -47,9 +47,10 @@
  * -----------
  * With a retention, entries older than that which every known peer is known to have are trimmed:
  * the horizon rises to what is both so old and reconciled with all. It stays where it is while a
- * peer of the reference is known, which would offer again what was trimmed. Who was last in step
- * with the fleet before the horizon of a peer first takes a snapshot from it: what it keeps of each
- * document.
+ * peer of the reference is known, which would offer again what was trimmed. What was trimmed is not
+ * found by sessions any more. So for each peer there is a time before which all that it had is
+ * here; if its horizon or ours is above that, a snapshot of what it keeps of each document comes
+ * first. That is so for a new node, for one whose disk was lost, and for fleets that meet.
  *
  * Trust
  * -----
@@ -103,7 +104,6 @@ struct sti_fleet_core_config {
     stele_bytes collation;
     struct sti_fleet_storage storage;
     struct sti_docs_version horizon; /* as it was stored */
-    struct sti_docs_version synced;  /* as STI_FLEET_TOLD_SYNCED said last */
 
     /* 0: what stands behind. */
     uint32_t drift_max;     /* 60 s */
@@ -126,7 +126,8 @@ enum sti_fleet_event_kind {
     STI_FLEET_EV_REPLY,   /* token of a REQUEST, code, bytes. Comes once for each, in the end */
     STI_FLEET_EV_STORED,  /* token of a STORE, code; bytes: of a local one the entry as it is */
     STI_FLEET_EV_UP,      /* peer */
-    STI_FLEET_EV_DOWN,    /* peer; one that never was up becomes known */
+    STI_FLEET_EV_DOWN,    /* peer. At the start of each that is known, with the version that
+                           * STI_FLEET_TOLD_SYNCED said of it last */
     STI_FLEET_EV_FORGET,  /* peer, which is gone for good: the horizon does not wait for it */
     STI_FLEET_EV_TICK
 };
@@ -143,6 +144,7 @@ struct sti_fleet_event {
     stele_bytes id;
     stele_bytes json;
     bool is_delete;
+    struct sti_docs_version version;
 };
 
 enum sti_fleet_effect_kind {
@@ -160,7 +162,7 @@ enum sti_fleet_effect_kind {
 
 enum sti_fleet_told {
     STI_FLEET_TOLD_READY,        /* documents are as good as those of the peers */
-    STI_FLEET_TOLD_SYNCED,       /* all that was in the fleet before `version` is here: store it */
+    STI_FLEET_TOLD_SYNCED,       /* what the peer had before `version` is here: store it */
     STI_FLEET_TOLD_QUARANTINED,  /* peer, version: too far ahead */
     STI_FLEET_TOLD_SKEW,         /* peer: its clock, or ours, is off */
     STI_FLEET_TOLD_SERVER_TAKEN, /* peer has our number, and began earlier: draw another one */
@@ -202,13 +204,14 @@ stele_code sti_fleet_core_new(
         struct sti_fleet_core **out, const struct sti_fleet_core_config *config, stele_error *err);
 void sti_fleet_core_free(struct sti_fleet_core *core);
 
-/* Fails with STELE_ENOMEM, or as the storage does. The core goes on as if part of the event had
- * been lost on its way, as messages may be; a client's change is either acknowledged or will be, or
- * the event failed and it is not known of. */
+/* Fails with STELE_ENOMEM, or as the storage does. What is among the effects then is to be carried
+ * out all the same, and a tick to follow soon. The core goes on as if part of the event had been
+ * lost on its way, as messages may be. Two kinds of events must not be lost: one of a client may be
+ * given again, or its change refused; that something was stored is to be given again. */
 stele_code sti_fleet_step(struct sti_fleet_core *core, const struct sti_fleet_event *event,
         struct sti_fleet_effects *effects, stele_error *err);
 
-/* The horizon and number of the server of the node; what the embedder has drawn anew. */
+/* The number of the server that was drawn in place of one that is taken. */
 void sti_fleet_core_set_server(struct sti_fleet_core *core, uint32_t server);
 
 enum sti_fleet_status {

@@ -5,6 +5,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
+
+#ifdef STI_MUTANTS
+int sti_fleet_mutant_on;
+#endif
 
 void sti_fleet_effects_clear(struct sti_fleet_effects *effects)
 {

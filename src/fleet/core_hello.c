@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 
 enum {
     HELLO_TRIES_MAX = 6 /* the wait doubles so often */
@@ -55,15 +56,23 @@ struct sti_docs_version sti_fleet_good_now(
     return (struct sti_docs_version){.seconds = seconds < 0 ? 0 : seconds};
 }
 
-/* What it has is what is here: nothing is to be done with this peer. */
-static void note_same(struct sti_fleet_core *c, struct sti_fleet_peer *p)
+/* What it has is what is here: nothing is to be done with this peer, if nothing was trimmed that we
+ * lack, of which roots say nothing. */
+static stele_code note_same(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
+    int64_t now = c->event->now_ns;
+
     p->mismatch_at = STI_FLEET_NEVER;
     p->recon_at = STI_FLEET_NEVER;
-    p->rate = STI_FLEET_FULL_RATE;
+    if (sti_fleet_needs_snapshot(c, p)) {
+        p->rate = 0;
+        sti_fleet_want_session(p, now > p->not_before ? now : p->not_before, false);
+        return STELE_OK;
+    }
+    p->rate = STI_FLEET_MUTANT(NEVER_READY) ? 0 : STI_FLEET_FULL_RATE;
     p->misses = 0;
     p->not_before = 0;
-    p->good = sti_fleet_good_now(c, p);
+    return sti_fleet_note_good(c, p, sti_fleet_good_now(c, p));
 }
 
 static void note_different(struct sti_fleet_core *c, struct sti_fleet_peer *p, uint64_t here,
@@ -78,6 +87,9 @@ static void note_different(struct sti_fleet_core *c, struct sti_fleet_peer *p, u
     if (p->mismatch_at == STI_FLEET_NEVER) {
         p->mismatch_at = now;
     }
+    if (STI_FLEET_MUTANT(MISMATCH_IGNORED)) {
+        return;
+    }
     if (at_once || now - p->mismatch_at >= c->config.mismatch_ns) {
         int64_t at = sti_fleet_later(now, sti_fleet_jitter(c, c->config.state_ns) / 4);
 
@@ -91,12 +103,15 @@ static stele_code compare(struct sti_fleet_core *c, struct sti_fleet_peer *p, in
 {
     uint8_t own[STI_DOCS_FINGERPRINT_SIZE];
     uint64_t here = 0;
+    bool same;
     stele_code rc = STELE_OK;
 
     if (horizon >= c->horizon.seconds) {
         rc = root_above(c, horizon, &here, own);
-        if (rc == STELE_OK && here == count && memcmp(own, root, sizeof own) == 0) {
-            note_same(c, p);
+        same = STI_FLEET_MUTANT(ROOT_ALWAYS_SAME) ||
+               (here == count && memcmp(own, root, sizeof own) == 0);
+        if (rc == STELE_OK && same) {
+            rc = note_same(c, p);
         } else if (rc == STELE_OK) {
             note_different(c, p, here, count, at_once);
         }
@@ -193,6 +208,15 @@ static stele_code note_hello(
     return rc == STELE_OK ? compare(c, p, h->horizon.seconds, h->count, h->root, p->online) : rc;
 }
 
+/* What it says is of another boot than the one that is known. */
+void sti_fleet_want_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p)
+{
+    if (p->online && p->hello_token == 0 && p->hello_at == STI_FLEET_NEVER &&
+            p->protocol != STI_FLEET_FOREIGN) {
+        p->hello_at = c->event->now_ns;
+    }
+}
+
 stele_code sti_fleet_on_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
     struct sti_fleet_hello hello;
@@ -204,7 +228,8 @@ stele_code sti_fleet_on_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p
         c->counters.bad_packets++;
         return sti_fleet_do_reply(c, STELE_ECORRUPT, stele_nil());
     }
-    rc = note_hello(c, p, &hello);
+    /* One that was on its way while the peer began anew says nothing any more. */
+    rc = hello.boot < p->boot ? STELE_OK : note_hello(c, p, &hello);
     stele_buf_init(&out, SIZE_MAX);
     rc = rc == STELE_OK ? make_hello(c, STI_FLEET_PKT_HELLO_REPLY, &out) : rc;
     rc = rc == STELE_OK ? sti_fleet_do_reply(c, STELE_OK, stele_buf_view(&out)) : rc;
@@ -299,9 +324,7 @@ stele_code sti_fleet_on_state(struct sti_fleet_core *c, struct sti_fleet_peer *p
         return STELE_OK;
     }
     if (state.boot != p->boot || p->protocol != STI_FLEET_STELE) {
-        if (p->online && p->hello_token == 0) {
-            p->hello_at = c->event->now_ns;
-        }
+        sti_fleet_want_hello(c, p);
         return STELE_OK;
     }
     p->horizon = (struct sti_docs_version){.seconds = (int64_t)state.horizon};

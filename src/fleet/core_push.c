@@ -148,8 +148,8 @@ stele_code sti_fleet_on_push(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     if (push.first > 0 && push.boot == p->boot && push.entries.count > 0) {
         note_numbers(c, p, push.first, push.first + push.entries.count - 1);
         p->since_credit += c->event->bytes.len;
-    } else if (push.boot != p->boot && p->online && p->hello_token == 0) {
-        p->hello_at = c->event->now_ns;
+    } else if (push.boot != p->boot) {
+        sti_fleet_want_hello(c, p);
     }
     while (rc == STELE_OK && sti_fleet_entries_next(&push.entries, &entry) == STELE_OK) {
         rc = sti_fleet_accept(c, p, entry, false, NULL);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 #include "fleet/reference.h"
 
 #define MS_NS INT64_C(1000000)
@@ -64,19 +65,20 @@ static stele_code get_info(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     return rc;
 }
 
-/* As the reference does at first, then as long as it is not level, then each hour. */
+/* As the reference does at first, then as long as it is not level; then more often than the hour of
+ * the reference, since what it pushes may be lost, and nobody says so. */
 stele_code sti_fleet_ref_due(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
     static const int64_t first[] = {
             100 * MS_NS, 250 * MS_NS, 500 * MS_NS, 5000 * MS_NS, 5000 * MS_NS};
     const size_t count = sizeof first / sizeof first[0];
-    int64_t wait = p->rate == STI_FLEET_FULL_RATE ? 3600 * 1000 * MS_NS : 5000 * MS_NS;
+    int64_t wait = p->rate == STI_FLEET_FULL_RATE ? 30000 * MS_NS : 5000 * MS_NS;
 
     if (p->info_tries < count) {
         wait = first[p->info_tries++];
     }
     p->info_at = sti_fleet_later(c->event->now_ns, wait);
-    return get_info(c, p);
+    return STI_FLEET_MUTANT(REFERENCE_NEVER_ASKED) ? STELE_OK : get_info(c, p);
 }
 
 /* ---- Checkpoints against ours. ---- */
@@ -297,7 +299,7 @@ static stele_code on_keys(
             continue;
         }
         rc = is_here(c, key, &here);
-        if (rc == STELE_OK && !here) {
+        if (rc == STELE_OK && !here && !STI_FLEET_MUTANT(KEYS_NOT_FETCHED)) {
             sti_fleet_write_sized(&w, key);
             p->info_due = true;
             rc = w.rc;

@@ -92,11 +92,31 @@ static stele_code refuse(struct sti_fleet_core *c)
     return sti_fleet_do_reply(c, STELE_ECORRUPT, stele_nil());
 }
 
-stele_code sti_fleet_on_recon(struct sti_fleet_core *c)
+/* Its session does the work of ours, which waits until it must have ended. Of two that were begun
+ * at once, that of the lower name goes on. */
+static void leave_to(struct sti_fleet_core *c, struct sti_fleet_peer *p)
+{
+    int64_t at = sti_fleet_later(c->event->now_ns, 2 * c->config.state_ns);
+
+    for (size_t i = 0; i < STI_FLEET_SESSIONS; i++) {
+        struct sti_fleet_session *s = &c->sessions[i];
+
+        if (s->peer == p && s->rounds == 0 && !s->fetching && strcmp(c->config.self, p->name) > 0) {
+            sti_fleet_want_session(p, at, !s->whole);
+            sti_fleet_session_free(s);
+        }
+    }
+    if (p->recon_at != STI_FLEET_NEVER && p->recon_at < at) {
+        p->recon_at = at;
+    }
+}
+
+stele_code sti_fleet_on_recon(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
     stele_buf out;
     stele_code rc;
 
+    leave_to(c, p);
     stele_buf_init(&out, SIZE_MAX);
     rc = sti_fleet_recon_answer(&c->config.storage.set, c->horizon, c->event->bytes, &out, c->err);
     if (rc == STELE_ECORRUPT || rc == STELE_EVERSION) {
@@ -124,7 +144,7 @@ static stele_code add_entry(void *arg, stele_bytes entry, stele_error *err)
     return sti_fleet_entries_add(entry, &a->buf, err);
 }
 
-stele_code sti_fleet_on_fetch(struct sti_fleet_core *c)
+stele_code sti_fleet_on_fetch(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
     struct sti_fleet_fetch fetch;
     struct sti_fleet_fetch_item item;
@@ -136,6 +156,7 @@ stele_code sti_fleet_on_fetch(struct sti_fleet_core *c)
     if (sti_fleet_fetch_decode(&fetch, c->event->bytes, NULL) != STELE_OK) {
         return refuse(c);
     }
+    leave_to(c, p);
     head.session = fetch.session;
     head.salt = fetch.salt;
     stele_buf_init(&a.buf, SIZE_MAX);

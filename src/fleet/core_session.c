@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 
 enum {
     IDS_MAX = 512 << 10,    /* bytes of short IDs kept in a session */
@@ -40,16 +41,22 @@ static void look_anew(struct sti_fleet_core *c)
     }
 }
 
-void sti_fleet_end_session(struct sti_fleet_core *c, struct sti_fleet_session *s, bool failed)
+static stele_code note_end(struct sti_fleet_core *c, struct sti_fleet_session *s)
+{
+    if (!s->whole || s->cut || sti_fleet_needs_snapshot(c, s->peer)) {
+        return STELE_OK;
+    }
+    s->peer->rate = STI_FLEET_FULL_RATE;
+    return sti_fleet_note_good(c, s->peer, s->began);
+}
+
+stele_code sti_fleet_end_session(struct sti_fleet_core *c, struct sti_fleet_session *s, bool failed)
 {
     struct sti_fleet_peer *p = s->peer;
     int64_t now = c->event->now_ns;
+    stele_code rc = failed ? STELE_OK : note_end(c, s);
 
-    if (failed) {
-        c->counters.sessions_failed++;
-    } else if (s->whole && !s->cut) {
-        sti_fleet_note_synced(c, s);
-    }
+    c->counters.sessions_failed += failed;
     if (s->gained && !failed) {
         p->misses = 0;
         p->not_before = 0;
@@ -62,6 +69,7 @@ void sti_fleet_end_session(struct sti_fleet_core *c, struct sti_fleet_session *s
         sti_fleet_want_session(p, p->not_before > now ? p->not_before : now, !s->whole && !s->cut);
     }
     sti_fleet_session_free(s);
+    return rc;
 }
 
 /* ---- The beginning. ---- */
@@ -140,7 +148,7 @@ stele_code sti_fleet_begin_sessions(struct sti_fleet_core *c)
 {
     stele_code rc = STELE_OK;
 
-    while (rc == STELE_OK && c->snap_peer == NULL) {
+    while (rc == STELE_OK && c->snap_peer == NULL && !STI_FLEET_MUTANT(NO_SESSIONS)) {
         struct sti_fleet_session *s = free_session(c);
         struct sti_fleet_peer *p = s == NULL ? NULL : choose(c);
 
@@ -225,6 +233,9 @@ static stele_code found(void *arg, enum sti_fleet_side lacks,
     bool whole = true;
     stele_code rc;
 
+    if (STI_FLEET_MUTANT(NOTHING_FETCHED_OR_GIVEN)) {
+        return STELE_OK;
+    }
     if (lacks == STI_FLEET_HERE) {
         return want(f, item, err);
     }
@@ -234,6 +245,35 @@ static stele_code found(void *arg, enum sti_fleet_side lacks,
 }
 
 /* ---- Fetching. ---- */
+
+static int compare_wants(const void *a, const void *b)
+{
+    const struct sti_fleet_want *x = a;
+    const struct sti_fleet_want *y = b;
+
+    return sti_fleet_bound_compare(&x->low, &y->low);
+}
+
+/* What was found in one round lies between what was found in another: a fetch goes upwards. Ranges
+ * that overlap are no honest peer's, and go. */
+static void begin_fetching(struct sti_fleet_session *s)
+{
+    size_t to = 0;
+
+    s->fetching = true;
+    if (s->want_count == 0) {
+        return;
+    }
+    qsort(s->wants, s->want_count, sizeof s->wants[0], compare_wants);
+    for (size_t i = 0; i < s->want_count; i++) {
+        if (to > 0 && sti_fleet_bound_compare(&s->wants[to - 1].high, &s->wants[i].low) > 0) {
+            s->cut = true;
+        } else {
+            s->wants[to++] = s->wants[i];
+        }
+    }
+    s->want_count = to;
+}
 
 static stele_code fetch(struct sti_fleet_core *c, struct sti_fleet_session *s)
 {
@@ -269,7 +309,7 @@ stele_code sti_fleet_continue_sessions(struct sti_fleet_core *c)
 
         if (s->peer != NULL && s->fetching && s->token == 0 && sti_fleet_has_room(c)) {
             if (s->want_from == s->want_count) {
-                sti_fleet_end_session(c, s, false);
+                rc = sti_fleet_end_session(c, s, false);
             } else {
                 rc = fetch(c, s);
             }
@@ -337,15 +377,14 @@ static stele_code on_logs(struct sti_fleet_core *c, struct sti_fleet_session *s)
     if (sti_fleet_logs_decode(&logs, c->event->bytes, NULL) != STELE_OK ||
             logs.session != s->head.session) {
         c->counters.bad_packets++;
-        sti_fleet_end_session(c, s, true);
-        return STELE_OK;
+        return sti_fleet_end_session(c, s, true);
     }
     stele_buf_init(&last, SIZE_MAX);
     rc = take_entries(c, s, &logs, &last);
     if (rc == STELE_OK && !logs.more) {
         s->want_from = s->want_to;
     } else if (rc == STELE_OK && (last.len == 0 || !skip_to(s, stele_buf_view(&last)))) {
-        sti_fleet_end_session(c, s, true);
+        rc = sti_fleet_end_session(c, s, true);
     }
     stele_buf_free(&last);
     return rc;
@@ -362,8 +401,7 @@ static stele_code on_ranges(struct sti_fleet_core *c, struct sti_fleet_session *
 
     if (rc == STELE_OK && (theirs.flags & STI_FLEET_RECON_HORIZON) != 0) {
         s->peer->horizon = theirs.horizon;
-        sti_fleet_end_session(c, s, true);
-        return STELE_OK;
+        return sti_fleet_end_session(c, s, true);
     }
     s->cut = s->cut || (rc == STELE_OK && (theirs.flags & STI_FLEET_RECON_CUT) != 0);
     stele_buf_init(&out, SIZE_MAX);
@@ -374,12 +412,12 @@ static stele_code on_ranges(struct sti_fleet_core *c, struct sti_fleet_session *
     }
     if (rc == STELE_ECORRUPT || rc == STELE_EVERSION || s->rounds++ > STI_FLEET_ROUNDS_MAX) {
         c->counters.bad_packets++;
-        sti_fleet_end_session(c, s, true);
-        rc = STELE_OK;
+        rc = sti_fleet_end_session(c, s, true);
     } else if (rc == STELE_OK) {
         rc = send_given(&f);
-        s->fetching = out.len == 0;
-        if (rc == STELE_OK && out.len > 0) {
+        if (rc == STELE_OK && out.len == 0) {
+            begin_fetching(s);
+        } else if (rc == STELE_OK) {
             rc = sti_fleet_do_request(c, s->peer, stele_buf_view(&out), &s->token);
         }
     }
@@ -394,12 +432,11 @@ stele_code sti_fleet_on_session_reply(struct sti_fleet_core *c, struct sti_fleet
 
     s->token = 0;
     if (c->event->code != STELE_OK) {
-        sti_fleet_end_session(c, s, true);
-        return STELE_OK;
+        return sti_fleet_end_session(c, s, true);
     }
     rc = s->fetching ? on_logs(c, s) : on_ranges(c, s);
     if (rc != STELE_OK && s->peer != NULL) {
-        sti_fleet_end_session(c, s, true);
+        (void)sti_fleet_end_session(c, s, true);
     }
     return rc;
 }

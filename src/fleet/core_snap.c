@@ -4,9 +4,11 @@
  */
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 
 enum {
-    RAISE_PART = 8 /* the horizon is raised by this part of the retention at least */
+    RAISE_PART = 8, /* the horizon is raised by this part of the retention at least */
+    TELL_PART = 16
 };
 
 /* ---- The horizon. ---- */
@@ -18,7 +20,8 @@ static bool same_with_all(const struct sti_fleet_core *c, int64_t *seconds)
     for (size_t i = 0; i < c->peer_count; i++) {
         const struct sti_fleet_peer *p = c->peers[i];
 
-        if (p->forgotten) {
+        if (p->forgotten || STI_FLEET_MUTANT(HORIZON_ALONE) ||
+                (STI_FLEET_MUTANT(HORIZON_OVER_REFERENCE) && p->protocol == STI_FLEET_REFERENCE)) {
             continue;
         }
         if (p->protocol != STI_FLEET_STELE || p->good.seconds == 0) {
@@ -46,32 +49,38 @@ stele_code sti_fleet_raise_horizon(struct sti_fleet_core *c)
     }
     effect.version.seconds = seconds;
     rc = sti_fleet_do(c, &effect);
-    if (rc == STELE_OK) {
-        c->horizon = effect.version;
-        rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SYNCED, NULL, c->synced);
-    }
+    c->horizon = rc == STELE_OK ? effect.version : c->horizon;
     return rc;
 }
 
-void sti_fleet_note_synced(struct sti_fleet_core *c, struct sti_fleet_session *s)
+/* It is told from time to time: what is told last need not be the last, but is not far from it. */
+stele_code sti_fleet_note_good(
+        struct sti_fleet_core *c, struct sti_fleet_peer *p, struct sti_docs_version good)
 {
-    s->peer->good = s->began;
-    s->peer->rate = STI_FLEET_FULL_RATE;
-    if (sti_docs_version_compare(s->began, c->synced) > 0) {
-        c->synced = s->began;
+    int64_t part = (int64_t)c->config.retention / TELL_PART;
+    stele_code rc = STELE_OK;
+
+    if (sti_docs_version_compare(good, p->good) > 0) {
+        p->good = good;
     }
+    if (c->config.retention > 0 && p->good.seconds > p->good_told + part) {
+        rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SYNCED, p, p->good);
+        p->good_told = rc == STELE_OK ? p->good.seconds : p->good_told;
+    }
+    return rc;
 }
 
 /* ---- Snapshots. ---- */
 
 bool sti_fleet_needs_snapshot(const struct sti_fleet_core *c, const struct sti_fleet_peer *p)
 {
-    return p->horizon.seconds > c->synced.seconds && p->horizon.seconds > c->horizon.seconds;
+    return !STI_FLEET_MUTANT(SNAPSHOT_SKIPPED) &&
+           (p->good.seconds < p->horizon.seconds || p->good.seconds < c->horizon.seconds);
 }
 
 static stele_code ask(struct sti_fleet_core *c, stele_bytes cursor)
 {
-    struct sti_fleet_snap snap = {.at = c->snap_horizon, .cursor = cursor};
+    struct sti_fleet_snap snap = {.at = c->snap_good, .cursor = cursor};
     stele_buf out;
     stele_code rc;
 
@@ -89,7 +98,7 @@ stele_code sti_fleet_begin_snapshot(struct sti_fleet_core *c, struct sti_fleet_p
     stele_code rc;
 
     c->snap_peer = p;
-    c->snap_horizon = p->horizon;
+    c->snap_good = sti_docs_version_compare(p->horizon, c->horizon) > 0 ? p->horizon : c->horizon;
     rc = ask(c, stele_empty());
     if (rc == STELE_OK) {
         c->counters.snapshots++;
@@ -99,18 +108,18 @@ stele_code sti_fleet_begin_snapshot(struct sti_fleet_core *c, struct sti_fleet_p
     return rc;
 }
 
-static void end_snapshot(struct sti_fleet_core *c, bool failed)
+static stele_code end_snapshot(struct sti_fleet_core *c, bool failed)
 {
     struct sti_fleet_peer *p = c->snap_peer;
 
     c->snap_peer = NULL;
-    if (failed) {
-        p->recon_at = sti_fleet_later(c->event->now_ns, sti_fleet_jitter(c, c->config.backoff_ns));
-    } else {
-        p->recon_at = c->event->now_ns;
-        c->synced = c->snap_horizon;
-    }
     p->gap_only = false;
+    p->recon_at = c->event->now_ns;
+    if (failed) {
+        p->recon_at = sti_fleet_later(p->recon_at, sti_fleet_jitter(c, c->config.backoff_ns));
+        return STELE_OK;
+    }
+    return sti_fleet_note_good(c, p, c->snap_good);
 }
 
 stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c)
@@ -123,19 +132,20 @@ stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c)
     if (c->event->code != STELE_OK ||
             sti_fleet_snap_reply_decode(&snap, c->event->bytes, NULL) != STELE_OK) {
         c->counters.bad_packets += c->event->code == STELE_OK;
-        end_snapshot(c, true);
-        return STELE_OK;
+        return end_snapshot(c, true);
     }
     while (rc == STELE_OK && sti_fleet_entries_next(&snap.entries, &entry) == STELE_OK) {
         rc = sti_fleet_accept(c, c->snap_peer, entry, true, NULL);
     }
-    if (rc != STELE_OK || c->counters.dropped != dropped) {
-        end_snapshot(c, true);
-    } else if (snap.cursor.len > 0) {
+    if (rc == STELE_OK && c->counters.dropped == dropped && snap.cursor.len > 0) {
         rc = ask(c, snap.cursor);
-    } else {
-        end_snapshot(c, false);
-        rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SYNCED, NULL, c->synced);
+        if (rc == STELE_OK) {
+            return STELE_OK;
+        }
     }
-    return rc;
+    if (rc != STELE_OK) {
+        (void)end_snapshot(c, true);
+        return rc;
+    }
+    return end_snapshot(c, c->counters.dropped != dropped);
 }

@@ -32,7 +32,8 @@ struct sti_fleet_peer {
     unsigned rate;
     struct sti_docs_version horizon;
     struct sti_docs_version now;  /* as it said last */
-    struct sti_docs_version good; /* all that was in both then is in both; 0: not known */
+    struct sti_docs_version good; /* all that was in one then is in both; 0: not known */
+    int64_t good_told;            /* seconds */
 
     uint64_t hello_token; /* 0: none is on its way */
     int64_t hello_at;
@@ -104,7 +105,6 @@ struct sti_fleet_core {
     enum sti_fleet_status status;
     struct sti_fleet_counters counters;
     struct sti_docs_version horizon;
-    struct sti_docs_version synced;
     uint64_t next_token;
     int64_t state_at;
     int64_t periodic_at;
@@ -131,7 +131,7 @@ struct sti_fleet_core {
 
     struct sti_fleet_peer *snap_peer; /* NULL: no snapshot is being taken */
     uint64_t snap_token;
-    struct sti_docs_version snap_horizon;
+    struct sti_docs_version snap_good; /* of the peer, once it is taken */
 
     /* Of the step. */
     const struct sti_fleet_event *event;
@@ -191,6 +191,7 @@ stele_code sti_fleet_sum_above(
         struct sti_fleet_core *c, int64_t seconds, struct sti_docs_aggregate *out);
 
 stele_code sti_fleet_send_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p);
+void sti_fleet_want_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_hello(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_hello_reply(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_send_state(struct sti_fleet_core *c);
@@ -216,7 +217,8 @@ stele_code sti_fleet_begin_sessions(struct sti_fleet_core *c);
 stele_code sti_fleet_on_session_reply(struct sti_fleet_core *c, struct sti_fleet_session *s);
 /* Fetching goes on when there is room. */
 stele_code sti_fleet_continue_sessions(struct sti_fleet_core *c);
-void sti_fleet_end_session(struct sti_fleet_core *c, struct sti_fleet_session *s, bool failed);
+stele_code sti_fleet_end_session(
+        struct sti_fleet_core *c, struct sti_fleet_session *s, bool failed);
 void sti_fleet_session_free(struct sti_fleet_session *s);
 
 /* ---- core_serve.c: who answers ---- */
@@ -227,19 +229,21 @@ typedef stele_code (*sti_fleet_entry_fn)(void *arg, stele_bytes entry, stele_err
 stele_code sti_fleet_select(struct sti_fleet_core *c, const struct sti_fleet_recon_head *head,
         const struct sti_fleet_fetch_item *item, sti_fleet_entry_fn each, void *arg, bool *whole);
 
-stele_code sti_fleet_on_recon(struct sti_fleet_core *c);
-stele_code sti_fleet_on_fetch(struct sti_fleet_core *c);
+stele_code sti_fleet_on_recon(struct sti_fleet_core *c, struct sti_fleet_peer *p);
+stele_code sti_fleet_on_fetch(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_snap(struct sti_fleet_core *c);
 
 /* ---- core_snap.c: snapshots, horizon ---- */
 
-/* Whether the peer has trimmed what we may lack. */
+/* Whether it has what no session would find. */
 bool sti_fleet_needs_snapshot(const struct sti_fleet_core *c, const struct sti_fleet_peer *p);
 stele_code sti_fleet_begin_snapshot(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c);
 /* Raise the horizon if it may be. */
 stele_code sti_fleet_raise_horizon(struct sti_fleet_core *c);
-void sti_fleet_note_synced(struct sti_fleet_core *c, struct sti_fleet_session *s);
+/* All that a peer had by then is here. */
+stele_code sti_fleet_note_good(
+        struct sti_fleet_core *c, struct sti_fleet_peer *p, struct sti_docs_version good);
 
 /* ---- core_reference.c ---- */
 

@@ -6,6 +6,7 @@
 #include "base/coding.h"
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 
 /* ---- Quarantine. ---- */
 
@@ -15,6 +16,9 @@ static bool is_ahead(const struct sti_fleet_core *c, struct sti_docs_version v)
 
     limit = limit > INT64_MAX - (int64_t)c->config.drift_max ? INT64_MAX
                                                              : limit + c->config.drift_max;
+    if (STI_FLEET_MUTANT(DRIFT_IGNORED)) {
+        return false;
+    }
     return v.seconds > limit || (v.seconds == limit && v.ns > c->event->wall.ns);
 }
 
@@ -141,7 +145,7 @@ stele_code sti_fleet_accept(struct sti_fleet_core *c, struct sti_fleet_peer *p, 
         return STELE_OK;
     }
     rc = is_known(c, &e, &known);
-    if (rc == STELE_OK && !known) {
+    if (rc == STELE_OK && !known && !STI_FLEET_MUTANT(STORES_LOST)) {
         rc = sti_fleet_entries_add(entry, &c->batch, c->err);
         if (rc == STELE_OK && is_new != NULL) {
             *is_new = true;
@@ -221,6 +225,9 @@ stele_code sti_fleet_on_client(struct sti_fleet_core *c)
     if (c->pending_count >= STI_FLEET_PENDING_MAX) {
         return acknowledge(c, event->token, STELE_EBUSY);
     }
+    if (STI_FLEET_MUTANT(ACK_EARLY)) {
+        return acknowledge(c, event->token, STELE_OK);
+    }
     return set_off(c, &effect, event->token, 0);
 }
 
@@ -248,14 +255,14 @@ stele_code sti_fleet_on_stored(struct sti_fleet_core *c)
         return STELE_OK;
     }
     done = c->pending[i];
+    rc = done.is_change ? acknowledge(c, done.client, event->code) : STELE_OK;
+    if (rc != STELE_OK) {
+        return rc; /* the event is to come again */
+    }
     c->pending[i] = c->pending[--c->pending_count];
     c->store_bytes -= done.size;
-    if (!done.is_change) {
-        return event->code == STELE_OK ? STELE_OK : store_failed(c);
+    if (done.is_change) {
+        return event->code == STELE_OK ? sti_fleet_push_own(c, event->bytes) : STELE_OK;
     }
-    rc = acknowledge(c, done.client, event->code);
-    if (rc == STELE_OK && event->code == STELE_OK) {
-        rc = sti_fleet_push_own(c, event->bytes);
-    }
-    return rc;
+    return event->code == STELE_OK ? STELE_OK : store_failed(c);
 }

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 
 enum {
-    AIMED_PHASES = 3,
-    AIMED_OPERATIONS = 2000,
+    AIMED_PHASES = 8, /* each has other types */
+    AIMED_OPERATIONS = 900,
     OPERATIONS = 400,
-    DAMAGES = 12,
+    DAMAGES = 8,
     WORKLOADS = 32
 };
 

@@ -129,14 +129,7 @@ static void add_batch(struct docs_state *s, uint64_t number)
     add_delete(s, batch_id(number, BATCH_SETS));
 }
 
-static void add_backup(struct docs_state *s)
-{
-    for (unsigned i = 0; i < BACKUP_CHANGES; i++) {
-        docs_state_add(s, backup_kinds[i], BACKUP_NUMBER + i);
-    }
-}
-
-void docs_state_add(struct docs_state *s, char kind, uint64_t number)
+static void add_change(struct docs_state *s, char kind, uint64_t number)
 {
     struct docs_cell *cell = &s->cells[id_of(kind, number)];
 
@@ -168,11 +161,19 @@ void docs_state_add(struct docs_state *s, char kind, uint64_t number)
     case 't':
         s->types = number;
         break;
-    case 'r':
-        add_backup(s);
-        break;
     default:
         break;
+    }
+}
+
+void docs_state_add(struct docs_state *state, char kind, uint64_t number)
+{
+    if (kind != 'r') {
+        add_change(state, kind, number);
+        return;
+    }
+    for (unsigned i = 0; i < BACKUP_CHANGES; i++) {
+        add_change(state, backup_kinds[i], BACKUP_NUMBER + i);
     }
 }
 

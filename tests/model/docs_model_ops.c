@@ -393,6 +393,7 @@ static void operate(struct run *r)
         docs_run_check_id(r, (unsigned)docs_run_below(r, MODEL_IDS));
     } else if (kind < 991) {
         docs_run_check_conflicts(r);
+        docs_run_check_valid(r);
     } else if (kind < 997 || (kind < 999 && r->definitions < MODEL_TYPES)) {
         do_register(r);
     } else if (kind < 999) {

@@ -137,12 +137,15 @@ static void refuse_other_type(struct run *r, stele_buf *stream)
     static const char text[] = "\"version\":";
     uint8_t *at = memmem(stream->data, stream->len, text, sizeof text - 1);
     struct reading from = {.rest = stele_buf_view(stream), .run = r};
+    uint8_t digit;
     stele_error err;
 
     if (at != NULL) {
-        at[sizeof text - 1] ^= 1;
+        at += sizeof text - 1;
+        digit = *at;
+        *at = (uint8_t)(digit == '9' ? '8' : digit + 1);
         CHECK_CODE(stele_docs_restore(r->db, read_some, &from, true, NULL, &err), STELE_ECORRUPT);
-        at[sizeof text - 1] ^= 1;
+        *at = digit;
     }
 }
 
@@ -256,6 +259,10 @@ void docs_run_make_doc(struct run *r, unsigned id, struct model_doc *doc)
     }
     if (docs_run_below(r, 8) != 0) {
         doc->fields[MODEL_FIELDS - 1] = unique_value(r);
+    }
+    /* The number, which is the second field of a unique key. */
+    if (docs_run_below(r, 4) == 0) {
+        doc->fields[2] = DOCS_VALUE_NONE;
     }
     if (r->model.ids[id].count > 0 && docs_run_below(r, 2) == 0) {
         keep_claims(r, &r->model.ids[id], doc);

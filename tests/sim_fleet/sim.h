@@ -24,7 +24,7 @@
 #define SIM_EPOCH  INT64_C(1800000000) /* the wall at the beginning */
 
 enum {
-    SIM_NODES_MAX = 9,
+    SIM_NODES_MAX = 100,
     SIM_IDS = 6,
     SIM_KEYS = 8,
     SIM_PENDING_MAX = 64
@@ -54,7 +54,8 @@ struct sim_node {
     bool is_reference;
     bool sees[SIM_NODES_MAX];
     unsigned boots;
-    int64_t offset_ns; /* of its wall */
+    int64_t offset_ns;  /* of its wall */
+    int64_t stepped_at; /* when its wall was set last */
     int64_t timer_at;
 
     struct sti_fleet_core *core;
@@ -68,12 +69,14 @@ struct sim_node {
     struct fleet_memory log;
     struct sti_docs_time ceiling;
     struct sti_docs_version horizon;
-    struct sti_docs_version synced;
+    struct sti_docs_version synced[SIM_NODES_MAX]; /* with each peer */
+    bool knows[SIM_NODES_MAX];
 
     struct sti_docs_clock clock;
     struct sti_docs_rank highest[SIM_IDS]; /* that was ever seen of an ID */
     bool has_highest[SIM_IDS];
     bool ready;
+    stele_buf arrivals; /* sized entries, in the order in which they came */
 };
 
 enum sim_kind {
@@ -81,7 +84,8 @@ enum sim_kind {
     SIM_TIMEOUT,
     SIM_TICK,
     SIM_WRITTEN,
-    SIM_LOOK, /* who is there? */
+    SIM_REFUSED, /* a write for which there was no room */
+    SIM_LOOK,    /* who is there? */
     SIM_OP,
     SIM_FAULT
 };
@@ -119,15 +123,26 @@ enum {
     SIM_OLD_MAX = 256 /* messages that are delivered again at the end */
 };
 
+/* How a node makes documents of entries: as docs does, or with a rule of the reference in its
+ * place, which then depends on the order in which they came. */
+enum sim_rules {
+    SIM_RULES_DOCS,
+    SIM_RULES_DELETE_FORGETS, /* a deletion forgets its version */
+    SIM_RULES_FIRST_OWNS      /* who came first owns a key */
+};
+
 struct sim_config {
     uint64_t seed;
     size_t nodes;
     size_t references; /* of the nodes, the last ones */
     unsigned ops;
+    int64_t ops_ns;     /* in so long; 0: as long as there is trouble */
     int64_t trouble_ns; /* so long there are faults */
     int64_t heal_ns;    /* so soon after all is level */
     bool clocks;        /* go wrong */
+    bool wipes;         /* disks are lost */
     uint32_t retention;
+    enum sim_rules rules; /* of the nodes that show documents */
 };
 
 struct sim_figures {
@@ -144,6 +159,7 @@ struct sim_figures {
     uint64_t sessions;
     uint64_t snapshots;
     uint64_t trims;
+    uint64_t wipes;
     int64_t level_ns; /* after healing */
 };
 
@@ -199,6 +215,9 @@ int sim_index(const char *name);
 
 /* ---- sim_node.c ---- */
 
+/* Its disk is lost, and with it what was nowhere else. */
+void sim_node_wipe(struct sim_node *n);
+
 void sim_node_start(struct sim_node *n);
 void sim_node_crash(struct sim_node *n);
 void sim_node_event(struct sim_node *n, struct sti_fleet_event event);
@@ -227,6 +246,11 @@ bool sim_is_live(struct fleet_memory *log, stele_bytes id);
 bool sim_is_kept(struct fleet_memory *log, const struct fleet_item *item);
 /* The unique key that a document has: what its JSON begins with, up to a blank. */
 stele_bytes sim_key_of(stele_bytes json);
+
+/* ---- arrival.c: documents by the rules of the reference ---- */
+
+/* From sized entries, in the order in which they came. */
+void sim_arrival_view(stele_bytes arrivals, enum sim_rules rules, stele_buf *out);
 
 /* ---- oracle.c: the same, by someone who does not know docs ---- */
 

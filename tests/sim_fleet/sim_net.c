@@ -12,7 +12,7 @@
 
 int sim_index(const char *name)
 {
-    return name[1] - '0';
+    return (int)strtol(name + 1, NULL, 10);
 }
 
 static void post(struct sim *s, int from, int to, bool is_reply, uint64_t number, stele_code code,
@@ -187,6 +187,7 @@ void sim_look(struct sim_node *n)
             continue;
         }
         n->sees[i] = sees;
+        n->knows[i] = true;
         if (!n->is_reference) {
             sim_node_event(
                     n, (struct sti_fleet_event){.kind = sees ? STI_FLEET_EV_UP : STI_FLEET_EV_DOWN,

@@ -120,7 +120,9 @@ void sim_node_add(struct sim_node *n, stele_bytes entry)
     struct sti_docs_entry e;
 
     CHECK_OK(sti_docs_entry_decode(&e, entry, NULL), NULL);
-    (void)fleet_memory_add(&n->log, entry);
+    if (fleet_memory_add(&n->log, entry) && n->sim->config.rules != SIM_RULES_DOCS) {
+        CHECK_OK(sti_fleet_entries_add(entry, &n->arrivals, NULL), NULL);
+    }
     (void)fleet_memory_add(&n->sim->made, entry);
     see(n, &e);
 }
@@ -184,6 +186,10 @@ static void store_all(struct sim_node *n, stele_bytes sized)
 
         assert_false(r.bad);
         CHECK_OK(sti_docs_entry_decode(&e, entry, NULL), NULL);
+        if (e.version.seconds > sim_wall(n).seconds + 61 && !n->is_reference &&
+                n->sim->now - n->stepped_at > SIM_SECOND) {
+            sim_complain(n->sim, "%s: an entry far ahead is merged", n->name);
+        }
         if (!n->is_reference && sti_docs_clock_observe(&n->clock, e.version, sim_wall(n), 60) ==
                                         STI_DOCS_OBSERVED_QUARANTINE) {
             sti_docs_clock_recover(&n->clock, e.version);
@@ -296,9 +302,11 @@ static void store(struct sim_node *n, const struct sti_fleet_effect *e)
     struct sim_write *w = new_write(n, e->token);
 
     if (w == NULL) {
-        sim_node_event(
-                n, (struct sti_fleet_event){
-                           .kind = STI_FLEET_EV_STORED, .token = e->token, .code = STELE_EBUSY});
+        sim_happen(n->sim, (struct sim_happening){.at = n->sim->now,
+                                   .kind = SIM_REFUSED,
+                                   .node = n->index,
+                                   .boot = n->boots,
+                                   .number = e->token});
         return;
     }
     w->is_change = e->kind == STI_FLEET_DO_CHANGE;
@@ -356,7 +364,7 @@ static void told(struct sim_node *n, const struct sti_fleet_effect *e)
     if (e->told == STI_FLEET_TOLD_READY) {
         n->ready = true;
     } else if (e->told == STI_FLEET_TOLD_SYNCED) {
-        n->synced = e->version;
+        n->synced[sim_index(e->peer)] = e->version;
     }
 }
 
@@ -430,7 +438,6 @@ void sim_node_start(struct sim_node *n)
             .server = (uint32_t)n->index + 1,
             .retention = n->sim->config.retention,
             .horizon = n->horizon,
-            .synced = n->synced,
             .storage = {.set = {&fleet_memory_set, &n->log},
                     .find = find,
                     .read = read_entry,
@@ -453,6 +460,13 @@ void sim_node_start(struct sim_node *n)
         return;
     }
     CHECK_OK(sti_fleet_core_new(&n->core, &config, &err), &err);
+    for (int i = 0; i < (int)n->sim->config.nodes; i++) {
+        if (n->knows[i] && i != n->index) {
+            sim_node_event(n, (struct sti_fleet_event){.kind = STI_FLEET_EV_DOWN,
+                                      .peer = n->sim->nodes[i].name,
+                                      .version = n->synced[i]});
+        }
+    }
     sim_node_event(n, (struct sti_fleet_event){.kind = STI_FLEET_EV_TICK});
 }
 
@@ -486,6 +500,46 @@ void sim_node_crash(struct sim_node *n)
     sim_reference_stop(n);
     sim_forget_requests(n);
     n->up = false;
+}
+
+static bool is_elsewhere(const struct sim_node *n, stele_bytes key)
+{
+    for (size_t i = 0; i < n->sim->config.nodes; i++) {
+        if ((int)i != n->index && fleet_memory_find(&n->sim->nodes[i].log, key) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A list of some of the items of another one. */
+static void keep_elsewhere(struct sim_node *n, struct fleet_memory *m)
+{
+    struct fleet_memory kept_items = {.count = 0};
+
+    for (size_t i = 0; i < m->count; i++) {
+        if (is_elsewhere(n, m->items[i].key)) {
+            (void)fleet_memory_add(&kept_items, stele_bytes_of(m->items[i].bytes, m->items[i].len));
+        }
+    }
+    fleet_memory_free(m);
+    *m = kept_items;
+}
+
+/* Trimmed fleets are judged by documents: those of entries that were lost are not known. */
+void sim_node_wipe(struct sim_node *n)
+{
+    n->sim->figures.wipes++;
+    if (n->sim->config.retention == 0) {
+        keep_elsewhere(n, &n->sim->made);
+        keep_elsewhere(n, &n->sim->acked);
+    }
+    fleet_memory_free(&n->log);
+    n->horizon = (struct sti_docs_version){.seconds = 0};
+    memset(n->synced, 0, sizeof n->synced);
+    memset(n->knows, 0, sizeof n->knows);
+    n->ceiling = (struct sti_docs_time){.seconds = 0};
+    memset(n->has_highest, 0, sizeof n->has_highest);
 }
 
 /* ---- Clients. ---- */

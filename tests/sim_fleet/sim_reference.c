@@ -160,7 +160,10 @@ static void on_keys(struct sim_node *n, int from, struct sti_fleet_ref_packet *p
 /* The name in a packet is where the answer goes. */
 static int named(const struct sti_fleet_ref_packet *p, int from)
 {
-    return p->name.len == 2 ? p->name.data[1] - '0' : from;
+    char name[8];
+
+    (void)snprintf(name, sizeof name, "%.*s", (int)p->name.len, (const char *)p->name.data);
+    return p->name.len < 2 ? from : sim_index(name);
 }
 
 static void on_packet(

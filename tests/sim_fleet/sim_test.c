@@ -2,7 +2,7 @@
  *
  * sim_test.c: many runs of a fleet, each seed twice.
  *
- *     fleet_sim_test [FIRST COUNT]
+ *     fleet_sim_test [FIRST COUNT [TEST]]
  */
 #include "sim.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 static uint64_t first_seed = 1;
-static uint64_t seed_count = 40;
+static uint64_t seed_count = 20;
 
 static struct sim_config config_of(uint64_t seed)
 {
@@ -41,6 +41,7 @@ static void add(struct sim_figures *sum, const struct sim_figures *f)
     sum->sessions += f->sessions;
     sum->snapshots += f->snapshots;
     sum->trims += f->trims;
+    sum->wipes += f->wipes;
     sum->level_ns = f->level_ns > sum->level_ns ? f->level_ns : sum->level_ns;
 }
 
@@ -48,11 +49,11 @@ static void print_figures(const char *what, uint64_t runs, const struct sim_figu
 {
     print_message("%s: %" PRIu64 " runs, %" PRIu64 " operations (%" PRIu64
                   " acknowledged), %" PRIu64 " crashes, %" PRIu64 " partitions, %" PRIu64
-                  " clocks, %" PRIu64 " full disks, %" PRIu64 " messages lost, %" PRIu64
-                  " twice, %" PRIu64 " sessions, %" PRIu64 " snapshots, %" PRIu64 " trims, %" PRIu64
-                  " events, level after %.1f s at most\n",
-            what, runs, f->ops, f->acked, f->crashes, f->cuts, f->clocks, f->fulls, f->lost,
-            f->duplicated, f->sessions, f->snapshots, f->trims, f->events,
+                  " clocks, %" PRIu64 " full disks, %" PRIu64 " disks lost, %" PRIu64
+                  " messages lost, %" PRIu64 " twice, %" PRIu64 " sessions, %" PRIu64
+                  " snapshots, %" PRIu64 " trims, %" PRIu64 " events, level after %.1f s at most\n",
+            what, runs, f->ops, f->acked, f->crashes, f->cuts, f->clocks, f->fulls, f->wipes,
+            f->lost, f->duplicated, f->sessions, f->snapshots, f->trims, f->events,
             (double)f->level_ns / 1e9);
 }
 
@@ -116,6 +117,7 @@ static struct sim_config trimmed(uint64_t seed)
     c.retention = 70;
     c.trouble_ns = 200 * SIM_SECOND;
     c.ops = 200;
+    c.ops_ns = seed % 2 == 0 ? 60 * SIM_SECOND : 0;
     c.clocks = false;
     return c;
 }
@@ -126,19 +128,70 @@ static void test_trimmed(void **state)
     run_all("trimmed", trimmed);
 }
 
+static struct sim_config wiped(uint64_t seed)
+{
+    struct sim_config c = config_of(seed);
+
+    c.wipes = true;
+    c.clocks = false;
+    if (seed % 2 == 0) {
+        c.retention = 70;
+        c.trouble_ns = 200 * SIM_SECOND;
+        c.ops = 200;
+        c.ops_ns = 60 * SIM_SECOND;
+    }
+    return c;
+}
+
+static void test_wiped(void **state)
+{
+    (void)state;
+    run_all("disks lost", wiped);
+}
+
+/* So many nodes, once each: level within 20 states, that is, 20 s. */
+static void test_scale(void **state)
+{
+    const char *full = getenv("STELE_FULL");
+    const size_t sizes[] = {10, 30, 100};
+    size_t count = full != NULL && full[0] != 0 ? 3 : 2;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        struct sim_config c = {.seed = 7,
+                .nodes = sizes[i],
+                .ops = (unsigned)(3 * sizes[i]),
+                .trouble_ns = 10 * SIM_SECOND,
+                .heal_ns = 20 * SIM_SECOND};
+        struct sim_figures sum = {.events = 0};
+        uint64_t trace;
+
+        run_once(&c, &trace, &sum);
+        print_message("%zu nodes, %" PRIu64 " acknowledged: level after %.2f s, %" PRIu64
+                      " sessions, %" PRIu64 " bytes sent by each node in %.0f s\n",
+                sizes[i], sum.acked, (double)sum.level_ns / 1e9, sum.sessions, sum.bytes / sizes[i],
+                13 + (double)sum.level_ns / 1e9);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_fleet),
             cmocka_unit_test(test_mixed),
             cmocka_unit_test(test_trimmed),
+            cmocka_unit_test(test_wiped),
+            cmocka_unit_test(test_scale),
     };
     const char *full = getenv("STELE_FULL");
 
     if (full != NULL && full[0] != 0) {
-        seed_count = 2000;
+        seed_count = 1000;
     }
-    if (argc == 3) {
+    if (argc > 3) {
+        cmocka_set_test_filter(argv[3]);
+    }
+    if (argc >= 3) {
         first_seed = strtoull(argv[1], NULL, 10);
         seed_count = strtoull(argv[2], NULL, 10);
     }

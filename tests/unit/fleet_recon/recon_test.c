@@ -359,8 +359,9 @@ static void test_cost(void **state)
 
         fill(&p, &shape, &seed);
         run(&p, &seed, &s);
-        print_message("%zu entries, %s: %zu bytes, %u packets, %u sums\n", common, costs[i].what,
-                p.bytes, p.packets, p.logs[0].sums + p.logs[1].sums);
+        print_message("%zu entries, %s: %zu bytes, %u packets, %u sums%s, %zu found\n", common,
+                costs[i].what, p.bytes, p.packets, p.logs[0].sums + p.logs[1].sums,
+                p.cut ? ", cut" : "", s.found[0].count + s.found[1].count);
         assert_true(p.cut || s.found[0].count + s.found[1].count == costs[i].differences);
         assert_true(p.bytes <= costs[i].bytes_max);
         assert_true(p.packets <= costs[i].packets_max);
