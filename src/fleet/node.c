@@ -105,7 +105,6 @@ static stele_code make_core(stele_node *n, stele_error *err)
             .boot = n->boot,
             .server = stele_docs_server(n->db),
             .storage = sti_node_storage(n),
-            .synced = n->synced,
             .drift_max = n->options.drift_max_s,
             .retention = n->options.retention_s,
             .lone_ns = n->options.lone_ms * MS_NS};
@@ -212,7 +211,6 @@ static void wake_all(stele_node *n)
     sti_mutex_lock(&n->lock);
     n->stop = true;
     sti_cond_broadcast(&n->owner_wakes);
-    sti_cond_broadcast(&n->keeper_wakes);
     sti_cond_broadcast(&n->caller_wakes);
     sti_cond_broadcast(&n->changed);
     sti_mutex_unlock(&n->lock);
@@ -237,6 +235,10 @@ static void end_threads(stele_node *n)
     for (size_t i = 0; i < n->caller_count; i++) {
         sti_thread_join(&n->callers[i]);
     }
+    sti_mutex_lock(&n->lock);
+    n->last_jobs = true;
+    sti_cond_broadcast(&n->keeper_wakes);
+    sti_mutex_unlock(&n->lock);
     if (n->has_keeper) {
         sti_thread_join(&n->keeper);
     }

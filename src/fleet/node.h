@@ -19,8 +19,8 @@
  * Memory. `in` takes messages up to queue_max bytes, and what else comes into it was asked for by
  * the core, which bounds it. The feeder waits while `in` is half full.
  *
- * The note, which the database keeps, is: boot 8, the last version of STI_FLEET_TOLD_SYNCED 16, and
- * the names of peers, each with one byte of length. It is rewritten when one of them changes.
+ * The note, which the database keeps, is: boot 8; of each peer one byte of length, the name, and
+ * the last version of STI_FLEET_TOLD_SYNCED 16. It is rewritten when one of them changes.
  *
  * Locks. `core_lock` (rank NODE_CORE) is held by who uses the core: the owner in a step, and who
  * asks for the status. `lock` (rank NODE) guards the queues and flags. No call of the transport and
@@ -88,6 +88,7 @@ struct sti_node_peer {
     char name[STELE_FLEET_NAME_MAX + 1];
     bool online;
     bool noted; /* in the note */
+    struct sti_docs_version synced;
     unsigned rate;
 };
 
@@ -110,7 +111,6 @@ struct stele_node {
     int64_t timer_at;
     int64_t look_at;
     uint64_t boot;
-    struct sti_docs_version synced;
     struct sti_node_failed failed[STI_NODE_FAILED_MAX];
     size_t failed_count;
 
@@ -125,6 +125,7 @@ struct stele_node {
     struct sti_node_waiter *waiters;
     uint64_t next_token;
     bool stop;
+    bool last_jobs; /* the owner has ended: what is in `jobs` is all that comes */
     bool ready;
     bool look_soon; /* a message came from somebody who is not online */
     size_t idle;    /* callers that wait for something to do */
@@ -183,8 +184,9 @@ void sti_node_event(stele_node *n, const stele_node_event *event);
 
 void *sti_node_own(void *node);
 /* One step, and all that comes of it. */
-void sti_node_step(stele_node *n, struct sti_fleet_event *event) STI_EXCLUDES(n->core_lock);
+stele_code sti_node_step(stele_node *n, struct sti_fleet_event *event) STI_EXCLUDES(n->core_lock);
 void sti_node_carry_out(stele_node *n, bool may_send);
+void sti_node_failed(stele_node *n, enum sti_fleet_event_kind kind, uint64_t token);
 /* NULL: there is none, or no memory for one. */
 struct sti_node_peer *sti_node_peer_of(stele_node *n, const char *name, bool add);
 

@@ -19,7 +19,7 @@ static void send_out(stele_node *n, const struct sti_fleet_effect *e)
 }
 
 /* If there are more, a peer that goes and comes again has another chance. */
-static void fail(stele_node *n, enum sti_fleet_event_kind kind, uint64_t token)
+void sti_node_failed(stele_node *n, enum sti_fleet_event_kind kind, uint64_t token)
 {
     if (n->failed_count < STI_NODE_FAILED_MAX) {
         n->failed[n->failed_count++] = (struct sti_node_failed){.kind = kind, .token = token};
@@ -31,7 +31,7 @@ static void ask(stele_node *n, const struct sti_fleet_effect *e, bool may_send)
     struct sti_node_parcel *p = may_send ? sti_node_parcel_new(e->peer, e->bytes) : NULL;
 
     if (p == NULL) {
-        fail(n, STI_FLEET_EV_REPLY, e->token);
+        sti_node_failed(n, STI_FLEET_EV_REPLY, e->token);
         return;
     }
     p->token = e->token;
@@ -43,7 +43,7 @@ static void store(stele_node *n, const struct sti_fleet_effect *e)
     struct sti_node_parcel *p = sti_node_parcel_new(NULL, e->bytes);
 
     if (p == NULL) {
-        fail(n, STI_FLEET_EV_STORED, e->token);
+        sti_node_failed(n, STI_FLEET_EV_STORED, e->token);
         return;
     }
     p->job = STI_NODE_STORE;
@@ -77,6 +77,16 @@ static void draw_server(stele_node *n)
     job(n, STI_NODE_SERVER, (int64_t)(sti_env_random64(&n->env) % UINT32_MAX) + 1);
 }
 
+static void note_synced(stele_node *n, const struct sti_fleet_effect *e)
+{
+    struct sti_node_peer *peer = sti_node_peer_of(n, e->peer, false);
+
+    if (peer != NULL) {
+        peer->synced = e->version;
+        sti_node_note_changed(n);
+    }
+}
+
 static void tell(stele_node *n, const struct sti_fleet_effect *e)
 {
     static const stele_node_event_kind kinds[] = {
@@ -94,8 +104,7 @@ static void tell(stele_node *n, const struct sti_fleet_effect *e)
 
     switch (e->told) {
     case STI_FLEET_TOLD_SYNCED:
-        n->synced = e->version;
-        sti_node_note_changed(n);
+        note_synced(n, e);
         return;
     case STI_FLEET_TOLD_READY:
         become_ready(n);

@@ -153,24 +153,39 @@ static void work(stele_node *n, struct sti_node_queue *jobs)
     sti_node_queue_free(jobs);
 }
 
+/* What can be done again is left at the end. */
+static void drop_entries_locked(stele_node *n) STI_REQUIRES(n->lock);
+
+static void drop_entries_locked(stele_node *n)
+{
+    while (n->jobs.first != NULL &&
+            (n->jobs.first->job == STI_NODE_STORE || n->jobs.first->job == STI_NODE_TRIM)) {
+        sti_node_parcel_free(sti_node_queue_take(&n->jobs));
+    }
+}
+
+static bool fits(const struct sti_node_queue *jobs, const struct sti_node_parcel *next)
+{
+    return jobs->first == NULL ||
+           (jobs->first->job == STI_NODE_STORE && next->job == STI_NODE_STORE &&
+                   jobs->bytes + next->len < BATCH_MAX);
+}
+
 /* One job, or all entries that are next; false: it is time to end. */
 static bool next_jobs(stele_node *n, struct sti_node_queue *jobs)
 {
-    bool stop;
-
     sti_mutex_lock(&n->lock);
-    while (!n->stop && n->jobs.first == NULL) {
+    while (!n->last_jobs && n->jobs.first == NULL) {
         sti_cond_wait(&n->keeper_wakes, &n->lock);
     }
-    stop = n->stop;
-    while (!stop && n->jobs.first != NULL &&
-            (jobs->first == NULL ||
-                    (jobs->first->job == STI_NODE_STORE && n->jobs.first->job == STI_NODE_STORE &&
-                            jobs->bytes + n->jobs.first->len < BATCH_MAX))) {
+    if (n->last_jobs) {
+        drop_entries_locked(n);
+    }
+    while (n->jobs.first != NULL && fits(jobs, n->jobs.first)) {
         sti_node_queue_put(jobs, sti_node_queue_take(&n->jobs));
     }
     sti_mutex_unlock(&n->lock);
-    return !stop;
+    return jobs->first != NULL;
 }
 
 void *sti_node_keep(void *node)

@@ -8,7 +8,7 @@
 #include "fleet/node.h"
 
 enum {
-    NOTE_HEAD = 8 + STI_DOCS_VERSION_SIZE
+    NOTE_HEAD = 8
 };
 
 static stele_code encode(const stele_node *n, stele_buf *out, stele_error *err)
@@ -17,15 +17,18 @@ static stele_code encode(const stele_node *n, stele_buf *out, stele_error *err)
     stele_code rc;
 
     sti_put_be64(head, n->boot);
-    sti_docs_version_put(head + 8, n->synced);
     rc = stele_buf_append(out, stele_bytes_of(head, sizeof head), err);
     for (size_t i = 0; i < n->peer_count && rc == STELE_OK; i++) {
         stele_bytes name = stele_str(n->peers[i].name);
         uint8_t len = (uint8_t)name.len;
+        uint8_t synced[STI_DOCS_VERSION_SIZE];
 
         if (n->peers[i].noted) {
             rc = stele_buf_append(out, stele_bytes_of(&len, sizeof len), err);
             rc = rc == STELE_OK ? stele_buf_append(out, name, err) : rc;
+            sti_docs_version_put(synced, n->peers[i].synced);
+            rc = rc == STELE_OK ? stele_buf_append(out, stele_bytes_of(synced, sizeof synced), err)
+                                : rc;
         }
     }
     return rc;
@@ -36,27 +39,31 @@ static stele_code decode_peers(stele_node *n, stele_bytes rest, stele_error *err
     while (rest.len > 0) {
         char name[STELE_FLEET_NAME_MAX + 1];
         size_t len = rest.data[0];
+        size_t size = 1 + len + STI_DOCS_VERSION_SIZE;
         struct sti_node_peer *peer;
+        stele_code rc;
 
-        if (len == 0 || len > rest.len - 1) {
+        if (len == 0 || size > rest.len) {
             return sti_fail(err, STELE_ECORRUPT, "the node's note of its peers");
         }
         memcpy(name, rest.data + 1, len);
         name[len] = 0;
-        rest = stele_bytes_of(rest.data + 1 + len, rest.len - 1 - len);
         peer = sti_node_peer_of(n, name, true);
         if (peer == NULL) {
             return sti_fail(err, STELE_ENOMEM, "no memory for the names of peers");
         }
         peer->noted = true;
+        rc = sti_docs_version_get(&peer->synced, rest.data + 1 + len, err);
+        if (rc != STELE_OK) {
+            return rc;
+        }
+        rest = stele_bytes_of(rest.data + size, rest.len - size);
     }
     return STELE_OK;
 }
 
 static stele_code decode(stele_node *n, stele_bytes note, stele_error *err)
 {
-    stele_code rc;
-
     if (note.len == 0) {
         return STELE_OK;
     }
@@ -64,11 +71,7 @@ static stele_code decode(stele_node *n, stele_bytes note, stele_error *err)
         return sti_fail(err, STELE_ECORRUPT, "the node's note of %zu bytes", note.len);
     }
     n->boot = sti_get_be64(note.data);
-    rc = sti_docs_version_get(&n->synced, note.data + 8, err);
-    return rc == STELE_OK
-                   ? decode_peers(
-                             n, stele_bytes_of(note.data + NOTE_HEAD, note.len - NOTE_HEAD), err)
-                   : rc;
+    return decode_peers(n, stele_bytes_of(note.data + NOTE_HEAD, note.len - NOTE_HEAD), err);
 }
 
 /* Higher than any before, and than those of others who began earlier, if clocks are right. */

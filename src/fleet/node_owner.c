@@ -51,7 +51,7 @@ static bool make_durable(stele_node *n, uint64_t seq)
     return true;
 }
 
-void sti_node_step(stele_node *n, struct sti_fleet_event *event)
+stele_code sti_node_step(stele_node *n, struct sti_fleet_event *event)
 {
     uint64_t seq = 0;
     stele_error err;
@@ -72,13 +72,18 @@ void sti_node_step(stele_node *n, struct sti_fleet_event *event)
                 &n->env, STELE_LOG_WARN, "part of what a peer wants is not done: %s", err.message);
     }
     sti_node_carry_out(n, make_durable(n, seq));
+    if (rc != STELE_OK) {
+        n->timer_at = event->now_ns + SOON_NS;
+    }
     if (event->kind == STI_FLEET_EV_MESSAGE && event->token != 0) {
         /* Where the step failed, nobody has answered. */
         sti_node_answer(n, event->token, rc == STELE_OK ? STELE_OK : STELE_EFAILED, stele_nil());
     }
+    return rc;
 }
 
-static void step_parcel(stele_node *n, const struct sti_node_parcel *p)
+/* The parcel is taken over. */
+static void step_parcel(stele_node *n, struct sti_node_parcel *p)
 {
     struct sti_fleet_event event = {.kind = p->kind,
             .token = p->token,
@@ -86,6 +91,7 @@ static void step_parcel(stele_node *n, const struct sti_node_parcel *p)
             .peer = p->peer[0] == 0 ? NULL : p->peer,
             .bytes = sti_node_parcel_bytes(p)};
     const struct sti_node_peer *known;
+    stele_code rc;
 
     if (p->kind == STI_FLEET_EV_MESSAGE) {
         known = sti_node_peer_of(n, p->peer, false);
@@ -95,7 +101,11 @@ static void step_parcel(stele_node *n, const struct sti_node_parcel *p)
             n->look_at = n->look_at < soon ? n->look_at : soon;
         }
     }
-    sti_node_step(n, &event);
+    rc = sti_node_step(n, &event);
+    if (rc != STELE_OK && p->kind == STI_FLEET_EV_STORED) {
+        sti_node_tell_owner(n, p); /* The core has to hear of it. */
+        return;
+    }
     if (p->kind == STI_FLEET_EV_FORGET) {
         struct sti_node_peer *gone = sti_node_peer_of(n, p->peer, false);
 
@@ -103,8 +113,9 @@ static void step_parcel(stele_node *n, const struct sti_node_parcel *p)
             gone->online = gone->noted = false;
             sti_node_note_changed(n);
         }
-        sti_node_answer(n, p->token, STELE_OK, stele_nil());
+        sti_node_answer(n, p->token, rc, stele_nil());
     }
+    sti_node_parcel_free(p);
 }
 
 /* ---- Who is there. ---- */
@@ -160,7 +171,7 @@ static void go(stele_node *n, size_t place, bool online)
             .peer = n->peers[place].name};
 
     n->peers[place].online = online;
-    sti_node_step(n, &event);
+    (void)sti_node_step(n, &event);
     sti_node_event(n, &told);
 }
 
@@ -257,21 +268,25 @@ static void known_before(stele_node *n)
 {
     struct sti_fleet_event tick = {.kind = STI_FLEET_EV_TICK};
 
-    sti_node_step(n, &tick);
     for (size_t i = 0; i < n->peer_count; i++) {
-        struct sti_fleet_event event = {.kind = STI_FLEET_EV_DOWN, .peer = n->peers[i].name};
+        struct sti_fleet_event event = {
+                .kind = STI_FLEET_EV_DOWN, .peer = n->peers[i].name, .version = n->peers[i].synced};
 
-        sti_node_step(n, &event);
+        (void)sti_node_step(n, &event);
     }
+    (void)sti_node_step(n, &tick);
 }
 
 static void tell_failed(stele_node *n)
 {
     while (n->failed_count > 0) {
-        const struct sti_node_failed *f = &n->failed[--n->failed_count];
-        struct sti_fleet_event event = {.kind = f->kind, .token = f->token, .code = STELE_ENOMEM};
+        const struct sti_node_failed f = n->failed[--n->failed_count];
+        struct sti_fleet_event event = {.kind = f.kind, .token = f.token, .code = STELE_ENOMEM};
 
-        sti_node_step(n, &event);
+        if (sti_node_step(n, &event) != STELE_OK) {
+            sti_node_failed(n, f.kind, f.token);
+            break;
+        }
     }
 }
 
@@ -291,11 +306,10 @@ void *sti_node_own(void *node)
         p = next_parcel(n, &stop);
         if (p != NULL) {
             step_parcel(n, p);
-            sti_node_parcel_free(p);
         } else if (!stop && n->timer_at <= now_of(n)) {
             struct sti_fleet_event tick = {.kind = STI_FLEET_EV_TICK};
 
-            sti_node_step(n, &tick);
+            (void)sti_node_step(n, &tick);
         }
     }
     return NULL;
