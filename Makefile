@@ -14,13 +14,14 @@ build = @cmake --build build/$(1) -j$(JOBS)
 .PHONY: all demo test verify bench install format lint mutants fuzz coverage clean help
 .DEFAULT_GOAL := all
 
-all: ## build/stele, build/libstele.so and build/libstele.a
+all: ## build/stele, and build/libstele and build/libstele-nats as .so and .a
 	$(SETUP) build
 	@mkdir -p build
 	$(call configure,release)
 	$(call build,release)
 	@cd build && ln -sfn release/stele stele && ln -sfn release/libstele.a libstele.a && \
-	    for so in release/libstele.so*; do ln -sfn $$so $${so##*/}; done
+	    ln -sfn release/libstele-nats.a libstele-nats.a && \
+	    for so in release/libstele.so* release/libstele-nats.so*; do ln -sfn $$so $${so##*/}; done
 
 demo: ## show the main jobs, on this machine's own package history among others (about a minute)
 	$(SETUP) demo

@@ -22,6 +22,11 @@ configure_package_config_file(cmake/steleConfig.cmake.in steleConfig.cmake
 write_basic_package_version_file(steleConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
 install(TARGETS stele_static stele_shared EXPORT steleTargets)
+if(STELE_NATS)
+    configure_file(stele-nats.pc.in stele-nats.pc @ONLY)
+    install(TARGETS stele_nats_static stele_nats_shared EXPORT steleTargets)
+    install(FILES ${PROJECT_BINARY_DIR}/stele-nats.pc DESTINATION ${pkgconfig_dir})
+endif()
 install(TARGETS stele_cli)
 install(EXPORT steleTargets NAMESPACE stele:: DESTINATION ${package_dir})
 install(DIRECTORY include/stele TYPE INCLUDE FILES_MATCHING PATTERN "*.h")

@@ -45,6 +45,7 @@ check_built() {
     build_dev || return 1
     local status=0
     tools/check_symbols.sh . build/dev/libstele.so build/dev/libstele.a || status=1
+    tools/check_symbols.sh . build/dev/libstele-nats.so build/dev/libstele-nats.a nats || status=1
     find build/dev/src/CMakeFiles -name '*.o' ! -path '*_testing.dir/*' -print0 |
         xargs -0 tools/check_syscalls.sh || status=1
     return $status

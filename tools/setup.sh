@@ -32,6 +32,7 @@ build  | libssl-dev         | has_library libcrypto             | SHA-256 of sna
 build  | liblmdb-dev        | has_library lmdb                  | the tree beneath a store
 build  | libzstd-dev        | has_library libzstd               | compressed snapshots
 build  | libicu-dev         | has_library icu-i18n              | loose comparison of strings
+build  | libnats-dev        | has_library libnats               | the fleet over NATS
 demo   | jq                 | has_command jq                    | reads the JSON that the command prints
 test   | libcmocka-dev      | has_library cmocka                | runs the unit tests
 test   | g++                | has_command g++                   | headers are checked as C++ as well
@@ -40,6 +41,7 @@ test   | clang-format       | has_command clang-format          | the form of th
 test   | clang-tidy         | has_command clang-tidy            | the faults that a compiler does not see
 test   | python3            | has_python                        | runs the checkers under tools/
 test   | jq                 | has_command jq                    | checks the JSON that the command prints
+test   | nats-server        | has_command nats-server           | a server for the tests of the fleet
 test   | scdoc              | has_command scdoc                 | makes the manual pages
 test   | mandoc             | has_command mandoc                | checks the manual pages
 verify | libclang-rt-14-dev | has_sanitizers                    | sanitizers and libFuzzer

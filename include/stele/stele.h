@@ -12,6 +12,7 @@
 #include <stele/error.h>
 #include <stele/fleet.h>
 #include <stele/journal.h>
+#include <stele/node.h>
 #include <stele/store.h>
 #include <stele/stream.h>
 #include <stele/typed.h>

@@ -46,9 +46,9 @@ typedef enum stele_stream_version {
 } stele_stream_version;
 
 typedef struct stele_message {
-    int64_t offset;    /* set by the stream; publish ignores it */
-    stele_time time;   /* microseconds since 1970; 0 in publish: now */
-    stele_bytes key;   /* may be nil */
+    int64_t offset;  /* set by the stream; publish ignores it, but stele_stream_publish_offsets() */
+    stele_time time; /* microseconds since 1970; 0 in publish: now */
+    stele_bytes key; /* may be nil */
     stele_bytes value; /* nil marks the key as deleted, for compaction */
 } stele_message;
 
@@ -194,6 +194,12 @@ STELE_API STELE_NODISCARD stele_code stele_stream_publish(stele_stream *s,
 /* The same if `expected` is the next offset, else STELE_ECONFLICT and nothing
  * is published. */
 STELE_API STELE_NODISCARD stele_code stele_stream_publish_at(stele_stream *s, int64_t expected,
+        const stele_message *messages, size_t count, int64_t *next_offset, stele_error *err);
+
+/* The same with the offsets that the messages have, as in the log that they come from: ascending,
+ * and none below the next offset, else STELE_EOFFSET and nothing is published. What lies between is
+ * as if it had been deleted. */
+STELE_API STELE_NODISCARD stele_code stele_stream_publish_offsets(stele_stream *s,
         const stele_message *messages, size_t count, int64_t *next_offset, stele_error *err);
 
 /* The offset that the next message will get. */

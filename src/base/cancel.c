@@ -158,6 +158,11 @@ bool sti_cancel_triggered(const stele_cancel *cancel)
     return cancel != NULL && atomic_load_explicit(&cancel->triggered, memory_order_acquire);
 }
 
+bool stele_cancel_triggered(const stele_cancel *cancel)
+{
+    return sti_cancel_triggered(cancel);
+}
+
 stele_code sti_sleep_ms(int64_t ms, stele_cancel *cancel, stele_error *err)
 {
     const stele_wait wait = {.timeout_ms = ms, .cancel = cancel};

@@ -33,6 +33,8 @@
 #define STI_GUARDED_BY(m) /* documentation */
 
 enum sti_rank {
+    STI_RANK_NODE_CORE = 1,      /* the core of a node, during a step */
+    STI_RANK_NODE = 2,           /* what the threads of a node hand to each other */
     STI_RANK_FLEET = 3,          /* the peers of a fleet in one process, and their messages */
     STI_RANK_DOCS_KINDS = 5,     /* which definitions of types a database knows */
     STI_RANK_DOCS_WORK = 6,      /* what a database's thread is asked for */

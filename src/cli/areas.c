@@ -13,9 +13,8 @@ static const struct sti_area *const all_areas[] = {
         &sti_area_stream,
         &sti_area_store,
         &sti_area_docs,
+        &sti_area_fleet,
 };
-
-const char *const sti_areas_to_come = "fleet";
 
 const struct sti_area *const *sti_areas(size_t *count)
 {

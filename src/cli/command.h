@@ -94,14 +94,14 @@ struct sti_area {
 };
 
 extern const struct sti_area sti_area_docs;
+extern const struct sti_area sti_area_fleet;
 extern const struct sti_area sti_area_journal;
 extern const struct sti_area sti_area_store;
 extern const struct sti_area sti_area_stream;
 extern const struct sti_area sti_area_wal;
 
-/* All areas, and how many; those that later versions bring. */
+/* All areas, and how many. */
 const struct sti_area *const *sti_areas(size_t *count);
-extern const char *const sti_areas_to_come;
 
 /* NULL: there is none of that name. */
 const struct sti_area *sti_area_find(const char *name);

@@ -28,7 +28,6 @@ void sti_help(bool wrong)
     for (size_t i = 0; i < count; i++) {
         (void)fprintf(to, "  %-*s  %s\n", VERB_WIDTH, areas[i]->name, areas[i]->summary);
     }
-    (void)fprintf(to, "\nMore, %s, comes with a later version.\n", sti_areas_to_come);
     (void)fputs("\n"
                 "  stele help                this text (also -h, --help)\n"
                 "  stele AREA help           the verbs of an area\n"

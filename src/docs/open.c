@@ -420,5 +420,5 @@ const char *stele_docs_name(const stele_docs *db)
 
 uint32_t stele_docs_server(const stele_docs *db)
 {
-    return db->clock.server;
+    return __atomic_load_n(&db->clock.server, __ATOMIC_RELAXED);
 }

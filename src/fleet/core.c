@@ -339,6 +339,8 @@ static stele_code on_event(struct sti_fleet_core *c)
     switch (c->event->kind) {
     case STI_FLEET_EV_CLIENT:
         return sti_fleet_on_client(c);
+    case STI_FLEET_EV_MADE:
+        return sti_fleet_push_own(c, c->event->bytes);
     case STI_FLEET_EV_REPLY:
         return c->event->token == 0 ? STELE_OK : on_reply(c);
     case STI_FLEET_EV_STORED:

@@ -123,6 +123,7 @@ struct sti_fleet_core_config {
 
 enum sti_fleet_event_kind {
     STI_FLEET_EV_CLIENT,  /* token, id, json or is_delete */
+    STI_FLEET_EV_MADE,    /* bytes: an entry of this node, which others have stored */
     STI_FLEET_EV_MESSAGE, /* peer, bytes; token if an answer is waited for, else 0 */
     STI_FLEET_EV_REPLY,   /* token of a REQUEST, code, bytes. Comes once for each, in the end */
     STI_FLEET_EV_STORED,  /* token of a STORE, code; bytes: of a local one the entry as it is */

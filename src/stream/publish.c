@@ -65,16 +65,22 @@ static stele_code reserve_buffer(struct sti_tail *t, size_t len, stele_error *er
     return STELE_OK;
 }
 
-static void encode(uint8_t *out, const struct sti_tail *t, const stele_message *messages,
-        size_t count, stele_time now)
+/* What is appended. */
+struct batch {
+    const stele_message *messages;
+    size_t count;
+    bool given; /* the messages have their offsets */
+};
+
+static void encode(uint8_t *out, const struct sti_tail *t, const struct batch *b, stele_time now)
 {
     stele_stream_version version = t->seg->version;
 
-    for (size_t i = 0; i < count; i++) {
-        const stele_message *m = &messages[i];
+    for (size_t i = 0; i < b->count; i++) {
+        const stele_message *m = &b->messages[i];
 
-        sti_message_put(
-                out, version, t->next + (int64_t)i, m->time != 0 ? m->time : now, m->key, m->value);
+        sti_message_put(out, version, b->given ? m->offset : t->next + (int64_t)i,
+                m->time != 0 ? m->time : now, m->key, m->value);
         out += sti_message_size(version, m->key.len, m->value.len);
     }
 }
@@ -104,8 +110,8 @@ static void cut_back(stele_stream *s, stele_code rc, stele_error *err)
     t->allocated = t->end;
 }
 
-static stele_code write_bytes(stele_stream *s, const stele_message *messages, size_t count,
-        size_t total, stele_time now, stele_error *err)
+static stele_code write_bytes(
+        stele_stream *s, const struct batch *b, size_t total, stele_time now, stele_error *err)
 {
     struct sti_tail *t = &s->tail;
     stele_code rc;
@@ -114,14 +120,14 @@ static stele_code write_bytes(stele_stream *s, const stele_message *messages, si
         struct sti_map *map = atomic_load_explicit(&t->seg->map, memory_order_relaxed);
 
         sti_debug_assert(map->len - t->end >= total);
-        encode(map->data + t->end, t, messages, count, now);
+        encode(map->data + t->end, t, b, now);
         return STELE_OK;
     }
     rc = reserve_buffer(t, total, err);
     if (rc != STELE_OK) {
         return rc;
     }
-    encode(t->buffer, t, messages, count, now);
+    encode(t->buffer, t, b, now);
     rc = sti_file_write(&t->log, t->end, t->buffer, total, err);
     if (rc != STELE_OK) {
         cut_back(s, rc, err);
@@ -131,48 +137,90 @@ static stele_code write_bytes(stele_stream *s, const stele_message *messages, si
     return rc;
 }
 
-static void add_items(
-        struct sti_tail *t, const stele_message *messages, size_t count, stele_time now)
+static void add_items(struct sti_tail *t, const struct batch *b, stele_time now)
 {
     struct sti_head *head = t->seg->head;
 
-    for (size_t i = 0; i < count; i++) {
-        stele_message m = messages[i];
+    for (size_t i = 0; i < b->count; i++) {
+        stele_message m = b->messages[i];
         struct sti_index_item item;
 
-        m.offset = t->next;
+        m.offset = b->given ? m.offset : t->next;
         m.time = m.time != 0 ? m.time : now;
         sti_index_item_of(&item, head->params, &m, t->end, t->time);
         sti_head_add(head, &item);
         t->end += sti_message_size(t->seg->version, m.key.len, m.value.len);
         t->time = head->params.times ? item.time : 0;
-        t->next++;
+        t->next = m.offset + 1;
     }
 }
 
-static bool is_full(const stele_stream *s)
+/* A segment of format v1 is named after its first message. Not of a handle that only reads. */
+static bool must_roll(const stele_stream *s, const struct batch *b)
 {
-    return s->tail.end > (uint64_t)s->opts.rollover && s->tail.seg->head->written > 0;
+    const struct sti_segment *seg = s->tail.seg;
+
+    if (seg == NULL) {
+        return false;
+    }
+    if (seg->head->written > 0) {
+        return s->tail.end > (uint64_t)s->opts.rollover;
+    }
+    return b->given && seg->version == STELE_STREAM_V1 && b->messages[0].offset != seg->base;
 }
 
-static stele_code append(
-        stele_stream *s, const stele_message *messages, size_t count, stele_error *err)
+static stele_code roll(stele_stream *s, const struct batch *b, stele_error *err)
 {
-    struct sti_tail *t = &s->tail;
-    stele_time now = 0;
-    size_t total = 0;
+    int64_t next = s->tail.next;
     stele_code rc;
 
-    if (is_full(s)) {
-        rc = s->work.way == STI_WORK_INLINE ? sti_tail_roll(s, err) : sti_work_roll(s, err);
+    s->tail.next = b->given ? b->messages[0].offset : next;
+    rc = s->work.way == STI_WORK_INLINE ? sti_tail_roll(s, err) : sti_work_roll(s, err);
+    if (rc != STELE_OK) {
+        s->tail.next = next;
+    }
+    return rc;
+}
+
+static stele_code check_offsets(const struct sti_tail *t, const struct batch *b, stele_error *err)
+{
+    int64_t next = t->next;
+
+    if (!b->given) {
+        return next <= INT64_MAX - (int64_t)b->count
+                       ? STELE_OK
+                       : sti_fail(err, STELE_ETOOBIG, "no offsets are left");
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->messages[i].offset < next || b->messages[i].offset == INT64_MAX) {
+            return sti_fail(err, STELE_EOFFSET,
+                    "message %zu: offset %" PRId64 ", the next one is %" PRId64, i,
+                    b->messages[i].offset, next);
+        }
+        next = b->messages[i].offset + 1;
+    }
+    return STELE_OK;
+}
+
+static stele_code append(stele_stream *s, const struct batch *b, stele_error *err)
+{
+    struct sti_tail *t = &s->tail;
+    const stele_message *messages = b->messages;
+    size_t count = b->count;
+    stele_time now = 0;
+    size_t total = 0;
+    stele_code rc = check_offsets(t, b, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    if (must_roll(s, b)) {
+        rc = roll(s, b, err);
         if (rc != STELE_OK) {
             return rc;
         }
     }
     rc = measure(t->seg->version, messages, count, &total, err);
-    if (rc == STELE_OK && t->next > INT64_MAX - (int64_t)count) {
-        rc = sti_fail(err, STELE_ETOOBIG, "no offsets are left");
-    }
     rc = rc != STELE_OK ? rc : sti_head_reserve(t->seg->head, count, err);
     rc = rc != STELE_OK ? rc : sti_tail_room(s, total, err);
     if (rc != STELE_OK) {
@@ -181,24 +229,25 @@ static stele_code append(
     for (size_t i = 0; i < count && now == 0; i++) {
         now = messages[i].time == 0 ? sti_env_now(&s->env) : 0;
     }
-    rc = write_bytes(s, messages, count, total, now, err);
+    rc = write_bytes(s, b, total, now, err);
     if (rc == STELE_OK) {
-        add_items(t, messages, count, now);
+        add_items(t, b, now);
         t->dirty = true;
         t->changed = true;
     }
     return rc;
 }
 
-static stele_code publish(stele_stream *s, int64_t expected, const stele_message *messages,
-        size_t count, int64_t *next_offset, stele_error *err)
+static stele_code publish(stele_stream *s, int64_t expected, const struct batch *b,
+        int64_t *next_offset, stele_error *err)
 {
+    size_t count = b->count;
     int64_t next;
     stele_code rc;
 
     sti_work_throttle(s);
     sti_mutex_lock(&s->write_lock);
-    while (count > 0 && is_full(s) && !sti_work_may_roll(s)) {
+    while (count > 0 && must_roll(s, b) && !sti_work_may_roll(s)) {
         sti_mutex_unlock(&s->write_lock);
         sti_work_wait_to_roll(s);
         sti_mutex_lock(&s->write_lock);
@@ -210,7 +259,7 @@ static stele_code publish(stele_stream *s, int64_t expected, const stele_message
                 s->tail.next, expected);
     }
     if (rc == STELE_OK && count > 0) {
-        rc = append(s, messages, count, err);
+        rc = append(s, b, err);
     }
     next = s->tail.next;
     if (rc == STELE_OK && (!s->opts.auto_sync || STI_MUTANT(ACK_BEFORE_SYNC))) {
@@ -235,7 +284,16 @@ stele_code stele_stream_publish(stele_stream *s, const stele_message *messages, 
     if (s == NULL || (messages == NULL && count > 0)) {
         return sti_fail(err, STELE_EINVAL, "nothing to publish, or nowhere");
     }
-    return publish(s, -1, messages, count, next_offset, err);
+    return publish(s, -1, &(struct batch){messages, count, false}, next_offset, err);
+}
+
+stele_code stele_stream_publish_offsets(stele_stream *s, const stele_message *messages,
+        size_t count, int64_t *next_offset, stele_error *err)
+{
+    if (s == NULL || (messages == NULL && count > 0)) {
+        return sti_fail(err, STELE_EINVAL, "nothing to publish, or nowhere");
+    }
+    return publish(s, -1, &(struct batch){messages, count, true}, next_offset, err);
 }
 
 stele_code stele_stream_publish_at(stele_stream *s, int64_t expected, const stele_message *messages,
@@ -247,7 +305,7 @@ stele_code stele_stream_publish_at(stele_stream *s, int64_t expected, const stel
     if (expected < 0) {
         return sti_fail(err, STELE_EOFFSET, "offset %" PRId64 " is not one to expect", expected);
     }
-    return publish(s, expected, messages, count, next_offset, err);
+    return publish(s, expected, &(struct batch){messages, count, false}, next_offset, err);
 }
 
 /* ---- Group commit. ---- */

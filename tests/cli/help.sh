@@ -13,6 +13,7 @@ declare -A verbs=(
     [store]="put get del range buckets load dump hash snapshot restore defrag stat check scrub readers"
     [docs]="set get del has patch list search type load dump backup verify-backup restore validate reindex
         conflicts history feed log checkpoints stat"
+    [fleet]="mirror rebuild"
 )
 declare -A rewriting=(
     [wal]="truncate trim recover migrate"
@@ -20,6 +21,7 @@ declare -A rewriting=(
     [stream]="rm trim compact migrate recover"
     [store]="del defrag"
     [docs]="del patch restore validate reindex"
+    [fleet]=""
 )
 declare -A alone=(
     [wal]=""
@@ -27,6 +29,7 @@ declare -A alone=(
     [stream]="size"
     [store]=""
     [docs]=""
+    [fleet]=""
 )
 
 # has WORD LIST

@@ -135,14 +135,14 @@ flip() {
 # as_other COMMAND...: without permission for what is ours. Root may do everything, so it
 # becomes nobody, who runs the copy of the command that prepare_other makes.
 prepare_other() {
-    local library
+    local libraries
     chmod 711 .
     cp "$stele" ./stele.copy
     chmod 755 ./stele.copy
     [ "$(id -u)" -eq 0 ] || return 0
-    library=$(ldd "$stele" | awk '$1 ~ /^libstele/ { print $3 }')
-    if [ -n "$library" ]; then
-        cp "$library" .
+    mapfile -t libraries < <(ldd "$stele" | awk '$1 ~ /^libstele/ { print $3 }')
+    if [ ${#libraries[@]} -gt 0 ]; then
+        cp "${libraries[@]}" .
         chmod 644 ./libstele*
         export LD_LIBRARY_PATH=$work
     fi

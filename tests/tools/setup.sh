@@ -8,7 +8,7 @@ setup=$root/tools/setup.sh
 
 # A machine with everything of the goal "test" but jq and cmocka, until
 # apt-get is asked to install them.
-for command in bash env id mktemp rm cat touch chmod cc cmake ninja g++ gcc clang clang-format clang-tidy scdoc mandoc; do
+for command in bash env id mktemp rm cat touch chmod cc cmake ninja g++ gcc clang clang-format clang-tidy scdoc mandoc nats-server; do
     ln -s "$(command -v $command)" "bin/$command"
 done
 printf '#!/bin/sh\nexit 0\n' >bin/python3

@@ -32,7 +32,10 @@ static void test_token(void **state)
     (void)state;
     assert_false(sti_cancel_triggered(NULL));
     assert_false(sti_cancel_triggered(cancel));
+    assert_false(stele_cancel_triggered(NULL));
+    assert_false(stele_cancel_triggered(cancel));
     stele_cancel_trigger(cancel);
+    assert_true(stele_cancel_triggered(cancel));
     assert_true(sti_cancel_triggered(cancel));
     stele_cancel_trigger(cancel);
     assert_true(sti_cancel_triggered(cancel));

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hostile_test.c: a peer that sends what it likes, and a machine without memory.
+ */
+#include "base/alloc.h"
+#include "nodes.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PACKETS_MAX = 64,
+    PACKET_MAX = 4096,
+    ROUNDS = 30000,
+    ONE_IN = 40
+};
+
+/* ---- Packets, as nodes send them, and as they do not. ---- */
+
+struct heard {
+    pthread_mutex_t lock;
+    size_t count;
+    size_t lens[PACKETS_MAX];
+    uint8_t packets[PACKETS_MAX][PACKET_MAX];
+};
+
+static struct heard heard = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void keep(void *arg, const stele_fleet_packet *packet)
+{
+    (void)arg;
+    if (packet->data.len == 0 || packet->data.len > PACKET_MAX) {
+        return;
+    }
+    (void)pthread_mutex_lock(&heard.lock);
+    if (heard.count < PACKETS_MAX) {
+        heard.lens[heard.count] = packet->data.len;
+        memcpy(heard.packets[heard.count++], packet->data.data, packet->data.len);
+    }
+    (void)pthread_mutex_unlock(&heard.lock);
+}
+
+static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+
+static uint64_t below(uint64_t bound)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (state >> 11) % bound;
+}
+
+static size_t mutate(uint8_t out[PACKET_MAX])
+{
+    size_t from = (size_t)below(heard.count);
+    size_t len = heard.lens[from];
+
+    memcpy(out, heard.packets[from], len);
+    for (uint64_t i = below(4); i > 0; i--) {
+        out[below(len)] = (uint8_t)below(256);
+    }
+    if (below(4) == 0) {
+        len = 1 + (size_t)below(len);
+    }
+    if (below(4) == 0) {
+        static const uint8_t kinds[] = {
+                0, 1, 2, 0x40, 0x41, 0x80, 0x10, 0x11, 0x12, 0x13, 0x50, 0x51, 0x52, 0x90, 0x33};
+
+        out[0] = kinds[below(sizeof kinds)];
+    }
+    return len;
+}
+
+/* All packets of a real exchange, between n0 and n1. */
+static void listen_in(struct fleet *f)
+{
+    struct one *o = &f->list[1];
+    stele_fleet *inner = NULL;
+    stele_node *node = NULL;
+    stele_error err;
+
+    one_set(&f->list[0], "a", "{'@type':'t','u':1}");
+    one_open_db(f, 1);
+    one_set(o, "b", "{'@type':'t','u':2}");
+    CHECK_OK(stele_fleet_hub_join(f->hub, o->name, &inner, &err), &err);
+    CHECK_OK(stele_fleet_record(&o->transport, inner, keep, NULL, &err), &err);
+    CHECK_OK(stele_node_open(&node, o->db, o->transport, NULL, &err), &err);
+    o->node = node;
+    fleet_await_equal(f, 2);
+    one_set(&f->list[0], "c", "{'n':1}");
+    one_set(o, "d", "{'n':1}");
+    fleet_await_equal(f, 2);
+    one_leave(o);
+    stele_fleet_close(inner);
+    assert_true(heard.count > 4);
+}
+
+static stele_code answer_nonsense(
+        void *arg, const char *from, stele_bytes data, stele_buf *reply, stele_error *err)
+{
+    uint8_t packet[PACKET_MAX];
+    size_t len;
+
+    (void)arg;
+    (void)from;
+    (void)data;
+    (void)pthread_mutex_lock(&heard.lock);
+    len = mutate(packet);
+    (void)pthread_mutex_unlock(&heard.lock);
+    return stele_buf_append(reply, stele_bytes_of(packet, len), err);
+}
+
+static void send_nonsense(stele_fleet *evil)
+{
+    uint8_t packet[PACKET_MAX];
+    stele_buf reply;
+    stele_wait wait = {.timeout_ms = STELE_FOREVER};
+
+    stele_buf_init(&reply, SIZE_MAX);
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t len;
+
+        (void)pthread_mutex_lock(&heard.lock);
+        len = mutate(packet);
+        (void)pthread_mutex_unlock(&heard.lock);
+        stele_buf_clear(&reply);
+        if (i % 2 == 0) {
+            (void)evil->ops->request(evil, "n0", stele_bytes_of(packet, len), &wait, &reply, NULL);
+        } else {
+            (void)evil->ops->send(evil, "n0", stele_bytes_of(packet, len), NULL);
+        }
+    }
+    stele_buf_free(&reply);
+}
+
+static void test_nonsense_harms_nobody(void **arg)
+{
+    struct fleet *f = *arg;
+    stele_fleet *evil = NULL;
+    stele_error err;
+
+    one_open(f, 0);
+    listen_in(f);
+    CHECK_OK(stele_fleet_hub_join(f->hub, "evil", &evil, &err), &err);
+    CHECK_OK(evil->ops->connect(evil, answer_nonsense, NULL, &err), &err);
+    send_nonsense(evil);
+    assert_true(one_status(&f->list[0]).bad > 0);
+    one_join(f, 1);
+    one_set(&f->list[0], "e", "{'n':1}");
+    one_set(&f->list[1], "g", "{'n':1}");
+    one_await(&f->list[1], "e", "{'n':1}");
+    one_await(&f->list[0], "g", "{'n':1}");
+    stele_fleet_close(evil);
+    fleet_await_equal(f, 2);
+}
+
+/* ---- No memory, every now and then. ---- */
+
+struct failing {
+    _Atomic bool on;
+    _Atomic unsigned count;
+};
+
+static struct failing failing; /* threads may look at it when the hook has gone */
+
+static bool now_and_then(void *arg)
+{
+    struct failing *f = arg;
+
+    return atomic_load(&f->on) &&
+           (atomic_fetch_add(&f->count, 1) * UINT32_C(2654435761) >> 16) % ONE_IN == 0;
+}
+
+static void change_somehow(struct fleet *f)
+{
+    for (int i = 0; i < 2000; i++) {
+        char id[16];
+        stele_code rc;
+
+        (void)snprintf(id, sizeof id, "%d", i % 300);
+        rc = i % 7 == 6 ? stele_docs_delete(f->list[i % 2].db, stele_str(id), NULL, NULL)
+                        : one_try_set(&f->list[i % 2], id, "{'n':1}");
+
+        assert_true(rc == STELE_OK || rc == STELE_ENOMEM || rc == STELE_ENOTFOUND);
+    }
+}
+
+static void test_without_memory_nothing_is_lost(void **arg)
+{
+    struct fleet *f = *arg;
+
+    sti_alloc_set_hook(now_and_then, &failing);
+    one_open(f, 0);
+    one_open(f, 1);
+    atomic_store(&failing.on, true);
+    change_somehow(f);
+    assert_true(atomic_load(&failing.count) > ONE_IN);
+    atomic_store(&failing.on, false);
+    one_set(&f->list[0], "last", "{}");
+    fleet_await_equal(f, 2);
+    one_close(&f->list[0]);
+    one_close(&f->list[1]);
+    sti_alloc_set_hook(NULL, NULL);
+}
+
+/* Opening fails as a whole, wherever memory ends, and then does not. */
+
+static _Atomic int left;
+
+static bool is_over(void *arg)
+{
+    (void)arg;
+    return atomic_fetch_sub(&left, 1) == 0;
+}
+
+static void test_opening_without_memory(void **arg)
+{
+    struct fleet *f = *arg;
+    struct one *o = &f->list[0];
+    stele_code rc = STELE_ENOMEM;
+    stele_error err;
+    int failed = 0;
+
+    one_open_db(f, 0);
+    CHECK_OK(stele_fleet_hub_join(f->hub, o->name, &o->transport, &err), &err);
+    for (int i = 0; rc != STELE_OK; i++) {
+        atomic_store(&left, i);
+        sti_alloc_set_hook(is_over, NULL);
+        rc = stele_node_open(&o->node, o->db, o->transport, NULL, &err);
+        atomic_store(&left, -1);
+        if (rc != STELE_OK) {
+            assert_int_equal(rc, STELE_ENOMEM);
+            assert_null(o->node);
+            failed++;
+        }
+    }
+    assert_true(failed > 3);
+    stele_node_close(o->node);
+    o->node = NULL;
+    sti_alloc_set_hook(NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(
+                    test_nonsense_harms_nobody, fleet_set_up, fleet_tear_down),
+            cmocka_unit_test_setup_teardown(
+                    test_without_memory_nothing_is_lost, fleet_set_up, fleet_tear_down),
+            cmocka_unit_test_setup_teardown(
+                    test_opening_without_memory, fleet_set_up, fleet_tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
