@@ -82,9 +82,9 @@ stop_server
 seq 5000 | call 0 stream publish live
 start_server "$port"
 verb fleet 0 mirror live --nats "$url" --stream LIVE
-kill -TERM "$follower"
+kill -TERM "$follower" || fail "it followed on: $(<follow.err)"
 wait "$follower"
-equal "ended by a signal" 0 $?
+equal "ended by a signal ($(<follow.err))" 0 $?
 jq -e 'has("sent")' follow.json >/dev/null || fail "what it sent"
 verb fleet 0 rebuild live_copy --nats "$url" --stream LIVE -J
 equal "all of it" 15000 "$(jq .received .out)"

@@ -32,6 +32,9 @@ declare -A alone=(
     [fleet]=""
 )
 
+# A build without NATS has no area fleet.
+[ "${STELE_WITH_NATS:-1}" = 1 ] || unset 'verbs[fleet]'
+
 # has WORD LIST
 has() { [[ " $2 " == *" $1 "* ]]; }
 

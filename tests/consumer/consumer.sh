@@ -63,5 +63,5 @@ for kind in shared static; do
     fi
 done
 # libstele itself needs no NATS.
-! objdump -p "$(find "$stage" -name 'libstele.so.0')" | grep -q nats || { echo "libstele needs NATS"; exit 1; }
+! objdump -p "$(find "$stage" -name 'libstele.so.0')" | grep NEEDED | grep -q nats || { echo "libstele needs NATS"; exit 1; }
 echo "consumer: $way ok, shared and static"

@@ -77,8 +77,9 @@ static int read_ports(struct nats_server *s)
         return 0;
     }
     text = (char *)tmpdir_read(&s->dir, name, &len);
-    at = strstr(text, "nats://");
+    at = strstr(text, "[\""); /* {"nats":["nats://127.0.0.1:1234"]}, or tls:// */
     if (at != NULL && strchr(text, '}') != NULL) {
+        at += 2;
         *strchr(at, '"') = 0;
         (void)snprintf(s->url, sizeof s->url, "%s", at);
         s->port = (int)strtol(strrchr(at, ':') + 1, NULL, 10);

@@ -16,7 +16,8 @@
 #include <nats/nats.h>
 
 enum {
-    MUTATIONS = 20000
+    MUTATIONS = 20000,
+    MUTATIONS_FULL = 1000000
 };
 
 /* Keys for this test alone. */
@@ -222,6 +223,7 @@ static void test_hostile(void **state)
     static const char *const replies[] = {"stele.main.to.a", "stele.main.all",
             "stele.main.in.a.0123456789abcdef.00000001", "$JS.API.STREAM.DELETE.LOG",
             "stele.main.in.c.0123456789abcdef.00000001"};
+    unsigned count = getenv("STELE_FULL") == NULL ? MUTATIONS : MUTATIONS_FULL;
     uint64_t seed = 77;
     uint8_t data[64];
     struct node a;
@@ -234,7 +236,7 @@ static void test_hostile(void **state)
     seen_await(a.fleet, "b", true);
     evil_start(&e, 2);
     print_message("seed %llu\n", (unsigned long long)seed);
-    for (unsigned i = 0; i < MUTATIONS; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const char *subject = subjects[dice(&seed, 4)];
         const char *reply = dice(&seed, 2) == 0 ? NULL : replies[dice(&seed, 5)];
         int len = (int)mutate(&seed, data);
