@@ -17,6 +17,9 @@
  * Clocks. An entry whose version is more than drift_max_s ahead of the clock here is kept in memory
  * and not applied until the clock comes near; that is told, and whoever made it has it still.
  *
+ * A batch of the database that stays open (stele_docs_batch_begin()) holds up what is said to
+ * peers.
+ *
  * Threads: any function from any thread at the same time, close excepted. A node has threads of its
  * own: one that decides, one that stores, one that follows the database's changes, and up to eight
  * that wait for answers. Its callback is called from these, one call at a time or several, without

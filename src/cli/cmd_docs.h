@@ -13,6 +13,7 @@
  *     cmd_docs_check.c    validate, reindex, conflicts
  *     cmd_docs_log.c      log, history, feed
  *     cmd_docs_stat.c     stat, checkpoints
+ *     cmd_docs_serve.c    serve, and the way of the other verbs to a process that serves
  */
 #ifndef STI_CLI_CMD_DOCS_H
 #define STI_CLI_CMD_DOCS_H
@@ -38,7 +39,11 @@ struct sti_docs_args {
     bool follow;
     struct sti_number zstd; /* backup */
     bool no_manifest;
-    bool mend; /* validate */
+    bool mend;      /* validate */
+    const char *id; /* serve */
+    const char *fleet;
+    const char *nats;
+    const char *credentials;
 };
 
 /* The verbs. */
@@ -63,6 +68,17 @@ stele_code sti_docs_history_verb(const struct sti_run *run, stele_error *err);
 stele_code sti_docs_feed_verb(const struct sti_run *run, stele_error *err);
 stele_code sti_docs_checkpoints_verb(const struct sti_run *run, stele_error *err);
 stele_code sti_docs_stat_verb(const struct sti_run *run, stele_error *err);
+stele_code sti_docs_serve_verb(const struct sti_run *run, stele_error *err);
+
+/* ---- A process that serves. ---- */
+
+/* What this process serves; NULL: nothing. */
+stele_docs *sti_docs_served(void);
+struct stele_node *sti_docs_served_node(void);
+
+/* An sti_elsewhere for verbs whose database may be served. */
+stele_code sti_docs_elsewhere(const struct sti_run *run, const char *area, const char *verb,
+        int argc, char *const *argv, bool *done, int *exit_code, stele_error *err);
 
 /* ---- Opening the database that the first operand names. ---- */
 

@@ -6,6 +6,7 @@
 #include "cli/document.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/serve.h"
 #include "cli/word.h"
 
 #include <inttypes.h>
@@ -25,8 +26,12 @@ stele_code sti_docs_open_writer(const struct sti_run *run, enum sti_docs_missing
     const struct sti_docs_args *args = run->args;
     stele_docs_options opts;
 
+    if (sti_docs_served() != NULL) {
+        *out = sti_docs_served();
+        return STELE_OK;
+    }
     stele_env_init(&env);
-    env.log = sti_print_log;
+    env.log = args->id == NULL ? sti_print_log : sti_serve_log;
     stele_docs_options_init(&opts);
     opts.env = &env;
     opts.create_dirs = missing == STI_DOCS_CREATE;
@@ -39,6 +44,10 @@ stele_code sti_docs_open_reader(const struct sti_run *run, stele_docs **out, ste
 {
     stele_docs_options opts;
 
+    if (sti_docs_served() != NULL) {
+        *out = sti_docs_served();
+        return STELE_OK;
+    }
     stele_docs_options_init(&opts);
     opts.read_only = true;
     return stele_docs_open(out, run->operands->items[0], &opts, err);
@@ -48,6 +57,9 @@ stele_code sti_docs_done(stele_docs *db, stele_code code, stele_error *err)
 {
     stele_code closed;
 
+    if (db == sti_docs_served()) {
+        return code;
+    }
     if (code < STELE_OK) {
         (void)sti_cli_wrap(err, code, "%s", stele_docs_name(db));
     }

@@ -4,6 +4,8 @@
  */
 #include "cli/cmd_fleet.h"
 
+#include "cli/cmd_docs.h"
+
 /* Entries of the table below, in its order. */
 enum {
     OPT_URL,
@@ -52,11 +54,62 @@ static const struct sti_option option_table[] = {
         [OPT_HELP] = STI_OPTION_HELP,
 };
 
+#ifdef STELE_HAVE_NATS
 #define SERVER                                                                                    \
     (SET(OPT_URL) | SET(OPT_STREAM) | SET(OPT_CREDENTIALS) | SET(OPT_NKEY) | SET(OPT_NKEY_SEED) | \
             SET(OPT_TIMEOUT) | SET(OPT_JSON) | SET(OPT_HELP))
+#endif
+
+#define NODE_PARTS "{\"peer\",\"online\",\"in_step\",\"rate\",\"protocol\"}"
 
 static const struct sti_verb verb_table[] = {
+        {
+                .name = "peers",
+                .operands = "DB",
+                .summary = "the peers of a node that runs",
+                .text = "List the peers of a node, which `stele docs serve` runs: whether each is online,\n"
+                        "whether it had the same when it was heard of last, how much of what it has is\n"
+                        "here, in thousandths, and which protocol it speaks (v1 is that of clouddb).",
+                .output = "  " NODE_PARTS,
+                .example = "  stele fleet peers /tmp/home",
+                .options = SET(OPT_JSON) | SET(OPT_HELP),
+                .operands_min = 1,
+                .operands_max = 1,
+                .run = sti_fleet_peers,
+                .elsewhere = sti_docs_elsewhere,
+        },
+        {
+                .name = "status",
+                .operands = "DB",
+                .summary = "how a node that runs is",
+                .text = "Print the state of a node and what it has counted since it began.",
+                .output =
+                        "  {\"state\":\"ready\"|\"syncing\"|\"initialising\",\"server\",\"peers\",\"online\",\n"
+                        "   \"sessions\",\"sessions_failed\",\"fetched\",\"given\",\"stored\",\"known\",\n"
+                        "   \"quarantined\",\"stale\",\"refused\",\"bad_packets\",\"dropped\",\"gaps\",\n"
+                        "   \"snapshots\",\"conflicts\"}",
+                .example = "  stele fleet status /tmp/home",
+                .options = SET(OPT_JSON) | SET(OPT_HELP),
+                .operands_min = 1,
+                .operands_max = 1,
+                .run = sti_fleet_status,
+                .elsewhere = sti_docs_elsewhere,
+        },
+        {
+                .name = "diff",
+                .operands = "DB",
+                .summary = "peers that have something else",
+                .text = "List the peers that are online and were not the same when they were heard of last.\n"
+                        "Exit code 1 if there are any.",
+                .output = "  " NODE_PARTS,
+                .example = "  stele fleet diff /tmp/home",
+                .options = SET(OPT_JSON) | SET(OPT_HELP),
+                .operands_min = 1,
+                .operands_max = 1,
+                .run = sti_fleet_diff,
+                .elsewhere = sti_docs_elsewhere,
+        },
+#ifdef STELE_HAVE_NATS
         {
                 .name = "mirror",
                 .operands = "DIR",
@@ -90,11 +143,12 @@ static const struct sti_verb verb_table[] = {
                 .operands_max = 1,
                 .run = sti_fleet_rebuild,
         },
+#endif
 };
 
 const struct sti_area sti_area_fleet = {
         .name = "fleet",
-        .summary = "Streams mirrored to JetStream",
+        .summary = "Documents that agree between machines; streams mirrored to JetStream",
         .options = option_table,
         .option_count = sizeof option_table / sizeof option_table[0],
         .args_size = sizeof(struct sti_fleet_args),

@@ -3,6 +3,7 @@
  * cmd_fleet.h: what the verbs of the area `fleet` share.
  *
  *     cmd_fleet.c          the tables of options and verbs
+ *     cmd_fleet_node.c     peers, status, diff
  *     cmd_fleet_mirror.c   mirror, rebuild
  */
 #ifndef STI_CLI_CMD_FLEET_H
@@ -29,6 +30,9 @@ struct sti_fleet_args {
 };
 
 /* The verbs. */
+stele_code sti_fleet_peers(const struct sti_run *run, stele_error *err);
+stele_code sti_fleet_status(const struct sti_run *run, stele_error *err);
+stele_code sti_fleet_diff(const struct sti_run *run, stele_error *err);
 stele_code sti_fleet_mirror(const struct sti_run *run, stele_error *err);
 stele_code sti_fleet_rebuild(const struct sti_run *run, stele_error *err);
 

@@ -69,6 +69,11 @@ struct sti_run {
     bool json;
 };
 
+/* Have the verb run by another process, if that is how it can be: *done, and how it ended. `argv`
+ * is what follows the verb. */
+typedef stele_code sti_elsewhere(const struct sti_run *run, const char *area, const char *verb,
+        int argc, char *const *argv, bool *done, int *exit_code, stele_error *err);
+
 struct sti_verb {
     const char *name;
     const char *operands; /* as help shows them, such as "DIR OFFSET..." */
@@ -81,6 +86,7 @@ struct sti_verb {
     size_t operands_max;
     bool offset_is_missing; /* see sti_exit_of() */
     stele_code (*run)(const struct sti_run *run, stele_error *err);
+    sti_elsewhere *elsewhere; /* NULL: it is always run here */
 };
 
 struct sti_area {
@@ -106,6 +112,9 @@ const struct sti_area *const *sti_areas(size_t *count);
 /* NULL: there is none of that name. */
 const struct sti_area *sti_area_find(const char *name);
 const struct sti_verb *sti_verb_find(const struct sti_area *area, const char *name);
+
+/* Run a command line from the area on: the exit code. main.c */
+int sti_command_run(int argc, char *const *argv);
 
 /* Help on standard output, or, after a wrong call, on standard error. */
 void sti_help(bool wrong);

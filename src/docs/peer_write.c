@@ -171,7 +171,7 @@ stele_code sti_docs_peer_apply(stele_docs *db, const stele_bytes *entries, size_
     rc = sti_docs_write_end(&t.w, rc, err);
     if (rc == STELE_OK) {
         *out = t.taken;
-        for (const struct noted *n = t.first; n != NULL; n = n->next) {
+        for (const struct noted *n = clashes == NULL ? NULL : t.first; n != NULL; n = n->next) {
             clashes(arg, &n->clash);
         }
     }

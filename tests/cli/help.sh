@@ -12,8 +12,8 @@ declare -A verbs=(
     [stream]="publish consume get offset next size stat check recover migrate backup rm trim compact"
     [store]="put get del range buckets load dump hash snapshot restore defrag stat check scrub readers"
     [docs]="set get del has patch list search type load dump backup verify-backup restore validate reindex
-        conflicts history feed log checkpoints stat"
-    [fleet]="mirror rebuild"
+        conflicts history feed log checkpoints stat serve"
+    [fleet]="peers status diff mirror rebuild"
 )
 declare -A rewriting=(
     [wal]="truncate trim recover migrate"

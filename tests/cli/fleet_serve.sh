@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# fleet_serve.sh: nodes that serve databases: by themselves, and over a nats-server that is killed.
+. "$(dirname "$0")/lib.sh"
+
+command -v nats-server >/dev/null || fail "there is no nats-server: tools/setup.sh installs it"
+exec </dev/null
+
+serve() { # DB ID [OPTIONS]
+    : >"$1.out"
+    "$stele" docs serve "$1" --id "$2" --fleet home "${@:3}" >"$1.out" 2>"$1.err" &
+    node[$2]=$!
+    children+=("$!")
+    until grep -q '"ready":true' "$1.out"; do
+        kill -0 "${node[$2]}" 2>/dev/null || fail "serve $1 ended: $(<"$1.err")"
+        sleep 0.01
+    done
+}
+stop() { # ID SIGNAL
+    kill "-$2" "${node[$1]}"
+    wait "${node[$1]}"
+    rc=$?
+    [ "$rc" -eq 0 ] || fail "a signal ends serve with $rc"
+}
+await() { # DB ID JSON: until it is there; the time limit of the test ends what hangs
+    until [ "$("$stele" docs get "$1" "$2" 2>/dev/null)" = "$3" ]; do sleep 0.02; done
+}
+declare -A node
+
+# ---- By itself. ----
+
+verb docs 2 serve a --id one
+says "give --id NAME and --fleet NAME"
+serve a one
+equal "ready" "{\"ready\":true,\"socket\":\"a/node.sock\"}" "$(<a.out)"
+equal "for the user alone" 600 "$(stat -c %a a/node.sock)"
+call 4 docs serve a --id two --fleet home
+
+# Verbs that change something work, with their input, output and exit codes.
+verb docs 0 set a x '{"n":1}' -J
+equal "set" '{"ok":true}' "$(jq -c '{ok}' .out)"
+verb docs 0 get a x
+equal "what was set is there at once" '{"n":1}' "$(<.out)"
+printf '{"n":2}' | "$stele" docs set a y || fail "set from standard input"
+verb docs 0 get a y
+equal "from standard input" '{"n":2}' "$(<.out)"
+verb docs 0 patch a y '{"m":3}'
+verb docs 0 get a y
+equal "patched" '{"n":2,"m":3}' "$(<.out)"
+verb docs 2 set a z '{"n":'
+verb docs 1 del a none
+verb docs 1 get a none
+printf '%s\n' '{"id":"l1","doc":{"n":1}}' '{"id":"l2","doc":{"n":2}}' | "$stele" docs load a ||
+    fail "load from standard input"
+mkdir elsewhere
+printf '{"name":"t","version":1,"keys":[{"name":"u","fields":["u"],"method":"binary","unique":true}]}' \
+    >elsewhere/type.json
+(cd elsewhere && "$stele" docs type add ../a type.json) || fail "a file of the caller's directory"
+verb docs 0 set a u1 '{"@type":"t","u":1}'
+verb docs 7 set a u2 '{"@type":"t","u":1}'
+verb docs 0 reindex a
+verb docs 0 validate a --mend
+verb docs 0 del a l2 --dry-run
+verb docs 0 has a l2
+verb docs 0 del a l2
+verb docs 1 has a l2
+
+# Of the node.
+verb fleet 0 status a -J
+equal "state" '"ready"' "$(jq .state .out)"
+verb fleet 0 peers a -J
+equal "no peers" "" "$(<.out)"
+verb fleet 0 diff a
+
+# What is no request harms nobody.
+printf 'what is this' | timeout 2 nc -U a/node.sock >/dev/null 2>&1
+verb docs 0 get a x
+
+stop one TERM
+[ ! -e a/node.sock ] || fail "the socket stays"
+verb fleet 8 status a
+says "no node runs there"
+verb docs 0 get a x
+verb docs 0 validate a
+
+# One that was killed leaves its socket, which is in nobody's way.
+serve a one
+kill -KILL "${node[one]}"
+wait "${node[one]}" 2>/dev/null
+[ -e a/node.sock ] || fail "a killed process removes nothing"
+verb docs 0 set a k '{"n":1}'
+serve a one
+verb docs 0 set a k '{"n":2}'
+stop one INT
+
+# ---- Two, over NATS. ----
+
+start_server() { # PORT: -1 chooses one
+    nats-server -a 127.0.0.1 -p "$1" --ports_file_dir "$work" -l "$work/server.log" &
+    server=$!
+    children+=("$server")
+    until grep -q '}' "$work/nats-server_$server.ports" 2>/dev/null; do sleep 0.01; done
+    url=$(jq -r '.nats[0]' "$work/nats-server_$server.ports")
+}
+
+start_server -1
+serve a one --nats "$url"
+serve b two --nats "$url"
+await b x '{"n":1}'
+await b k '{"n":2}'
+verb docs 0 set b x '{"n":5}'
+await a x '{"n":5}'
+verb docs 0 del a x
+until ! "$stele" docs has b x >/dev/null 2>&1; do sleep 0.02; done
+until "$stele" fleet peers a -J | jq -se 'any(.peer == "two" and .online and .in_step)' >/dev/null; do
+    sleep 0.05
+done
+equal "protocol" '"v2"' "$("$stele" fleet peers a -J | jq .protocol)"
+
+# Apart, and together again.
+kill -KILL "$server"
+wait "$server" 2>/dev/null
+verb docs 0 set a both '{"by":"a"}'
+verb docs 0 set b both '{"by":"b"}'
+verb docs 0 set a only-a '{"n":1}'
+verb docs 0 set b only-b '{"n":1}'
+verb docs 0 get a both
+equal "not known yet" '{"by":"a"}' "$(<.out)"
+start_server "${url##*:}"
+await a both '{"by":"b"}'
+await b only-a '{"n":1}'
+await a only-b '{"n":1}'
+
+stop one TERM
+stop two TERM
+for db in a b; do
+    verb docs 0 validate $db
+    call 0 docs dump $db
+    cp .out $db.dump
+    call 0 docs log $db -J
+    cp .out $db.log
+done
+cmp -s a.dump b.dump || fail "the dumps differ"
+cmp -s a.log b.log || fail "the logs differ"
