@@ -11,7 +11,7 @@ SETUP = @tools/setup.sh
 configure = @cmake --preset $(1) -Wno-dev >build/$(1).configure.txt 2>&1 || { cat build/$(1).configure.txt; exit 1; }
 build = @cmake --build build/$(1) -j$(JOBS)
 
-.PHONY: all demo test verify bench install format lint mutants fuzz coverage clean help
+.PHONY: all demo test verify sim bench install format lint mutants fuzz coverage clean help
 .DEFAULT_GOAL := all
 
 all: ## build/stele, and build/libstele and build/libstele-nats as .so and .a
@@ -38,6 +38,13 @@ test: ## build with gcc and run every test, explorations cut to seconds
 verify: ## everything at full size: sanitizers, crashes, mutants, fuzzing, benchmarks
 	$(SETUP) verify
 	@tools/verify.sh
+
+sim: ## fleets in one thread, with trouble in everything around them: 20,000 runs
+	$(SETUP) test
+	@mkdir -p build
+	$(call configure,full)
+	@cmake --build build/full -j$(JOBS) --target fleet_sim_test
+	@build/full/tests/sim_fleet/fleet_sim_test 1 10000 test_fleet
 
 bench: ## the table of benchmarks, peers beside
 	$(SETUP) bench
