@@ -235,6 +235,8 @@ stele_code sti_docs_index_note_conflict(
     if (rc == STELE_OK) {
         rc = sti_docs_read(w->view, STI_DOCS_CFL, claim, &value, &noted, err);
     }
+    /* A note that is damaged is written again. */
+    noted = noted && (!found || sti_docs_check_form(value, 0, "note", NULL) == STELE_OK);
     if (rc != STELE_OK || found == noted) {
         return rc;
     }
