@@ -499,8 +499,7 @@ STELE_API STELE_NODISCARD stele_code stele_docs_validate_backup(stele_read_fn re
  * finds is found before anything is to be seen, and documents that are others than the log says;
  * then nothing has changed. A large one takes several batches, and other calls get STELE_ESTATE
  * until it ends; if the process does not live to see that, the next open takes all of it back. Its
- * definitions replace those that are
- * registered under the same names. */
+ * definitions replace those that are registered under the same names. */
 STELE_API STELE_NODISCARD stele_code stele_docs_restore(stele_docs *db, stele_read_fn read,
         void *arg, bool manifest_demanded, stele_docs_backup_summary *out, stele_error *err);
 

@@ -180,7 +180,7 @@ static natsStatus connect_now(struct sti_nats_mirror *m, natsOptions *o)
     char prefix[STI_NATS_MIRROR_NAME_MAX + 32];
     natsStatus s;
 
-    (void)snprintf(prefix, sizeof prefix, "stele.mirror.%s", m->name);
+    (void)snprintf(prefix, sizeof prefix, "stele.stream.%s", m->name);
     s = natsOptions_SetCustomInboxPrefix(o, prefix);
     s = s != NATS_OK ? s : natsOptions_SetClosedCB(o, on_closed, m);
     s = s != NATS_OK ? s : natsOptions_SetErrorHandler(o, on_error, m);
