@@ -198,7 +198,8 @@ STELE_API STELE_NODISCARD stele_code stele_stream_publish_at(stele_stream *s, in
 
 /* The same with the offsets that the messages have, as in the log that they come from: ascending,
  * and none below the next offset, else STELE_EOFFSET and nothing is published. What lies between is
- * as if it had been deleted. */
+ * as if it had been deleted. With new_segments of version 1, where a segment is named after its
+ * first message, a gap at the start of a segment waits until those before it are sealed. */
 STELE_API STELE_NODISCARD stele_code stele_stream_publish_offsets(stele_stream *s,
         const stele_message *messages, size_t count, int64_t *next_offset, stele_error *err);
 

@@ -166,18 +166,61 @@ static bool must_roll(const stele_stream *s, const struct batch *b)
     if (seg->head->written > 0) {
         return s->tail.end > (uint64_t)s->opts.rollover;
     }
-    return b->given && seg->version == STELE_STREAM_V1 && b->messages[0].offset != seg->base;
+    return b->given && seg->version == STELE_STREAM_V1 && b->messages[0].offset != seg->base &&
+           !STI_MUTANT(GIVEN_NOT_AT_BASE);
+}
+
+/* Where the segment begins that a batch needs: at what the one before leaves as the next offset,
+ * but a segment of version 1 at its first message. */
+static int64_t new_base(const stele_stream *s, const struct batch *b)
+{
+    return b->given && s->opts.new_segments == STELE_STREAM_V1 ? b->messages[0].offset
+                                                               : s->tail.next;
+}
+
+/* After a crash a gap between segments that were not sealed looks like messages that were lost, and
+ * what is behind it like what must not be kept. So all before a gap is sealed first, in order. */
+static bool must_settle(stele_stream *s, const struct batch *b)
+{
+    return s->work.way != STI_WORK_INLINE && new_base(s, b) != s->tail.next &&
+           !STI_MUTANT(GAP_NOT_SEALED);
 }
 
 static stele_code roll(stele_stream *s, const struct batch *b, stele_error *err)
 {
-    int64_t next = s->tail.next;
+    int64_t base = new_base(s, b);
     stele_code rc;
 
-    s->tail.next = b->given ? b->messages[0].offset : next;
-    rc = s->work.way == STI_WORK_INLINE ? sti_tail_roll(s, err) : sti_work_roll(s, err);
-    if (rc != STELE_OK) {
-        s->tail.next = next;
+    if (s->work.way != STI_WORK_INLINE && !must_settle(s, b)) {
+        return sti_work_roll(s, base, err);
+    }
+    rc = sti_work_unmark(s, err);
+    rc = rc != STELE_OK ? rc : sti_tail_roll(s, base, err);
+    if (rc == STELE_OK) {
+        atomic_store(&s->work.sealed, base);
+    }
+    return rc;
+}
+
+/* Under write_lock, which is let go meanwhile: until a batch may begin a new segment, if it has to.
+ */
+static stele_code await_roll(stele_stream *s, const struct batch *b, stele_error *err)
+{
+    stele_code rc = STELE_OK;
+
+    while (rc == STELE_OK && b->count > 0 && must_roll(s, b)) {
+        bool paused = !sti_work_may_roll(s);
+
+        if (!paused && (!must_settle(s, b) || sti_work_idle(s))) {
+            break;
+        }
+        sti_mutex_unlock(&s->write_lock);
+        if (paused) {
+            sti_work_wait_to_roll(s);
+        } else {
+            rc = sti_work_drain(s, err);
+        }
+        sti_mutex_lock(&s->write_lock);
     }
     return rc;
 }
@@ -192,7 +235,9 @@ static stele_code check_offsets(const struct sti_tail *t, const struct batch *b,
                        : sti_fail(err, STELE_ETOOBIG, "no offsets are left");
     }
     for (size_t i = 0; i < b->count; i++) {
-        if (b->messages[i].offset < next || b->messages[i].offset == INT64_MAX) {
+        bool late = b->messages[i].offset < next && !STI_MUTANT(GIVEN_OFFSETS_UNCHECKED);
+
+        if (late || b->messages[i].offset == INT64_MAX) {
             return sti_fail(err, STELE_EOFFSET,
                     "message %zu: offset %" PRId64 ", the next one is %" PRId64, i,
                     b->messages[i].offset, next);
@@ -247,12 +292,8 @@ static stele_code publish(stele_stream *s, int64_t expected, const struct batch 
 
     sti_work_throttle(s);
     sti_mutex_lock(&s->write_lock);
-    while (count > 0 && must_roll(s, b) && !sti_work_may_roll(s)) {
-        sti_mutex_unlock(&s->write_lock);
-        sti_work_wait_to_roll(s);
-        sti_mutex_lock(&s->write_lock);
-    }
-    rc = sti_stream_writable(s, err);
+    rc = await_roll(s, b, err);
+    rc = rc != STELE_OK ? rc : sti_stream_writable(s, err);
     if (rc == STELE_OK && expected >= 0 && expected != s->tail.next &&
             !STI_MUTANT(EXPECTED_IGNORED)) {
         rc = sti_fail(err, STELE_ECONFLICT, "the next offset is %" PRId64 ", not %" PRId64,

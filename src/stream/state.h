@@ -383,7 +383,8 @@ stele_code sti_tail_segment(
 stele_code sti_tail_create(
         stele_stream *s, struct sti_segment *seg, bool with_index, stele_error *err);
 stele_code sti_tail_room(stele_stream *s, size_t len, stele_error *err);
-stele_code sti_tail_roll(stele_stream *s, stele_error *err);
+/* To a new segment, named after the offset of the message that it begins with. */
+stele_code sti_tail_roll(stele_stream *s, int64_t base, stele_error *err);
 stele_code sti_tail_sync(stele_stream *s, stele_error *err);
 /* Write index and side file of the tail's segment, cut the zero tail, and sync: as a clean close.
  */
@@ -406,11 +407,13 @@ void sti_work_destroy(stele_stream *s);
  * then depends on its input alone. */
 void sti_work_defer(stele_stream *s);
 bool sti_work_once(stele_stream *s);
-stele_code sti_work_roll(stele_stream *s, stele_error *err);
+stele_code sti_work_roll(stele_stream *s, int64_t base, stele_error *err);
 /* Wait while too much is not sealed. Before write_lock is taken. */
 void sti_work_throttle(stele_stream *s);
 /* Do what is queued, or wait until it is done. Without write_lock. */
 stele_code sti_work_drain(stele_stream *s, stele_error *err);
+/* Nothing is queued, nor under way. */
+bool sti_work_idle(stele_stream *s);
 /* Until all segments whose messages are below `upto` are sealed. Without write_lock. */
 stele_code sti_work_wait_sealed(stele_stream *s, int64_t upto, stele_error *err);
 /* Let publishers that need a new segment wait, from now on or no more. */

@@ -428,7 +428,7 @@ stele_code sti_tail_adopt(
     return STELE_OK;
 }
 
-stele_code sti_tail_roll(stele_stream *s, stele_error *err)
+stele_code sti_tail_roll(stele_stream *s, int64_t base, stele_error *err)
 {
     struct sti_segment *sealed = NULL;
     struct sti_segment *seg = NULL;
@@ -436,7 +436,7 @@ stele_code sti_tail_roll(stele_stream *s, stele_error *err)
     stele_code rc = sti_segment_new(&sealed, s->tail.seg->base, err);
 
     /* Memory first, so that nothing is left half done for want of it. */
-    rc = rc != STELE_OK ? rc : sti_tail_segment(s, s->tail.next, &seg, err);
+    rc = rc != STELE_OK ? rc : sti_tail_segment(s, base, &seg, err);
     rc = rc != STELE_OK ? rc : sti_tail_view(s, sealed, seg, &view, err);
     if (rc != STELE_OK) {
         goto out;

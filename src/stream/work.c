@@ -333,6 +333,16 @@ stele_code sti_work_drain(stele_stream *s, stele_error *err)
     return sti_stream_writable(s, err);
 }
 
+bool sti_work_idle(stele_stream *s)
+{
+    bool idle;
+
+    sti_mutex_lock(&s->work.lock);
+    idle = s->work.first == NULL && !s->work.busy;
+    sti_mutex_unlock(&s->work.lock);
+    return idle;
+}
+
 void sti_work_pause(stele_stream *s, bool pause)
 {
     struct sti_work *w = &s->work;
@@ -451,7 +461,7 @@ static stele_code move_tail(
     item->end = t->end;
     item->allocated = t->allocated;
     item->count = t->seg->head->written;
-    item->next_offset = t->next;
+    item->next_offset = seg->base;
     t->log.raw = NULL;
     if (take_prepared(s, &p)) {
         rc = sti_tail_adopt(s, seg, &p, err);
@@ -466,7 +476,7 @@ static stele_code move_tail(
     return rc;
 }
 
-stele_code sti_work_roll(stele_stream *s, stele_error *err)
+stele_code sti_work_roll(stele_stream *s, int64_t base, stele_error *err)
 {
     struct sti_sealing *item = sti_calloc(1, sizeof *item);
     struct sti_segment *seg = NULL;
@@ -474,7 +484,7 @@ stele_code sti_work_roll(stele_stream *s, stele_error *err)
     stele_code rc = item != NULL ? start(s, err) : sti_fail_memory(err, sizeof *item);
 
     /* Memory first, so that nothing is left half done for want of it. */
-    rc = rc != STELE_OK ? rc : sti_tail_segment(s, s->tail.next, &seg, err);
+    rc = rc != STELE_OK ? rc : sti_tail_segment(s, base, &seg, err);
     rc = rc != STELE_OK ? rc : sti_tail_view(s, s->tail.seg, seg, &view, err);
     if (rc == STELE_OK && !s->work.marked && !STI_MUTANT(NO_MARKER)) {
         rc = sti_marker_write(&s->dir, s->tail.seg->base, err);

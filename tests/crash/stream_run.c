@@ -287,15 +287,41 @@ static bool again(struct stream_run *r, stele_code rc, int tried)
 
 /* ---- Writing. ---- */
 
-/* Where another message is expected nothing may be published. */
-static stele_code try_elsewhere(struct stream_run *r, int64_t next, const stele_message *message)
-{
-    stele_code rc = stele_stream_publish_at(r->s, next + 1, message, 1, NULL, &r->err);
+/* What a program publishes: `gap` offsets are left out before each message, or the stream says
+ * which offset it gets. */
+struct batch {
+    size_t count;
+    bool given;
+    int64_t gap;
+};
 
-    if (rc == STELE_OK) {
-        (void)wrong(r, "publish where another offset was expected");
+/* Where another message is expected, or was, nothing may be published. */
+static stele_code try_elsewhere(
+        struct stream_run *r, const struct batch *b, int64_t next, const stele_message *message)
+{
+    stele_message used = *message;
+    stele_code rc;
+
+    if (!b->given) {
+        rc = stele_stream_publish_at(r->s, next + 1, message, 1, NULL, &r->err);
+        if (rc == STELE_OK) {
+            (void)wrong(r, "publish where another offset was expected");
+        }
+        return rc == STELE_ECONFLICT ? STELE_OK : rc;
     }
-    return rc == STELE_ECONFLICT ? STELE_OK : rc;
+    used.offset = next - 1;
+    rc = stele_stream_publish_offsets(r->s, &used, 1, NULL, &r->err);
+    if (rc == STELE_OK) {
+        (void)wrong(r, "publish at an offset that was given before");
+    }
+    return rc == STELE_EOFFSET ? STELE_OK : rc;
+}
+
+static stele_code publish_batch(struct stream_run *r, const struct batch *b, int64_t next,
+        const stele_message *messages, int64_t *after)
+{
+    return b->given ? stele_stream_publish_offsets(r->s, messages, b->count, after, &r->err)
+                    : stele_stream_publish_at(r->s, next, messages, b->count, after, &r->err);
 }
 
 /* Of what was refused nothing is there, once another publish succeeded. */
@@ -328,11 +354,32 @@ static void judge_killed(struct stream_run *r)
     sim_image_unref(image);
 }
 
-static stele_code publish_once(struct stream_run *r, size_t count)
+/* The call is over: what it promised. */
+static void note_published(struct stream_run *r, stele_code rc, const struct batch *b,
+        const uint64_t *values, int64_t after)
+{
+    int64_t expected = (int64_t)(values[b->count - 1] / MODEL_ATTEMPTS) + 1;
+
+    if (rc == STELE_OK && after != expected) {
+        r->wrong = sim_wrong(r->w, "publish gives next offset %lld", (long long)after);
+    }
+    for (size_t i = 0; i < b->count && rc == STELE_OK; i++) {
+        note(r, SIM_ACK, MODEL_PUBLISH, values[i]);
+    }
+    if (rc == STELE_OK && r->config->auto_sync) {
+        note(r, SIM_ACK, MODEL_DURABLE, (uint64_t)after);
+    }
+    for (size_t i = 0; i < b->count && rc == STELE_ENOSPC; i++) {
+        r->refusals[values[i] / MODEL_ATTEMPTS] |= 1U << values[i] % MODEL_ATTEMPTS;
+    }
+}
+
+static stele_code publish_once(struct stream_run *r, const struct batch *b)
 {
     struct model_message *made = calloc(PUBLISH_MAX, sizeof *made);
     stele_message messages[PUBLISH_MAX];
     uint64_t values[PUBLISH_MAX];
+    int64_t offset;
     int64_t next;
     int64_t after = -1;
     stele_code rc;
@@ -341,28 +388,19 @@ static stele_code publish_once(struct stream_run *r, size_t count)
         abort();
     }
     rc = stele_stream_next_offset(r->s, &next, &r->err);
-    for (size_t i = 0; i < count && rc == STELE_OK; i++) {
-        int64_t offset = next + (int64_t)i;
-
+    offset = next;
+    for (size_t i = 0; i < b->count && rc == STELE_OK; i++, offset++) {
+        offset += b->gap;
         values[i] = model_value(offset, model_next_attempt(&r->model, offset));
         note(r, SIM_INTENT, MODEL_PUBLISH, values[i]);
         model_make(&made[i], values[i]);
         messages[i] = made[i].message;
+        messages[i].offset = offset;
     }
-    rc = rc != STELE_OK ? rc : try_elsewhere(r, next, &messages[0]);
-    rc = rc != STELE_OK ? rc
-                        : stele_stream_publish_at(r->s, next, messages, count, &after, &r->err);
-    if (rc == STELE_OK && after != next + (int64_t)count) {
-        r->wrong = sim_wrong(r->w, "publish gives next offset %lld", (long long)after);
-    }
-    for (size_t i = 0; i < count && rc == STELE_OK; i++) {
-        note(r, SIM_ACK, MODEL_PUBLISH, values[i]);
-    }
-    if (rc == STELE_OK && r->config->auto_sync) {
-        note(r, SIM_ACK, MODEL_DURABLE, (uint64_t)after);
-    }
-    for (size_t i = 0; i < count && rc == STELE_ENOSPC; i++) {
-        r->refusals[next + (int64_t)i] |= 1U << values[i] % MODEL_ATTEMPTS;
+    if (rc == STELE_OK) {
+        rc = try_elsewhere(r, b, next, &messages[0]);
+        rc = rc != STELE_OK ? rc : publish_batch(r, b, next, messages, &after);
+        note_published(r, rc, b, values, after);
     }
     free(made);
     return rc;
@@ -382,17 +420,28 @@ static void judge_room(struct stream_run *r, stele_code rc)
     r->refused = rc == STELE_ENOSPC && strstr(r->err.message, "cannot set the size") == NULL;
 }
 
-void run_publish(struct stream_run *r, size_t count)
+static void publish_tried(struct stream_run *r, const struct batch *b)
 {
     for (int i = 0; !r->over; i++) {
         /* Where there was no room for all, there may be for one. */
-        stele_code rc = publish_once(r, r->refused ? 1 : count);
+        struct batch one = {r->refused ? 1 : b->count, b->given, b->gap};
+        stele_code rc = publish_once(r, &one);
 
         judge_room(r, rc);
         if (rc == STELE_OK || !again(r, rc, i)) {
             return;
         }
     }
+}
+
+void run_publish(struct stream_run *r, size_t count)
+{
+    publish_tried(r, &(struct batch){count, false, 0});
+}
+
+void run_publish_given(struct stream_run *r, size_t count, int64_t gap)
+{
+    publish_tried(r, &(struct batch){count, true, gap});
 }
 
 void run_sync(struct stream_run *r)

@@ -41,6 +41,8 @@ int run_end(struct stream_run *r);
 void run_open(struct stream_run *r);
 void run_close(struct stream_run *r);
 void run_publish(struct stream_run *r, size_t count);
+/* At offsets of its own: `gap` behind the next one, and that far from each other. */
+void run_publish_given(struct stream_run *r, size_t count, int64_t gap);
 void run_sync(struct stream_run *r);
 /* Borrow messages from the start of the stream, until the end. */
 void run_lend(struct stream_run *r);

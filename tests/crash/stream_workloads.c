@@ -41,6 +41,23 @@ static void script_rollover(struct stream_run *r)
     }
 }
 
+/* A mirror of another log: its offsets have gaps, between segments as well. */
+static void script_given(struct stream_run *r)
+{
+    run_open(r);
+    run_publish_given(r, 2, 3);
+    run_publish_given(r, 3, 1);
+    run_sync(r);
+    run_publish_given(r, 2, 0);
+    run_publish_given(r, 1, 9);
+    run_close(r);
+    run_open(r);
+    run_publish_given(r, 1, 2);
+    run_publish(r, 1);
+    run_sync(r);
+    run_publish_given(r, 1, 1);
+}
+
 /* Several segments are begun before the first of them is sealed. */
 static void script_behind(struct stream_run *r)
 {
@@ -410,6 +427,7 @@ struct script {
 static const struct script scripts[] = {
         {.name = "publish", .run = script_publish},
         {.name = "rollover", .run = script_rollover},
+        {.name = "given", .run = script_given},
         {.name = "behind", .run = script_behind},
         {.name = "behind-delete", .run = script_behind_delete},
         {.name = "reopen", .run = script_reopen},
