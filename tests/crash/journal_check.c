@@ -32,7 +32,7 @@ struct check {
     struct jmodel model;
     struct jmodel_play seen; /* by the last play */
     struct jmodel_found found;
-    struct jmodel_why why;
+    struct crash_why why;
     uint64_t pick; /* by the state's hash */
     bool no_memory;
 };
@@ -59,7 +59,7 @@ static int open_journal(struct check *c, bool may_merge, stele_journal **out)
         options.replay_target_ms = 0;
     }
     rc = stele_journal_open(out, JMODEL_DIR, &options, &err);
-    return rc == STELE_OK ? 0 : jmodel_failed(&c->why, "open", rc, &err);
+    return rc == STELE_OK ? 0 : crash_failed(&c->why, "open", rc, &err);
 }
 
 /* Close what a check had open; the first failure counts. */
@@ -68,7 +68,7 @@ static int close_after(struct check *c, stele_journal *journal, int result)
     stele_error err;
     stele_code rc = stele_journal_close(journal, &err);
 
-    return result != 0 || rc == STELE_OK ? result : jmodel_failed(&c->why, "close", rc, &err);
+    return result != 0 || rc == STELE_OK ? result : crash_failed(&c->why, "close", rc, &err);
 }
 
 static int play_and_judge(struct check *c, stele_journal *journal)
@@ -77,7 +77,7 @@ static int play_and_judge(struct check *c, stele_journal *journal)
     stele_code rc = jmodel_play(journal, c->config, NULL, &c->seen, &err);
 
     return rc == STELE_OK ? jmodel_judge(&c->model, &c->seen, &c->found, &c->why)
-                          : jmodel_failed(&c->why, "play", rc, &err);
+                          : crash_failed(&c->why, "play", rc, &err);
 }
 
 /* The same as before. */
@@ -86,10 +86,10 @@ static int play_again(struct check *c, stele_journal *journal)
     struct jmodel_play *again = sim_alloc(sizeof *again);
     stele_error err;
     stele_code rc = jmodel_play(journal, c->config, NULL, again, &err);
-    int result = rc == STELE_OK ? 0 : jmodel_failed(&c->why, "play again", rc, &err);
+    int result = rc == STELE_OK ? 0 : crash_failed(&c->why, "play again", rc, &err);
 
     if (result == 0 && !jmodel_plays_equal(&c->seen, again)) {
-        result = jmodel_wrong(&c->why,
+        result = crash_wrong(&c->why,
                 "another play gives %zu operations, count %" PRIu64 ", and not %zu, count %" PRIu64,
                 again->count, again->played.count, c->seen.count, c->seen.played.count);
     }
@@ -134,20 +134,20 @@ static int check_dir(struct check *c, const char *newest)
     jmodel_options(c->config, &c->w->env, &options);
     rc = stele_journal_check_dir(JMODEL_DIR, &options, each_fault, NULL, &faults, &checked, &err);
     if (rc != STELE_OK && rc != STELE_ECORRUPT) {
-        return jmodel_failed(&c->why, "check", rc, &err);
+        return crash_failed(&c->why, "check", rc, &err);
     }
     if (faults.bad || (rc == STELE_ECORRUPT) != (checked.faults > 0)) {
         return disturbed(c) ? STELE_EIO
-                            : jmodel_wrong(&c->why, "%s",
+                            : crash_wrong(&c->why, "%s",
                                       faults.bad ? faults.text : "check tells no fault");
     }
     if (newest[0] != '\0' && c->seen.played.torn != (checked.faults > 0) && !faults.superseded &&
             !disturbed(c)) {
-        return jmodel_wrong(&c->why, "torn %d, and check finds %" PRIu64 " faults",
+        return crash_wrong(&c->why, "torn %d, and check finds %" PRIu64 " faults",
                 c->seen.played.torn, checked.faults);
     }
     if (newest[0] == '\0' && checked.ops != c->seen.played.ops && !disturbed(c)) {
-        return jmodel_wrong(&c->why,
+        return crash_wrong(&c->why,
                 "check finds %" PRIu64 " operations, and %" PRIu64 " are played", checked.ops,
                 c->seen.played.ops);
     }
@@ -252,10 +252,10 @@ static int expect_count(struct check *c, stele_journal *journal, uint64_t count)
     stele_code rc = stele_journal_stat(journal, &stats, &err);
 
     if (rc != STELE_OK) {
-        return jmodel_failed(&c->why, "stat", rc, &err);
+        return crash_failed(&c->why, "stat", rc, &err);
     }
     return stats.count == count ? 0
-                                : jmodel_wrong(&c->why, "stat: count %" PRIu64 ", and not %" PRIu64,
+                                : crash_wrong(&c->why, "stat: count %" PRIu64 ", and not %" PRIu64,
                                           stats.count, count);
 }
 
@@ -272,7 +272,7 @@ static int begin(struct check *c, stele_journal *journal, const struct sim_image
     rc = stele_journal_record(journal, &err);
     if (rc != STELE_OK) {
         return rc == STELE_ENOSPC && c->config->full ? rc
-                                                     : jmodel_failed(&c->why, "record", rc, &err);
+                                                     : crash_failed(&c->why, "record", rc, &err);
     }
     result = disturbed(c) ? 0 : jfiles_check_names(c->w, NULL, &c->why);
     result = result != 0 || before == NULL ? result : check_cut(c, before);
@@ -294,7 +294,7 @@ static int dump_one(struct check *c, stele_journal *journal)
         return 0;
     }
     if (rc != STELE_OK) {
-        return jmodel_failed(&c->why, "dump after a crash", rc, &err);
+        return crash_failed(&c->why, "dump after a crash", rc, &err);
     }
     note(c, SIM_ACK, JMODEL_DUMP, value);
     c->found.count++;
@@ -315,7 +315,7 @@ static int merge(struct check *c, stele_journal *journal)
         return 0;
     }
     if (rc != STELE_OK) {
-        return jmodel_failed(&c->why, "snapshot after a crash", rc, &err);
+        return crash_failed(&c->why, "snapshot after a crash", rc, &err);
     }
     if (disturbed(c)) {
         return 0;
@@ -323,7 +323,7 @@ static int merge(struct check *c, stele_journal *journal)
     result = jfiles_check_names(c->w, &counts, &c->why);
     if (result == 0 &&
             ((counts.snaps != 1 && c->found.count > 0) || counts.logs != (recording ? 1U : 0U))) {
-        result = jmodel_wrong(
+        result = crash_wrong(
                 &c->why, "a merge leaves %u snapshots and %u logs", counts.snaps, counts.logs);
     }
     return result;
@@ -337,7 +337,7 @@ static int clear(struct check *c, stele_journal *journal)
     note(c, SIM_INTENT, JMODEL_CLEAR, 0);
     rc = stele_journal_clear(journal, &err);
     if (rc != STELE_OK) {
-        return jmodel_failed(&c->why, "clear after a crash", rc, &err);
+        return crash_failed(&c->why, "clear after a crash", rc, &err);
     }
     note(c, SIM_ACK, JMODEL_CLEAR, 0);
     memset(&c->found, 0, sizeof c->found);
@@ -349,7 +349,7 @@ static int stop(struct check *c, stele_journal *journal)
     stele_error err;
     stele_code rc = stele_journal_stop(journal, &err);
 
-    return rc == STELE_OK ? 0 : jmodel_failed(&c->why, "stop after a crash", rc, &err);
+    return rc == STELE_OK ? 0 : crash_failed(&c->why, "stop after a crash", rc, &err);
 }
 
 /* Two operations, and by the state's hash something between them. */
@@ -374,7 +374,7 @@ static int judge_stopped(struct check *c, stele_journal *journal)
 
     result = result != 0 || disturbed(c) ? result : jfiles_check_names(c->w, NULL, &c->why);
     if (result == 0 && c->seen.played.torn && !disturbed(c)) {
-        result = jmodel_wrong(&c->why, "torn after stop()");
+        result = crash_wrong(&c->why, "torn after stop()");
     }
     result = result != 0 ? result : play_again(c, journal);
     result = result != 0 ? result : check_dir(c, "");
@@ -489,7 +489,7 @@ int journal_check(const struct jmodel_config *config, struct sim_world *w,
     c->config = config;
     c->w = w;
     c->no_memory = w->no_memory;
-    c->why = (struct jmodel_why){why, why_len};
+    c->why = (struct crash_why){why, why_len};
     jmodel_of_notes(&c->model, config, notes);
     /* The lock file holds the number of the process, which is another one each time. */
     c->pick = sim_mix(jfiles_fingerprint(image) + notes->count);

@@ -2,8 +2,6 @@
 #include "crash/journal_model.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,31 +110,6 @@ uint64_t jmodel_next(const struct jmodel *m, uint64_t count)
 
 /* ---- Judging. ---- */
 
-int jmodel_wrong(const struct jmodel_why *why, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    (void)vsnprintf(why->text, why->len, format, ap);
-    va_end(ap);
-    return 1;
-}
-
-int jmodel_failed(
-        const struct jmodel_why *why, const char *call, stele_code rc, const stele_error *err)
-{
-    (void)jmodel_wrong(why, "%s: %s", call, rc == STELE_END ? "END" : err->message);
-    switch (rc) {
-    case STELE_EIO:
-    case STELE_ENOSPC:
-    case STELE_ENOMEM:
-    case STELE_EFAILED:
-        return rc;
-    default:
-        return 1;
-    }
-}
-
 /* ---- Playing. ---- */
 
 struct collector {
@@ -196,7 +169,7 @@ static bool may_be(const struct jmodel *m, uint64_t value)
            (allowed(m, jops_count(value)) >> jops_attempt(value) & 1) != 0;
 }
 
-static int wrong_op(const struct jmodel *m, uint64_t value, const struct jmodel_why *why)
+static int wrong_op(const struct jmodel *m, uint64_t value, const struct crash_why *why)
 {
     const char *text = "was never dumped";
 
@@ -206,13 +179,13 @@ static int wrong_op(const struct jmodel *m, uint64_t value, const struct jmodel_
                (m->at[jops_count(value)].tried >> jops_attempt(value) & 1) != 0) {
         text = "has come back";
     }
-    return jmodel_wrong(why, "operation %" PRIu64 " (epoch %" PRIu64 ", attempt %u) %s",
+    return crash_wrong(why, "operation %" PRIu64 " (epoch %" PRIu64 ", attempt %u) %s",
             jops_count(value), jops_epoch(value), jops_attempt(value), text);
 }
 
 /* Each operation is one that may be there; those of logs follow each other. */
 static int judge_ops(const struct jmodel *m, const struct jmodel_play *play,
-        struct jmodel_found *found, const struct jmodel_why *why)
+        struct jmodel_found *found, const struct crash_why *why)
 {
     uint64_t behind = play->count - play->played.snapshot_ops;
     uint64_t snap_count = play->played.count - behind;
@@ -226,11 +199,11 @@ static int judge_ops(const struct jmodel *m, const struct jmodel_play *play,
             return wrong_op(m, value, why);
         }
         if (in_log && count != snap_count + (i - play->played.snapshot_ops) + 1) {
-            return jmodel_wrong(why, "operation %" PRIu64 " of the logs is that of count %" PRIu64,
+            return crash_wrong(why, "operation %" PRIu64 " of the logs is that of count %" PRIu64,
                     snap_count + (i - play->played.snapshot_ops) + 1, count);
         }
         if (!in_log && count > snap_count) {
-            return jmodel_wrong(why,
+            return crash_wrong(why,
                     "a snapshot for %" PRIu64 " operations has one of count %" PRIu64, snap_count,
                     count);
         }
@@ -287,12 +260,12 @@ static bool choose_next(const struct jmodel *m, struct jmodel_found *found, uint
 
 /* Begin with the first possible operation for each count that the snapshot does not show. */
 static int choose_first(const struct jmodel *m, struct jmodel_found *found, uint64_t snap_count,
-        bool *is_seen, const struct jmodel_why *why)
+        bool *is_seen, const struct crash_why *why)
 {
     for (uint64_t i = 1; i <= snap_count; i++) {
         is_seen[i] = found->values[i] != 0;
         if (!is_seen[i] && allowed(m, i) == 0) {
-            return jmodel_wrong(why, "the snapshot stands for %" PRIu64 " operations", snap_count);
+            return crash_wrong(why, "the snapshot stands for %" PRIu64 " operations", snap_count);
         }
         if (!is_seen[i]) {
             found->values[i] = jops_value(m->epoch, i, (unsigned)__builtin_ctzll(allowed(m, i)));
@@ -302,7 +275,7 @@ static int choose_first(const struct jmodel *m, struct jmodel_found *found, uint
 }
 
 static int judge_snapshot(const struct jmodel *m, const struct jmodel_play *play,
-        struct jmodel_found *found, const struct jmodel_why *why)
+        struct jmodel_found *found, const struct crash_why *why)
 {
     uint64_t snap_count = play->played.count - (play->count - play->played.snapshot_ops);
     bool is_seen[JOPS_COUNTS] = {false};
@@ -324,42 +297,42 @@ static int judge_snapshot(const struct jmodel *m, const struct jmodel_play *play
     if (result != 0) {
         return result;
     }
-    return fitted ? jmodel_wrong(why, "the latest timestamp is %" PRId64 ", and not %" PRId64,
+    return fitted ? crash_wrong(why, "the latest timestamp is %" PRId64 ", and not %" PRId64,
                             play->played.latest, latest)
-                  : jmodel_wrong(why, "the snapshot is not the state after %" PRIu64 " operations",
+                  : crash_wrong(why, "the snapshot is not the state after %" PRIu64 " operations",
                             snap_count);
 }
 
 static int judge_figures(
-        const struct jmodel *m, const struct jmodel_play *play, const struct jmodel_why *why)
+        const struct jmodel *m, const struct jmodel_play *play, const struct crash_why *why)
 {
     const stele_journal_played *p = &play->played;
     uint64_t behind = p->ops - p->snapshot_ops;
 
     if (play->bad > 0) {
-        return jmodel_wrong(why, "%zu operations are none that was made", play->bad);
+        return crash_wrong(why, "%zu operations are none that was made", play->bad);
     }
     if (p->ops != play->count || p->snapshot_ops > p->ops || p->count < behind) {
-        return jmodel_wrong(why,
+        return crash_wrong(why,
                 "played %zu, and said %" PRIu64 ", %" PRIu64 " of a snapshot, count %" PRIu64,
                 play->count, p->ops, p->snapshot_ops, p->count);
     }
     if (p->snapshot[0] == '\0' && p->count != p->ops) {
-        return jmodel_wrong(why, "count %" PRIu64 " of %" PRIu64 " operations without a snapshot",
+        return crash_wrong(why, "count %" PRIu64 " of %" PRIu64 " operations without a snapshot",
                 p->count, p->ops);
     }
     if (p->fell_back) {
-        return jmodel_wrong(why, "a snapshot is damaged");
+        return crash_wrong(why, "a snapshot is damaged");
     }
     if (p->count >= m->limit) {
-        return jmodel_wrong(
+        return crash_wrong(
                 why, "count %" PRIu64 ", and %" PRIu64 " were dumped", p->count, m->limit - 1);
     }
     return 0;
 }
 
 int jmodel_judge(const struct jmodel *m, const struct jmodel_play *play, struct jmodel_found *found,
-        const struct jmodel_why *why)
+        const struct crash_why *why)
 {
     const stele_journal_played *p = &play->played;
     int result = judge_figures(m, play, why);
@@ -371,7 +344,7 @@ int jmodel_judge(const struct jmodel *m, const struct jmodel_play *play, struct 
     found->cleared = m->clearing && p->count == 0;
     if (result == 0 && p->count < m->durable && !found->cleared &&
             !(m->clearing && m->config->full)) {
-        return jmodel_wrong(why,
+        return crash_wrong(why,
                 "%" PRIu64 " operations were acknowledged, and %" PRIu64 " are there", m->durable,
                 p->count);
     }

@@ -17,6 +17,7 @@
 #include <stele/journal.h>
 
 #include "crash/journal_ops.h"
+#include "crash/why.h"
 #include "sim/explore.h"
 
 #define JMODEL_DIR "/journal"
@@ -79,16 +80,6 @@ static inline bool jmodel_must_hold(const struct jmodel *m)
 
 /* ---- Judging. 0, 1 for a wrong answer, or the negative code of an error. ---- */
 
-struct jmodel_why {
-    char *text;
-    size_t len;
-};
-
-int jmodel_wrong(const struct jmodel_why *why, const char *format, ...) STELE_PRINTF(2, 3);
-/* Of a call that failed: its code if that is a fault's, else 1. */
-int jmodel_failed(
-        const struct jmodel_why *why, const char *call, stele_code rc, const stele_error *err);
-
 /* What a play gave. */
 struct jmodel_play {
     uint64_t values[2 * JOPS_COUNTS]; /* in their order */
@@ -112,15 +103,15 @@ struct jmodel_found {
 
 /* A play that came to its end gave a state that may be there. */
 int jmodel_judge(const struct jmodel *m, const struct jmodel_play *play, struct jmodel_found *found,
-        const struct jmodel_why *why);
+        const struct crash_why *why);
 
 /* Playing up to counts and times in between gives what was there then. */
 int jmodel_check_until(stele_journal *journal, const struct jmodel *m,
         const struct jmodel_play *whole, const struct jmodel_found *found, uint64_t pick,
-        const struct jmodel_why *why);
+        const struct crash_why *why);
 
 /* The figures of stat(), or of stat_dir() if `journal` is NULL, fit. */
 int jmodel_check_stat(stele_journal *journal, const stele_env *env, const struct jmodel *m,
-        const struct jmodel_play *play, const struct jmodel_why *why);
+        const struct jmodel_play *play, const struct crash_why *why);
 
 #endif /* TESTS_CRASH_JOURNAL_MODEL_H */

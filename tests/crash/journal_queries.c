@@ -16,22 +16,22 @@ static uint64_t snapshot_count(const struct jmodel_play *whole)
 
 /* What a play up to a moment has to give: so many operations of the whole one. */
 static int expect_part(const struct jmodel_play *part, const struct jmodel_play *whole, size_t ops,
-        const char *moment, const struct jmodel_why *why)
+        const char *moment, const struct crash_why *why)
 {
     if (part->count != ops ||
             memcmp(part->values, whole->values, ops * sizeof *part->values) != 0) {
-        return jmodel_wrong(
+        return crash_wrong(
                 why, "played %zu operations until a %s, and not %zu", part->count, moment, ops);
     }
     if (part->played.count != snapshot_count(whole) + ops - whole->played.snapshot_ops) {
-        return jmodel_wrong(
+        return crash_wrong(
                 why, "count %" PRIu64 " after playing until a %s", part->played.count, moment);
     }
     return 0;
 }
 
 static int until_count(stele_journal *journal, const struct jmodel *m,
-        const struct jmodel_play *whole, uint64_t count, const struct jmodel_why *why)
+        const struct jmodel_play *whole, uint64_t count, const struct crash_why *why)
 {
     stele_journal_until until;
     struct jmodel_play part;
@@ -45,11 +45,11 @@ static int until_count(stele_journal *journal, const struct jmodel *m,
     if (count < first) {
         return rc == STELE_ENOTFOUND && part.count == 0 ? 0
                : rc == STELE_OK || rc == STELE_ENOTFOUND
-                       ? jmodel_wrong(why, "played until a count before the snapshot")
-                       : jmodel_failed(why, "play until a count", rc, &err);
+                       ? crash_wrong(why, "played until a count before the snapshot")
+                       : crash_failed(why, "play until a count", rc, &err);
     }
     if (rc != STELE_OK) {
-        return jmodel_failed(why, "play until a count", rc, &err);
+        return crash_failed(why, "play until a count", rc, &err);
     }
     count = count > whole->played.count ? whole->played.count : count;
     return expect_part(
@@ -58,7 +58,7 @@ static int until_count(stele_journal *journal, const struct jmodel *m,
 
 static int until_time(stele_journal *journal, const struct jmodel *m,
         const struct jmodel_play *whole, const struct jmodel_found *found, uint64_t at,
-        const struct jmodel_why *why)
+        const struct crash_why *why)
 {
     stele_journal_until until;
     struct jmodel_play part;
@@ -81,16 +81,16 @@ static int until_time(stele_journal *journal, const struct jmodel *m,
     if (latest > until.time) {
         return rc == STELE_ENOTFOUND && part.count == 0 ? 0
                : rc == STELE_OK || rc == STELE_ENOTFOUND
-                       ? jmodel_wrong(why, "played until a time before the snapshot")
-                       : jmodel_failed(why, "play until a time", rc, &err);
+                       ? crash_wrong(why, "played until a time before the snapshot")
+                       : crash_failed(why, "play until a time", rc, &err);
     }
     return rc == STELE_OK ? expect_part(&part, whole, ops, "time", why)
-                          : jmodel_failed(why, "play until a time", rc, &err);
+                          : crash_failed(why, "play until a time", rc, &err);
 }
 
 int jmodel_check_until(stele_journal *journal, const struct jmodel *m,
         const struct jmodel_play *whole, const struct jmodel_found *found, uint64_t pick,
-        const struct jmodel_why *why)
+        const struct crash_why *why)
 {
     uint64_t at = pick % (found->count + 2);
     int result = until_count(journal, m, whole, at, why);
@@ -103,7 +103,7 @@ int jmodel_check_until(stele_journal *journal, const struct jmodel *m,
 /* ---- Figures. ---- */
 
 int jmodel_check_stat(stele_journal *journal, const stele_env *env, const struct jmodel *m,
-        const struct jmodel_play *play, const struct jmodel_why *why)
+        const struct jmodel_play *play, const struct crash_why *why)
 {
     const stele_journal_played *p = &play->played;
     stele_journal_options options;
@@ -115,13 +115,13 @@ int jmodel_check_stat(stele_journal *journal, const stele_env *env, const struct
     rc = journal != NULL ? stele_journal_stat(journal, &stats, &err)
                          : stele_journal_stat_dir(JMODEL_DIR, &options, &stats, &err);
     if (rc != STELE_OK) {
-        return jmodel_failed(why, "stat", rc, &err);
+        return crash_failed(why, "stat", rc, &err);
     }
     if (stats.count != p->count || stats.snapshot_ops != p->snapshot_ops ||
             stats.log_ops != p->ops - p->snapshot_ops ||
             (stats.snapshots > 0) != (p->snapshot[0] != '\0') ||
             (stats.snapshots > 0 && stats.snapshot_count != snapshot_count(play))) {
-        return jmodel_wrong(why,
+        return crash_wrong(why,
                 "stat: count %" PRIu64 ", %" PRIu64 " in the snapshot for %" PRIu64 ", %" PRIu64
                 " in logs; played %" PRIu64 ", %" PRIu64 " of the snapshot, count %" PRIu64,
                 stats.count, stats.snapshot_ops, stats.snapshot_count, stats.log_ops, p->ops,

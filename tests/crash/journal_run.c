@@ -66,13 +66,13 @@ bool jrun_play(struct journal_run *r, stele_journal *journal, struct jmodel_foun
 {
     struct jmodel_play *p = sim_alloc(sizeof *p);
     char text[JMODEL_WHY] = "";
-    struct jmodel_why why = {text, sizeof text};
+    struct crash_why why = {text, sizeof text};
     stele_code rc = jmodel_play(journal, r->config, NULL, p, &r->err);
     int result = 0;
 
     if (rc == STELE_OK) {
         result = jmodel_judge(&r->model, p, found, &why);
-    } else if (jmodel_failed(&why, "play", rc, &r->err) > 0) {
+    } else if (crash_failed(&why, "play", rc, &r->err) > 0) {
         result = 1;
     }
     free(p);

@@ -32,7 +32,7 @@ struct check {
     struct sim_world *w;
     struct model model;
     struct model_scan scan;
-    struct model_why why;
+    struct crash_why why;
     uint64_t pick;            /* by the state's hash */
     struct model_found found; /* before anybody opened */
     struct sim_image *before; /* then */
@@ -76,7 +76,7 @@ static int close_after(struct check *c, stele_stream *s, int result)
     stele_error err;
     stele_code rc = stele_stream_close(s, &err);
 
-    return result != 0 || rc == STELE_OK ? result : model_failed(&c->why, "close", rc, &err);
+    return result != 0 || rc == STELE_OK ? result : crash_failed(&c->why, "close", rc, &err);
 }
 
 static int scan_and_judge(struct check *c, stele_stream *s, struct model_scan *scan)
@@ -112,7 +112,7 @@ static int look(struct check *c, bool live, struct model_scan *scan, bool *looke
     if (rc != STELE_OK) {
         return not_there(c, rc)
                        ? 0
-                       : model_failed(&c->why, live ? "open live" : "open to read", rc, &err);
+                       : crash_failed(&c->why, live ? "open live" : "open to read", rc, &err);
     }
     *looked = true;
     return close_after(c, s, scan_and_judge(c, s, scan));
@@ -185,7 +185,7 @@ static int publish_more(struct check *c, stele_stream *s)
     stele_code rc;
 
     if (offset >= MODEL_OFFSETS) {
-        return model_wrong(&c->why, "the next offset is %" PRId64, offset);
+        return crash_wrong(&c->why, "the next offset is %" PRId64, offset);
     }
     model_make(&message, value);
     note_seen(c);
@@ -193,15 +193,15 @@ static int publish_more(struct check *c, stele_stream *s)
     note(c, SIM_INTENT, MODEL_PUBLISH, value);
     rc = stele_stream_publish(s, &message.message, 1, NULL, &err);
     if (rc != STELE_OK) {
-        return model_failed(&c->why, "publish after a crash", rc, &err);
+        return crash_failed(&c->why, "publish after a crash", rc, &err);
     }
     note(c, SIM_ACK, MODEL_PUBLISH, value);
     rc = stele_stream_sync(s, &durable, &err);
     if (rc != STELE_OK) {
-        return model_failed(&c->why, "sync after a crash", rc, &err);
+        return crash_failed(&c->why, "sync after a crash", rc, &err);
     }
     if (durable != offset + 1) {
-        return model_wrong(
+        return crash_wrong(
                 &c->why, "sync makes %" PRId64 " durable, not %" PRId64, durable, offset + 1);
     }
     note(c, SIM_ACK, MODEL_DURABLE, (uint64_t)durable);
@@ -215,7 +215,7 @@ static int take_size(struct check *c, stele_stream *s)
     stele_code rc = stele_stream_stat(s, &stats, &err);
 
     c->size = stats.size;
-    return rc == STELE_OK ? 0 : model_failed(&c->why, "stat", rc, &err);
+    return rc == STELE_OK ? 0 : crash_failed(&c->why, "stat", rc, &err);
 }
 
 static void each_lost(void *arg, int64_t first, int64_t last)
@@ -240,12 +240,12 @@ static int open_writer(struct check *c, stele_stream **out)
     if (c->config->recover) {
         rc = stele_stream_recover_dir(MODEL_DIR, &options, &events, &recovered, &err);
         if (rc != STELE_OK && !not_there(c, rc)) {
-            return model_failed(&c->why, "recover", rc, &err);
+            return crash_failed(&c->why, "recover", rc, &err);
         }
         c->recovered = rc == STELE_OK ? recovered.messages : -1;
     }
     rc = stele_stream_open(out, MODEL_DIR, &options, &err);
-    return rc == STELE_OK ? 0 : model_failed(&c->why, "open", rc, &err);
+    return rc == STELE_OK ? 0 : crash_failed(&c->why, "open", rc, &err);
 }
 
 /* A message that was whole in a file and is not in the stream is in quarantine, unless it was to be
@@ -259,7 +259,7 @@ static int check_nothing_lost(struct check *c, const struct sim_image *image)
         bool was = c->found.whole[i] || c->model.offsets[i].seen;
 
         if (was && !now.whole[i] && !c->model.offsets[i].may_go) {
-            return model_wrong(&c->why, "the message of offset %" PRId64 " was thrown away", i);
+            return crash_wrong(&c->why, "the message of offset %" PRId64 " was thrown away", i);
         }
     }
     return 0;
@@ -309,14 +309,14 @@ static int check_aside(struct check *c)
 static int check_lost(struct check *c)
 {
     if (c->recovered >= 0 && c->recovered != (int64_t)c->scan.count) {
-        return model_wrong(&c->why, "recovery counts %" PRId64 " messages, and there are %zu",
+        return crash_wrong(&c->why, "recovery counts %" PRId64 " messages, and there are %zu",
                 c->recovered, c->scan.count);
     }
     for (size_t i = 0; i < c->scan.count; i++) {
         int64_t offset = (int64_t)(c->scan.values[i] / MODEL_ATTEMPTS);
 
         if (c->lost[offset]) {
-            return model_wrong(&c->why, "recovery lost %" PRId64 ", which is there", offset);
+            return crash_wrong(&c->why, "recovery lost %" PRId64 ", which is there", offset);
         }
     }
     return 0;
@@ -331,7 +331,7 @@ static int check_second(struct check *c)
     model_options(c->config, &c->w->env, &options);
     if (stele_stream_open(&other, MODEL_DIR, &options, NULL) == STELE_OK) {
         (void)stele_stream_close(other, NULL);
-        return model_wrong(&c->why, "a second writer could open");
+        return crash_wrong(&c->why, "a second writer could open");
     }
     return 0;
 }
@@ -345,7 +345,7 @@ static int judge_writer(struct check *c, stele_stream *s, const struct model_sca
         return result;
     }
     if (c->scan.next <= c->model.shown) {
-        return model_wrong(&c->why, "the next offset is %" PRId64 ", and the files showed %" PRId64,
+        return crash_wrong(&c->why, "the next offset is %" PRId64 ", and the files showed %" PRId64,
                 c->scan.next, c->model.shown);
     }
     result = check_aside(c);
@@ -355,7 +355,7 @@ static int judge_writer(struct check *c, stele_stream *s, const struct model_sca
         return result;
     }
     if (seen != NULL && !model_scans_equal(seen, &c->scan)) {
-        return model_wrong(&c->why, "a reader saw other messages than the writer finds");
+        return crash_wrong(&c->why, "a reader saw other messages than the writer finds");
     }
     result = publish_more(c, s);
     sim_note_recovered(c->w);
@@ -380,7 +380,7 @@ static void each_fault(void *arg, const stele_stream_fault *fault)
         return;
     }
     if (f->count++ == 0) {
-        (void)model_wrong(&f->check->why, "check finds in %s at %" PRId64 ": %s", fault->file,
+        (void)crash_wrong(&f->check->why, "check finds in %s at %" PRId64 ": %s", fault->file,
                 fault->position, fault->text);
     }
 }
@@ -397,7 +397,7 @@ static int run_check_dir(struct check *c)
     if (faults.count > 0) {
         return disturbed(c) ? STELE_EIO : 1;
     }
-    return rc == STELE_OK || rc == STELE_ECORRUPT ? 0 : model_failed(&c->why, "check", rc, &err);
+    return rc == STELE_OK || rc == STELE_ECORRUPT ? 0 : crash_failed(&c->why, "check", rc, &err);
 }
 
 static int judge_closed(struct check *c)
@@ -408,7 +408,7 @@ static int judge_closed(struct check *c)
 
     sim_image_unref(image);
     if (result == 0 && size != c->size && !disturbed(c)) {
-        result = model_wrong(&c->why,
+        result = crash_wrong(&c->why,
                 "stat said %" PRId64 " bytes, and after close there are %" PRId64, c->size, size);
     }
     return result;
@@ -430,7 +430,7 @@ static int open_again(struct check *c)
     }
     same = unchanged(c, before, "another open");
     if (result == 0 && (again.count != c->scan.count + 1 || again.next != c->scan.next + 1)) {
-        result = model_wrong(&c->why, "another open finds %zu messages, not %zu", again.count,
+        result = crash_wrong(&c->why, "another open finds %zu messages, not %zu", again.count,
                 c->scan.count + 1);
     }
     return result != 0 ? result : disturbed(c) ? 0 : same;
@@ -464,7 +464,7 @@ static int judge_backup(struct check *c)
     model_options(c->config, &c->w->env, &options);
     rc = stele_stream_open(&s, MODEL_TARGET, &options, &err);
     if (rc != STELE_OK) {
-        return model_failed(&c->why, "open the copy", rc, &err);
+        return crash_failed(&c->why, "open the copy", rc, &err);
     }
     result = model_read(s, &copy, &scan, &c->why);
     result = result != 0 ? result : model_check_kept(&copy, &scan, &c->why);
@@ -511,7 +511,7 @@ static int publish_unsynced(struct check *c, stele_stream *s)
     stele_code rc = stele_stream_next_offset(s, &next, &err);
 
     if (rc != STELE_OK || next + MORE >= MODEL_OFFSETS) {
-        return rc == STELE_OK ? 0 : model_failed(&c->why, "next offset", rc, &err);
+        return rc == STELE_OK ? 0 : crash_failed(&c->why, "next offset", rc, &err);
     }
     for (int64_t i = 0; i < MORE; i++) {
         values[i] = model_value(next + i, model_next_attempt(&c->model, next + i));
@@ -521,7 +521,7 @@ static int publish_unsynced(struct check *c, stele_stream *s)
     }
     rc = stele_stream_publish(s, messages, MORE, NULL, &err);
     if (rc != STELE_OK) {
-        return model_failed(&c->why, "publish more after a crash", rc, &err);
+        return crash_failed(&c->why, "publish more after a crash", rc, &err);
     }
     for (int64_t i = 0; i < MORE; i++) {
         note(c, SIM_ACK, MODEL_PUBLISH, values[i]);

@@ -138,7 +138,7 @@ static int by_name(const void *a, const void *b)
 }
 
 int model_check_times(const struct sim_image *image, const char *dir,
-        const struct model_config *config, const struct model_why *why)
+        const struct model_config *config, const struct crash_why *why)
 {
     const char **names = sim_alloc((image->entry_count + 1) * sizeof *names);
     int64_t last = INT64_MIN;
@@ -159,7 +159,7 @@ int model_check_times(const struct sim_image *image, const char *dir,
         for (; at + item_size(config) <= size && result == 0; at += item_size(config)) {
             int64_t time = (int64_t)sti_get_be64(bytes + at + 16);
 
-            result = time >= last ? 0 : model_wrong(why, "times fall in %s", names[i]);
+            result = time >= last ? 0 : crash_wrong(why, "times fall in %s", names[i]);
             last = time;
         }
         free(bytes);
@@ -243,16 +243,16 @@ static const char *first_missing(
 }
 
 int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
-        const char *who, const struct model_why *why)
+        const char *who, const struct crash_why *why)
 {
     const char *name = first_missing(before, after, dir, true);
 
     name = name != NULL ? name : first_missing(after, before, dir, false);
-    return name == NULL ? 0 : model_wrong(why, "%s changed %s", who, name);
+    return name == NULL ? 0 : crash_wrong(why, "%s changed %s", who, name);
 }
 
 int model_check_names(
-        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why)
+        const struct sim_image *image, const char *dir, bool closed, const struct crash_why *why)
 {
     for (uint32_t i = 0; i < image->entry_count; i++) {
         const char *name = image->entries[i].name;
@@ -263,7 +263,7 @@ int model_check_names(
 
         if (entry_in(image, i, dir) && !own && kind != STI_NAME_LOG && kind != STI_NAME_INDEX &&
                 kind != STI_NAME_KEYS && kind != STI_NAME_QUARANTINE) {
-            return model_wrong(why, "a leftover: %s", name);
+            return crash_wrong(why, "a leftover: %s", name);
         }
     }
     return 0;
@@ -304,7 +304,7 @@ size_t model_list_kept(const struct sim_image *image, const char *dir, uint64_t 
 }
 
 int model_check_aside(const struct sim_image *image, const char *dir, const struct model *m,
-        const struct model_why *why)
+        const struct crash_why *why)
 {
     uint64_t hashes[MODEL_ASIDE];
     size_t count = model_list_kept(image, dir, hashes);
@@ -316,7 +316,7 @@ int model_check_aside(const struct sim_image *image, const char *dir, const stru
             at++;
         }
         if (at == count) {
-            return model_wrong(why, "a quarantine file is gone, or not what it was");
+            return crash_wrong(why, "a quarantine file is gone, or not what it was");
         }
     }
     return 0;
@@ -341,7 +341,7 @@ static bool holds(const struct sim_image *image, const char *dir, enum sti_name_
 }
 
 int model_check_cut(const struct sim_image *before, const struct sim_image *after, const char *dir,
-        const struct model_why *why)
+        const struct crash_why *why)
 {
     for (uint32_t i = 0; i < before->entry_count; i++) {
         const char *name = before->entries[i].name;
@@ -370,7 +370,7 @@ int model_check_cut(const struct sim_image *before, const struct sim_image *afte
         free(old);
         free(new);
         if (!kept) {
-            return model_wrong(why, "what was cut from %s at %" PRIu64 " is not kept", name, at);
+            return crash_wrong(why, "what was cut from %s at %" PRIu64 " is not kept", name, at);
         }
     }
     return 0;
@@ -423,7 +423,7 @@ static bool has_pieces(const uint8_t *all, size_t len, const uint8_t *bytes, uin
 }
 
 int model_check_pieces(const struct sim_image *before, const struct sim_image *after,
-        const char *dir, const struct model_why *why)
+        const char *dir, const struct crash_why *why)
 {
     size_t len;
     uint8_t *all = join_kept(after, dir, &len);
@@ -435,7 +435,7 @@ int model_check_pieces(const struct sim_image *before, const struct sim_image *a
             uint8_t *bytes = sim_image_read(before, i, &size);
 
             if (!has_pieces(all, len, bytes, size)) {
-                result = model_wrong(
+                result = crash_wrong(
                         why, "bytes of %s are nowhere any more", before->entries[i].name);
             }
             free(bytes);
@@ -446,7 +446,7 @@ int model_check_pieces(const struct sim_image *before, const struct sim_image *a
 }
 
 int model_check_damaged(const struct sim_image *image, const char *dir, const struct model *m,
-        const struct model_why *why)
+        const struct crash_why *why)
 {
     for (int64_t i = 0; i < m->limit; i++) {
         struct model_message made;
@@ -461,7 +461,7 @@ int model_check_damaged(const struct sim_image *image, const char *dir, const st
 
             if (!holds(image, dir, STI_NAME_LOG, rest, len) &&
                     !holds(image, dir, STI_NAME_QUARANTINE, rest, len)) {
-                return model_wrong(why, "the rest of a damaged message, %" PRId64 ", is gone", i);
+                return crash_wrong(why, "the rest of a damaged message, %" PRId64 ", is gone", i);
             }
         }
     }

@@ -22,11 +22,11 @@ uint64_t model_fingerprint(const struct sim_image *image, const char *dir);
 
 /* The files of a directory, the lock file left out, are byte for byte as before. */
 int model_check_same(const struct sim_image *before, const struct sim_image *after, const char *dir,
-        const char *who, const struct model_why *why);
+        const char *who, const struct crash_why *why);
 
 /* Names that a stream may have. `closed`: after a clean close. */
 int model_check_names(
-        const struct sim_image *image, const char *dir, bool closed, const struct model_why *why);
+        const struct sim_image *image, const char *dir, bool closed, const struct crash_why *why);
 
 /* Bytes of all logs and indexes. */
 int64_t model_files_size(const struct sim_image *image, const char *dir);
@@ -34,7 +34,7 @@ int64_t model_files_size(const struct sim_image *image, const char *dir);
 /* Index times never fall, from the first segment to the last. Not so where an index had to be made
  * again. */
 int model_check_times(const struct sim_image *image, const char *dir,
-        const struct model_config *config, const struct model_why *why);
+        const struct model_config *config, const struct crash_why *why);
 
 /* ---- Quarantine. ---- */
 
@@ -44,18 +44,18 @@ size_t model_list_kept(
 
 /* All that the notes say are there, unchanged. */
 int model_check_aside(const struct sim_image *image, const char *dir, const struct model *m,
-        const struct model_why *why);
+        const struct crash_why *why);
 
 /* What an open cut from the end of a log is in a quarantine file. */
 int model_check_cut(const struct sim_image *before, const struct sim_image *after, const char *dir,
-        const struct model_why *why);
+        const struct crash_why *why);
 
 /* Every piece of the logs is in a log or a quarantine file. */
 int model_check_pieces(const struct sim_image *before, const struct sim_image *after,
-        const char *dir, const struct model_why *why);
+        const char *dir, const struct crash_why *why);
 
 /* Of each message that was damaged, what comes behind the damage. */
 int model_check_damaged(const struct sim_image *image, const char *dir, const struct model *m,
-        const struct model_why *why);
+        const struct crash_why *why);
 
 #endif /* TESTS_CRASH_STREAM_FILES_H */

@@ -2,8 +2,6 @@
 #include "crash/stream_model.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,47 +229,22 @@ unsigned model_next_attempt(const struct model *m, int64_t offset)
 
 /* ---- Judging. ---- */
 
-int model_wrong(const struct model_why *why, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    (void)vsnprintf(why->text, why->len, format, ap);
-    va_end(ap);
-    return 1;
-}
-
-int model_failed(
-        const struct model_why *why, const char *call, stele_code rc, const stele_error *err)
-{
-    (void)model_wrong(why, "%s: %s", call, rc == STELE_END ? "END" : err->message);
-    switch (rc) {
-    case STELE_EIO:
-    case STELE_ENOSPC:
-    case STELE_ENOMEM:
-    case STELE_EFAILED:
-        return rc;
-    default:
-        return 1;
-    }
-}
-
 /* Take over what one call returned. */
 static int take_messages(const stele_messages *ms, const struct model *m, struct model_scan *out,
-        const struct model_why *why)
+        const struct crash_why *why)
 {
     for (size_t i = 0; i < stele_messages_count(ms); i++) {
         const stele_message *read = stele_messages_at(ms, i);
 
         if (out->count > 0 &&
                 read->offset <= (int64_t)(out->values[out->count - 1] / MODEL_ATTEMPTS)) {
-            return model_wrong(why, "offset %" PRId64 " comes after a higher one", read->offset);
+            return crash_wrong(why, "offset %" PRId64 " comes after a higher one", read->offset);
         }
         if (read->offset < 0 || read->offset >= m->limit) {
-            return model_wrong(why, "offset %" PRId64 " was never published", read->offset);
+            return crash_wrong(why, "offset %" PRId64 " was never published", read->offset);
         }
         if (!model_finds(m, read, &out->values[out->count])) {
-            return model_wrong(why, "the message of offset %" PRId64 " is none that was published",
+            return crash_wrong(why, "the message of offset %" PRId64 " is none that was published",
                     read->offset);
         }
         out->count++;
@@ -280,7 +253,7 @@ static int take_messages(const stele_messages *ms, const struct model *m, struct
 }
 
 int model_read(
-        stele_stream *s, const struct model *m, struct model_scan *out, const struct model_why *why)
+        stele_stream *s, const struct model *m, struct model_scan *out, const struct crash_why *why)
 {
     int64_t at = STELE_OFFSET_OLDEST;
     stele_messages *ms;
@@ -289,7 +262,7 @@ int model_read(
     int result = 0;
 
     if (rc != STELE_OK) {
-        return model_failed(why, "new container", rc, &err);
+        return crash_failed(why, "new container", rc, &err);
     }
     out->count = 0;
     for (;;) {
@@ -297,7 +270,7 @@ int model_read(
 
         rc = stele_stream_consume(s, at, CHUNK, ms, &next, &err);
         if (rc != STELE_OK) {
-            result = model_failed(why, "consume", rc, &err);
+            result = crash_failed(why, "consume", rc, &err);
             break;
         }
         result = take_messages(ms, m, out, why);
@@ -305,7 +278,7 @@ int model_read(
             break;
         }
         if (next < at) {
-            result = model_wrong(why, "consume goes back, to %" PRId64, next);
+            result = crash_wrong(why, "consume goes back, to %" PRId64, next);
             break;
         }
         at = next;
@@ -316,13 +289,13 @@ int model_read(
     }
     rc = stele_stream_next_offset(s, &out->next, &err);
     if (rc != STELE_OK) {
-        return model_failed(why, "next offset", rc, &err);
+        return crash_failed(why, "next offset", rc, &err);
     }
     if (out->next >= MODEL_OFFSETS) {
-        return model_wrong(why, "the next offset is %" PRId64, out->next);
+        return crash_wrong(why, "the next offset is %" PRId64, out->next);
     }
     if (at != out->next) {
-        return model_wrong(why, "consume ends at %" PRId64 ", next is %" PRId64, at, out->next);
+        return crash_wrong(why, "consume ends at %" PRId64 ", next is %" PRId64, at, out->next);
     }
     return 0;
 }
@@ -337,7 +310,7 @@ static uint32_t newest_of(uint32_t attempts)
 }
 
 int model_check_kept(
-        const struct model *m, const struct model_scan *scan, const struct model_why *why)
+        const struct model *m, const struct model_scan *scan, const struct crash_why *why)
 {
     size_t at = 0;
 
@@ -349,23 +322,23 @@ int model_check_kept(
 
         at += there ? 1 : 0;
         if (there && o->gone) {
-            return model_wrong(why, "offset %" PRId64 " was deleted and is there", i);
+            return crash_wrong(why, "offset %" PRId64 " was deleted and is there", i);
         }
         if (there && (o->refused & bit) != 0) {
-            return model_wrong(why, "offset %" PRId64 " is there, whose publish was refused", i);
+            return crash_wrong(why, "offset %" PRId64 " is there, whose publish was refused", i);
         }
         /* What was tried after the last one that was visible may be there, but not over one
          * that was durable. */
         if (there && o->visible != 0 && (i < m->durable ? newest != bit : newest > bit)) {
-            return model_wrong(
+            return crash_wrong(
                     why, "offset %" PRId64 " has another message than was acknowledged", i);
         }
         if (!there && i < m->durable && o->visible != 0 && !o->may_go) {
-            return model_wrong(why, "offset %" PRId64 " was durable and is not there", i);
+            return crash_wrong(why, "offset %" PRId64 " was durable and is not there", i);
         }
     }
     if (scan->next < m->durable) {
-        return model_wrong(why, "the next offset is %" PRId64 ", and %" PRId64 " was durable",
+        return crash_wrong(why, "the next offset is %" PRId64 ", and %" PRId64 " was durable",
                 scan->next, m->durable);
     }
     return 0;
@@ -384,7 +357,7 @@ struct query {
     const struct model_config *config;
     const struct model *m;
     const struct model_scan *scan;
-    const struct model_why *why;
+    const struct crash_why *why;
     stele_messages *ms;
     stele_error err;
 };
@@ -404,12 +377,12 @@ static int expect_message(struct query *q, const char *call, int64_t asked, stel
         stele_code expected, size_t i)
 {
     if (rc != expected) {
-        return rc < 0 ? model_failed(q->why, call, rc, &q->err)
-                      : model_wrong(q->why, "%s(%" PRId64 ") finds something", call, asked);
+        return rc < 0 ? crash_failed(q->why, call, rc, &q->err)
+                      : crash_wrong(q->why, "%s(%" PRId64 ") finds something", call, asked);
     }
     if (rc == STELE_OK && (stele_messages_count(q->ms) != 1 ||
                                   !model_same(stele_messages_at(q->ms, 0), q->scan->values[i]))) {
-        return model_wrong(q->why, "%s(%" PRId64 ") gives another message", call, asked);
+        return crash_wrong(q->why, "%s(%" PRId64 ") gives another message", call, asked);
     }
     return 0;
 }
@@ -465,7 +438,7 @@ static int check_consume_key(struct query *q, stele_bytes key, int k)
         stele_code rc = stele_stream_consume_by_key(q->s, key, at, CHUNK, q->ms, &next, &q->err);
 
         if (rc != STELE_OK) {
-            return model_failed(q->why, "consume by key", rc, &q->err);
+            return crash_failed(q->why, "consume by key", rc, &q->err);
         }
         for (size_t j = 0; j < stele_messages_count(q->ms); j++, i++) {
             while (i < q->scan->count && !has_key(q->scan, i, k)) {
@@ -473,7 +446,7 @@ static int check_consume_key(struct query *q, stele_bytes key, int k)
             }
             if (i == q->scan->count ||
                     !model_same(stele_messages_at(q->ms, j), q->scan->values[i])) {
-                return model_wrong(q->why, "consume by key gives a message too many");
+                return crash_wrong(q->why, "consume by key gives a message too many");
             }
         }
         if (next == at) {
@@ -484,7 +457,7 @@ static int check_consume_key(struct query *q, stele_bytes key, int k)
     while (i < q->scan->count && !has_key(q->scan, i, k)) {
         i++;
     }
-    return i == q->scan->count ? 0 : model_wrong(q->why, "consume by key misses a message");
+    return i == q->scan->count ? 0 : crash_wrong(q->why, "consume by key misses a message");
 }
 
 static int check_keys(struct query *q)
@@ -546,14 +519,14 @@ static int check_time(struct query *q, stele_time t)
         return 0;
     }
     if (rc != STELE_OK) {
-        return model_failed(q->why, "offset by time", rc, &q->err);
+        return crash_failed(q->why, "offset by time", rc, &q->err);
     }
     for (size_t i = early; i <= late && i < q->scan->count; i++) {
         if (offset_at(q->scan, i) == got && time_at(q->scan, i) == got_time) {
             return 0;
         }
     }
-    return model_wrong(q->why, "time %" PRId64 " finds offset %" PRId64, t, got);
+    return crash_wrong(q->why, "time %" PRId64 " finds offset %" PRId64, t, got);
 }
 
 static int check_times(struct query *q)
@@ -564,7 +537,7 @@ static int check_times(struct query *q)
         int64_t offset;
         stele_code rc = stele_stream_offset_by_time(q->s, 0, &offset, NULL, &q->err);
 
-        return rc == STELE_ENOINDEX ? 0 : model_wrong(q->why, "by time works without an index");
+        return rc == STELE_ENOINDEX ? 0 : crash_wrong(q->why, "by time works without an index");
     }
     for (int64_t i = 0; i <= q->scan->next && result == 0; i++) {
         result = check_time(q, TIME_START + i * TIME_STEP - (i % 2 == 0 ? 0 : TIME_STEP / 2));
@@ -578,12 +551,12 @@ static int check_stat(struct query *q)
     stele_code rc = stele_stream_stat(q->s, &stats, &q->err);
 
     if (rc != STELE_OK) {
-        return model_failed(q->why, "stat", rc, &q->err);
+        return crash_failed(q->why, "stat", rc, &q->err);
     }
     if (stats.messages != (int64_t)q->scan->count || stats.next_offset != q->scan->next ||
             stats.oldest != (q->scan->count > 0 ? offset_at(q->scan, 0) : STELE_OFFSET_INVALID) ||
             stats.key_index != q->config->keys || stats.time_index != q->config->times) {
-        return model_wrong(q->why,
+        return crash_wrong(q->why,
                 "stat: %" PRId64 " messages, oldest %" PRId64 ", next %" PRId64 " and not %zu, "
                 "%" PRId64,
                 stats.messages, stats.oldest, stats.next_offset, q->scan->count, q->scan->next);
@@ -592,14 +565,14 @@ static int check_stat(struct query *q)
 }
 
 int model_check_queries(stele_stream *s, const struct model_config *config, const struct model *m,
-        const struct model_scan *scan, const struct model_why *why)
+        const struct model_scan *scan, const struct crash_why *why)
 {
     struct query q = {.s = s, .config = config, .m = m, .scan = scan, .why = why};
     stele_code rc = stele_messages_new(&q.ms, &q.err);
     int result;
 
     if (rc != STELE_OK) {
-        return model_failed(why, "new container", rc, &q.err);
+        return crash_failed(why, "new container", rc, &q.err);
     }
     result = check_get(&q);
     result = result != 0 ? result : check_keys(&q);

@@ -16,6 +16,7 @@
 
 #include <stele/stream.h>
 
+#include "crash/why.h"
 #include "sim/explore.h"
 
 #define MODEL_DIR    "/data"
@@ -117,16 +118,6 @@ unsigned model_next_attempt(const struct model *m, int64_t offset);
 
 /* ---- Judging. 0, 1 for a wrong answer, or the negative code of an error. ---- */
 
-struct model_why {
-    char *text;
-    size_t len;
-};
-
-int model_wrong(const struct model_why *why, const char *format, ...) STELE_PRINTF(2, 3);
-/* Of a call that failed: its code if that is a fault's, else 1. */
-int model_failed(
-        const struct model_why *why, const char *call, stele_code rc, const stele_error *err);
-
 /* All that a stream holds, read by consume. */
 struct model_scan {
     uint64_t values[MODEL_OFFSETS];
@@ -136,15 +127,15 @@ struct model_scan {
 
 /* Read everything; each message must be one that was tried. */
 int model_read(stele_stream *s, const struct model *m, struct model_scan *out,
-        const struct model_why *why);
+        const struct crash_why *why);
 
 /* What was acknowledged is there, and what was deleted is not. */
 int model_check_kept(
-        const struct model *m, const struct model_scan *scan, const struct model_why *why);
+        const struct model *m, const struct model_scan *scan, const struct crash_why *why);
 
 /* Get, look-ups and statistics agree with the scan. */
 int model_check_queries(stele_stream *s, const struct model_config *config, const struct model *m,
-        const struct model_scan *scan, const struct model_why *why);
+        const struct model_scan *scan, const struct crash_why *why);
 
 bool model_scans_equal(const struct model_scan *a, const struct model_scan *b);
 

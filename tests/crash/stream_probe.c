@@ -273,7 +273,7 @@ struct trial {
     bool excused;
     bool reported;
     bool lost[STREAM_PROBE_MESSAGES];
-    struct model_why why;
+    struct crash_why why;
 };
 
 static int judge_reading(struct trial *t, bool live)
@@ -283,16 +283,16 @@ static int judge_reading(struct trial *t, bool live)
 
     t->reported |= seen.reported;
     if (seen.wrong && !t->excused && !(v1 && t->found)) {
-        return model_wrong(&t->why, "%s gives a message that was not published so", seen.what);
+        return crash_wrong(&t->why, "%s gives a message that was not published so", seen.what);
     }
     if (seen.unordered && !(v1 && t->found)) {
-        return model_wrong(&t->why, "messages come in another order");
+        return crash_wrong(&t->why, "messages come in another order");
     }
     if (seen.missing && !seen.reported && !t->found && !t->excused) {
-        return model_wrong(&t->why, "a message is missing, and nothing says so");
+        return crash_wrong(&t->why, "a message is missing, and nothing says so");
     }
     if (seen.reported && !t->found && !t->excused) {
-        return model_wrong(&t->why, "a call meets damage that check does not find");
+        return crash_wrong(&t->why, "a call meets damage that check does not find");
     }
     return 0;
 }
@@ -323,7 +323,7 @@ static int judge_kept(const struct trial *t, const struct seen *seen)
     model_find(&whole, t->before, MODEL_DIR, t->config, &published);
     for (int64_t i = 0; i < STREAM_PROBE_MESSAGES; i++) {
         if (seen->there[i] == t->lost[i]) {
-            return model_wrong(&t->why,
+            return crash_wrong(&t->why,
                     seen->there[i] ? "recovery says that %" PRId64 " is lost, which is there"
                                    : "recovery does not say that %" PRId64 " is lost",
                     i);
@@ -331,11 +331,11 @@ static int judge_kept(const struct trial *t, const struct seen *seen)
         whole_lost += whole.whole[i] && !seen->there[i] ? 1 : 0;
     }
     if (whole_lost > WHOLE_LOST_MAX) {
-        return model_wrong(&t->why, "recovery loses messages that were whole");
+        return crash_wrong(&t->why, "recovery loses messages that were whole");
     }
     return seen->next >= STREAM_PROBE_MESSAGES
                    ? 0
-                   : model_wrong(&t->why, "after recovery the next offset is %" PRId64, seen->next);
+                   : crash_wrong(&t->why, "after recovery the next offset is %" PRId64, seen->next);
 }
 
 /* A writer opens what is damaged, and goes on; on a disk of its own. */
@@ -363,13 +363,13 @@ static int judge_writer(struct trial *t)
     result = model_check_pieces(t->before, after, MODEL_DIR, &t->why);
     seen = read_all(t->config, w, MODEL_DIR, false);
     if (result == 0 && !went_on) {
-        result = model_wrong(&t->why, "a writer opens, and cannot write");
+        result = crash_wrong(&t->why, "a writer opens, and cannot write");
     }
     if (result == 0 && seen.unordered) {
-        result = model_wrong(&t->why, "a writer leaves messages in another order");
+        result = crash_wrong(&t->why, "a writer leaves messages in another order");
     }
     if (result == 0 && seen.wrong && !t->excused && !(v1 && t->found)) {
-        result = model_wrong(
+        result = crash_wrong(
                 &t->why, "behind a writer %s gives what was not published so", seen.what);
     }
     sim_image_unref(after);
@@ -396,19 +396,19 @@ static int judge_recovery(struct trial *t)
     sim_image_unref(after);
     seen = read_all(t->config, t->w, MODEL_DIR, false);
     if (result == 0 && seen.unordered) {
-        result = model_wrong(&t->why, "after recovery messages come in another order");
+        result = crash_wrong(&t->why, "after recovery messages come in another order");
     }
     if (result != 0 || t->excused) {
         return result;
     }
     if (seen.wrong || seen.reported || check_finds(t->config, t->w, MODEL_DIR)) {
-        return model_wrong(&t->why, "recovery leaves damage");
+        return crash_wrong(&t->why, "recovery leaves damage");
     }
     for (int64_t i = 0; i < STREAM_PROBE_MESSAGES; i++) {
         recovered.messages -= seen.there[i] ? 1 : 0;
     }
     return recovered.messages == 0 ? judge_kept(t, &seen)
-                                   : model_wrong(&t->why, "recovery counts other messages");
+                                   : crash_wrong(&t->why, "recovery counts other messages");
 }
 
 static enum sim_probe probe(

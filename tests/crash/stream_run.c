@@ -87,7 +87,7 @@ static void adopt(struct stream_run *r)
 {
     struct model_scan scan;
     char text[256] = "";
-    struct model_why why = {text, sizeof text};
+    struct crash_why why = {text, sizeof text};
     int result = model_read(r->s, &r->model, &scan, &why);
 
     result = result != 0 ? result : model_check_kept(&r->model, &scan, &why);
@@ -129,7 +129,7 @@ static void judge_lost(struct stream_run *r)
 {
     struct model_scan scan;
     char text[256] = "";
-    struct model_why why = {text, sizeof text};
+    struct crash_why why = {text, sizeof text};
     size_t at = 0;
 
     r->recovered = false;
@@ -219,7 +219,7 @@ void run_gc(struct stream_run *r)
 void run_lend(struct stream_run *r)
 {
     char text[256] = "";
-    struct model_why why = {text, sizeof text};
+    struct crash_why why = {text, sizeof text};
     int64_t next;
 
     if (r->s == NULL || r->over || r->lent != NULL ||
@@ -252,7 +252,7 @@ static void judge_times(struct stream_run *r)
 {
     struct sim_image *image;
     char text[200] = "";
-    struct model_why why = {text, sizeof text};
+    struct crash_why why = {text, sizeof text};
 
     if (r->first != STELE_OK || r->model.rewrites || r->config->recover ||
             r->config->eager_migrate || strstr(sim_world_log(r->w), "made again") != NULL) {

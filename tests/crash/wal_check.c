@@ -27,7 +27,7 @@ struct check {
     struct sim_world *w;
     struct wmodel model;
     struct wmodel_scan scan;
-    struct wmodel_why why;
+    struct crash_why why;
     uint64_t pick; /* by the state's hash */
 };
 
@@ -49,7 +49,7 @@ static int close_after(struct check *c, stele_wal *wal, int result)
     stele_error err;
     stele_code rc = stele_wal_close(wal, &err);
 
-    return result != 0 || rc == STELE_OK ? result : wmodel_failed(&c->why, "close", rc, &err);
+    return result != 0 || rc == STELE_OK ? result : crash_failed(&c->why, "close", rc, &err);
 }
 
 static int scan_and_judge(struct check *c, stele_wal *wal, struct wmodel_scan *scan)
@@ -79,11 +79,11 @@ static int look(struct check *c, struct wmodel_scan *scan, bool *looked)
         return 0;
     }
     if (rc != STELE_OK) {
-        return wmodel_failed(&c->why, "open to read", rc, &err);
+        return crash_failed(&c->why, "open to read", rc, &err);
     }
     *looked = true;
     if (stele_wal_trim(wal, UINT64_MAX, NULL) == STELE_OK) {
-        return close_after(c, wal, wmodel_wrong(&c->why, "a reader may write"));
+        return close_after(c, wal, crash_wrong(&c->why, "a reader may write"));
     }
     return close_after(c, wal, scan_and_judge(c, wal, scan));
 }
@@ -141,7 +141,7 @@ static int recover(struct check *c)
     if (rc == STELE_ENOTFOUND && !wmodel_must_hold(&c->model)) {
         return 0;
     }
-    return rc == STELE_OK ? 0 : wmodel_failed(&c->why, "recover", rc, &err);
+    return rc == STELE_OK ? 0 : crash_failed(&c->why, "recover", rc, &err);
 }
 
 /* Recover twice: the second time changes nothing. */
@@ -168,7 +168,7 @@ static int open_writer(struct check *c, stele_wal **out)
 
     wmodel_options(c->config, &c->w->env, &options);
     rc = stele_wal_open(out, WMODEL_DIR, &options, &err);
-    return rc == STELE_OK ? 0 : wmodel_failed(&c->why, "open", rc, &err);
+    return rc == STELE_OK ? 0 : crash_failed(&c->why, "open", rc, &err);
 }
 
 static int check_format(struct check *c, stele_wal *wal)
@@ -178,11 +178,11 @@ static int check_format(struct check *c, stele_wal *wal)
     stele_code rc = stele_wal_stat(wal, &stats, &err);
 
     if (rc != STELE_OK) {
-        return wmodel_failed(&c->why, "stat", rc, &err);
+        return crash_failed(&c->why, "stat", rc, &err);
     }
     if ((!c->config->migrates && stats.format != c->config->format) ||
             (c->model.migrated >= 0 && c->model.migrated != (int64_t)stats.format)) {
-        return wmodel_wrong(&c->why, "the format is %d", (int)stats.format);
+        return crash_wrong(&c->why, "the format is %d", (int)stats.format);
     }
     return 0;
 }
@@ -197,10 +197,10 @@ static int append_more(struct check *c, stele_wal *wal)
     stele_code rc = stele_wal_next_id(wal, &next, &any, &err);
 
     if (rc != STELE_OK) {
-        return wmodel_failed(&c->why, "next id", rc, &err);
+        return crash_failed(&c->why, "next id", rc, &err);
     }
     if (any != (c->scan.count == 0) || (!any && next != wmodel_last(&c->scan) + 1)) {
-        return wmodel_wrong(
+        return crash_wrong(
                 &c->why, "the next id is %" PRIu64 " after %" PRIu64, next, wmodel_last(&c->scan));
     }
     next = !any ? next : c->model.limit > 0 ? c->model.limit : 1;
@@ -212,7 +212,7 @@ static int append_more(struct check *c, stele_wal *wal)
         return 0;
     }
     if (rc != STELE_OK) {
-        return wmodel_failed(&c->why, "append after a crash", rc, &err);
+        return crash_failed(&c->why, "append after a crash", rc, &err);
     }
     note(c, SIM_ACK, WMODEL_APPEND, value);
     c->scan.values[c->scan.count++] = value;
@@ -243,7 +243,7 @@ static int judge_writer(struct check *c, stele_wal *wal, const struct sim_image 
     result = result != 0 ? result : check_format(c, wal);
     result = result != 0 ? result : check_cut(c, before);
     if (result == 0 && seen != NULL && !wmodel_scans_equal(seen, &c->scan)) {
-        result = wmodel_wrong(&c->why, "a reader saw other records than the writer finds");
+        result = crash_wrong(&c->why, "a reader saw other records than the writer finds");
     }
     if (result == 0) {
         note_found(c);
@@ -259,8 +259,8 @@ static void each_fault(void *arg, const stele_wal_fault *fault)
 {
     struct check *c = arg;
 
-    (void)wmodel_wrong(&c->why, "check finds in %s at %" PRId64 ": %s", fault->file,
-            fault->position, fault->text);
+    (void)crash_wrong(&c->why, "check finds in %s at %" PRId64 ": %s", fault->file, fault->position,
+            fault->text);
 }
 
 static int run_check_dir(struct check *c)
@@ -276,10 +276,10 @@ static int run_check_dir(struct check *c)
         return disturbed(c) ? STELE_EIO : 1;
     }
     if (rc != STELE_OK) {
-        return wmodel_failed(&c->why, "check", rc, &err);
+        return crash_failed(&c->why, "check", rc, &err);
     }
     if (checked.records != c->scan.count) {
-        return wmodel_wrong(&c->why, "check finds %" PRIu64 " records, not %zu", checked.records,
+        return crash_wrong(&c->why, "check finds %" PRIu64 " records, not %zu", checked.records,
                 c->scan.count);
     }
     return 0;
@@ -323,7 +323,7 @@ static int open_again(struct check *c)
     }
     same = wfiles_check_same(before, c->w, "another open", &c->why);
     if (result == 0 && !wmodel_scans_equal(&again, &c->scan)) {
-        result = wmodel_wrong(
+        result = crash_wrong(
                 &c->why, "another open finds %zu records, not %zu", again.count, c->scan.count);
     }
     return result != 0 ? result : disturbed(c) ? 0 : same;
@@ -340,7 +340,7 @@ static int truncate_some(struct check *c, stele_wal *wal)
     note(c, SIM_INTENT, WMODEL_TRUNCATE, keep);
     rc = stele_wal_truncate(wal, keep, &err);
     if (rc != STELE_OK) {
-        return wmodel_failed(&c->why, "truncate after a crash", rc, &err);
+        return crash_failed(&c->why, "truncate after a crash", rc, &err);
     }
     note(c, SIM_ACK, WMODEL_TRUNCATE, keep);
     return scan_and_judge(c, wal, &c->scan);
@@ -355,7 +355,7 @@ static int trim_some(struct check *c, stele_wal *wal)
     note(c, SIM_INTENT, WMODEL_TRIM, discard);
     rc = stele_wal_trim(wal, discard, &err);
     if (rc != STELE_OK) {
-        return wmodel_failed(&c->why, "trim after a crash", rc, &err);
+        return crash_failed(&c->why, "trim after a crash", rc, &err);
     }
     return scan_and_judge(c, wal, &c->scan);
 }
@@ -463,7 +463,7 @@ int wal_check(const struct wmodel_config *config, struct sim_world *w,
 
     c->config = config;
     c->w = w;
-    c->why = (struct wmodel_why){why, why_len};
+    c->why = (struct crash_why){why, why_len};
     wmodel_of_notes(&c->model, config, notes);
     /* The lock file holds the number of the process, which is another one each time. */
     c->pick = sim_mix(wfiles_fingerprint(image) + notes->count);

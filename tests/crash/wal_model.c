@@ -2,8 +2,6 @@
 #include "crash/wal_model.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,31 +164,6 @@ bool wmodel_must_hold(const struct wmodel *m)
 
 /* ---- Judging. ---- */
 
-int wmodel_wrong(const struct wmodel_why *why, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    (void)vsnprintf(why->text, why->len, format, ap);
-    va_end(ap);
-    return 1;
-}
-
-int wmodel_failed(
-        const struct wmodel_why *why, const char *call, stele_code rc, const stele_error *err)
-{
-    (void)wmodel_wrong(why, "%s: %s", call, rc == STELE_END ? "END" : err->message);
-    switch (rc) {
-    case STELE_EIO:
-    case STELE_ENOSPC:
-    case STELE_ENOMEM:
-    case STELE_EFAILED:
-        return rc;
-    default:
-        return 1;
-    }
-}
-
 bool wmodel_scans_equal(const struct wmodel_scan *a, const struct wmodel_scan *b)
 {
     return a->count == b->count && memcmp(a->values, b->values, a->count * sizeof *a->values) == 0;
@@ -214,23 +187,23 @@ static int attempt_of(const struct wmodel *m, const stele_wal_record *record, ui
 }
 
 static int take(const struct wmodel *m, const stele_wal_record *record, struct wmodel_scan *out,
-        const struct wmodel_why *why)
+        const struct crash_why *why)
 {
     const struct wmodel_id *at;
     int attempt;
 
     if (out->count > 0 && record->id != wmodel_last(out) + 1) {
-        return wmodel_wrong(
+        return crash_wrong(
                 why, "record %" PRIu64 " follows %" PRIu64, record->id, wmodel_last(out));
     }
     if (record->id >= m->limit) {
-        return wmodel_wrong(why, "record %" PRIu64 " was never appended", record->id);
+        return crash_wrong(why, "record %" PRIu64 " was never appended", record->id);
     }
     at = &m->ids[record->id];
     attempt = attempt_of(m, record, at->tried & ~at->dead);
     if (attempt < 0) {
         attempt = attempt_of(m, record, at->dead);
-        return wmodel_wrong(why,
+        return crash_wrong(why,
                 attempt >= 0 ? "record %" PRIu64 " has come back"
                              : "record %" PRIu64 " is none that was appended",
                 record->id);
@@ -240,7 +213,7 @@ static int take(const struct wmodel *m, const stele_wal_record *record, struct w
 }
 
 int wmodel_read(stele_wal *wal, const struct wmodel *m, struct wmodel_scan *out,
-        const struct wmodel_why *why)
+        const struct crash_why *why)
 {
     stele_wal_iter *it = NULL;
     stele_wal_record record;
@@ -250,7 +223,7 @@ int wmodel_read(stele_wal *wal, const struct wmodel *m, struct wmodel_scan *out,
 
     out->count = 0;
     if (rc != STELE_OK) {
-        return wmodel_failed(why, "open an iterator", rc, &err);
+        return crash_failed(why, "open an iterator", rc, &err);
     }
     while (result == 0) {
         rc = stele_wal_iter_next(it, &record, &err);
@@ -260,28 +233,28 @@ int wmodel_read(stele_wal *wal, const struct wmodel *m, struct wmodel_scan *out,
         result = take(m, &record, out, why);
     }
     if (result == 0 && rc != STELE_END) {
-        result = wmodel_failed(why, "iterate", rc, &err);
+        result = crash_failed(why, "iterate", rc, &err);
     }
     rc = stele_wal_iter_close(it, &err);
     return result != 0 || rc == STELE_OK ? result
-                                         : wmodel_failed(why, "close an iterator", rc, &err);
+                                         : crash_failed(why, "close an iterator", rc, &err);
 }
 
 int wmodel_check_kept(
-        const struct wmodel *m, const struct wmodel_scan *scan, const struct wmodel_why *why)
+        const struct wmodel *m, const struct wmodel_scan *scan, const struct crash_why *why)
 {
     uint64_t first = wmodel_first(scan);
 
     for (uint64_t id = 0; id < m->limit; id++) {
         if (must_hold(m, id) && (scan->count == 0 || id < first || id > wmodel_last(scan))) {
-            return wmodel_wrong(why,
+            return crash_wrong(why,
                     "record %" PRIu64 " was acknowledged and is lost; there are %" PRIu64
                     " to %" PRIu64,
                     id, first, wmodel_last(scan));
         }
         if (must_hold(m, id) &&
                 scan->values[id - first] % WMODEL_ATTEMPTS != (uint64_t)m->ids[id].acked) {
-            return wmodel_wrong(why, "record %" PRIu64 " is not the one that was acknowledged", id);
+            return crash_wrong(why, "record %" PRIu64 " is not the one that was acknowledged", id);
         }
     }
     return 0;
@@ -289,8 +262,7 @@ int wmodel_check_kept(
 
 /* ---- Queries. ---- */
 
-static int check_bounds(
-        stele_wal *wal, const struct wmodel_scan *scan, const struct wmodel_why *why)
+static int check_bounds(stele_wal *wal, const struct wmodel_scan *scan, const struct crash_why *why)
 {
     uint64_t first = 0;
     uint64_t last = 0;
@@ -301,37 +273,36 @@ static int check_bounds(
 
     rc = rc != STELE_OK ? rc : stele_wal_last_id(wal, &last, &empty_too, &err);
     if (rc != STELE_OK) {
-        return wmodel_failed(why, "first and last id", rc, &err);
+        return crash_failed(why, "first and last id", rc, &err);
     }
     if (empty != (scan->count == 0) || empty_too != empty || first != wmodel_first(scan) ||
             last != wmodel_last(scan)) {
-        return wmodel_wrong(why,
+        return crash_wrong(why,
                 "the log says it has %" PRIu64 " to %" PRIu64 ", and holds %" PRIu64 " to %" PRIu64,
                 first, last, wmodel_first(scan), wmodel_last(scan));
     }
     return 0;
 }
 
-static int check_stat(stele_wal *wal, const struct wmodel_scan *scan, const struct wmodel_why *why)
+static int check_stat(stele_wal *wal, const struct wmodel_scan *scan, const struct crash_why *why)
 {
     stele_wal_stats stats;
     stele_error err;
     stele_code rc = stele_wal_stat(wal, &stats, &err);
 
     if (rc != STELE_OK) {
-        return wmodel_failed(why, "stat", rc, &err);
+        return crash_failed(why, "stat", rc, &err);
     }
     if (stats.empty != (scan->count == 0) || stats.first_id != wmodel_first(scan) ||
             stats.last_id != wmodel_last(scan)) {
-        return wmodel_wrong(why,
-                "stat: %" PRIu64 " to %" PRIu64 ", and not %" PRIu64 " to %" PRIu64, stats.first_id,
-                stats.last_id, wmodel_first(scan), wmodel_last(scan));
+        return crash_wrong(why, "stat: %" PRIu64 " to %" PRIu64 ", and not %" PRIu64 " to %" PRIu64,
+                stats.first_id, stats.last_id, wmodel_first(scan), wmodel_last(scan));
     }
     return 0;
 }
 
 static int check_read(
-        stele_wal *wal, const struct wmodel *m, uint64_t value, const struct wmodel_why *why)
+        stele_wal *wal, const struct wmodel *m, uint64_t value, const struct crash_why *why)
 {
     struct wmodel_record made;
     stele_buf buf;
@@ -343,18 +314,18 @@ static int check_read(
     stele_buf_init(&buf, WMODEL_DATA_MAX);
     rc = stele_wal_read(wal, made.record.id, &buf, &err);
     if (rc != STELE_OK) {
-        result = wmodel_failed(why, "read by id", rc, &err);
+        result = crash_failed(why, "read by id", rc, &err);
     } else if (stele_buf_view(&buf).len != made.record.data.len ||
                (made.record.data.len > 0 &&
                        !stele_bytes_equal(stele_buf_view(&buf), made.record.data))) {
-        result = wmodel_wrong(
+        result = crash_wrong(
                 why, "record %" PRIu64 " is another one when read by id", made.record.id);
     }
     stele_buf_free(&buf);
     return result;
 }
 
-static int check_absent(stele_wal *wal, uint64_t id, const struct wmodel_why *why)
+static int check_absent(stele_wal *wal, uint64_t id, const struct crash_why *why)
 {
     stele_buf buf;
     stele_error err;
@@ -364,13 +335,13 @@ static int check_absent(stele_wal *wal, uint64_t id, const struct wmodel_why *wh
     rc = stele_wal_read(wal, id, &buf, &err);
     stele_buf_free(&buf);
     if (rc == STELE_OK) {
-        return wmodel_wrong(why, "record %" PRIu64 " can be read, and is not there", id);
+        return crash_wrong(why, "record %" PRIu64 " can be read, and is not there", id);
     }
-    return rc == STELE_ENOTFOUND ? 0 : wmodel_failed(why, "read what is not there", rc, &err);
+    return rc == STELE_ENOTFOUND ? 0 : crash_failed(why, "read what is not there", rc, &err);
 }
 
 int wmodel_check_queries(stele_wal *wal, const struct wmodel *m, const struct wmodel_scan *scan,
-        const struct wmodel_why *why)
+        const struct crash_why *why)
 {
     int result = check_bounds(wal, scan, why);
 

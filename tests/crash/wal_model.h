@@ -16,6 +16,7 @@
 
 #include <stele/wal.h>
 
+#include "crash/why.h"
 #include "sim/explore.h"
 
 #define WMODEL_DIR "/log"
@@ -98,16 +99,6 @@ bool wmodel_must_hold(const struct wmodel *m);
 
 /* ---- Judging. 0, 1 for a wrong answer, or the negative code of an error. ---- */
 
-struct wmodel_why {
-    char *text;
-    size_t len;
-};
-
-int wmodel_wrong(const struct wmodel_why *why, const char *format, ...) STELE_PRINTF(2, 3);
-/* Of a call that failed: its code if that is a fault's, else 1. */
-int wmodel_failed(
-        const struct wmodel_why *why, const char *call, stele_code rc, const stele_error *err);
-
 /* All that a log holds. */
 struct wmodel_scan {
     uint64_t values[WMODEL_IDS]; /* of the records, with consecutive ids */
@@ -128,14 +119,14 @@ bool wmodel_scans_equal(const struct wmodel_scan *a, const struct wmodel_scan *b
 
 /* Read everything with an iterator. Each record must be one that may be there. */
 int wmodel_read(stele_wal *wal, const struct wmodel *m, struct wmodel_scan *out,
-        const struct wmodel_why *why);
+        const struct crash_why *why);
 
 /* What was acknowledged is there. */
 int wmodel_check_kept(
-        const struct wmodel *m, const struct wmodel_scan *scan, const struct wmodel_why *why);
+        const struct wmodel *m, const struct wmodel_scan *scan, const struct crash_why *why);
 
 /* First and last id, reading by id and statistics agree with the scan. */
 int wmodel_check_queries(stele_wal *wal, const struct wmodel *m, const struct wmodel_scan *scan,
-        const struct wmodel_why *why);
+        const struct crash_why *why);
 
 #endif /* TESTS_CRASH_WAL_MODEL_H */

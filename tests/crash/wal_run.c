@@ -57,7 +57,7 @@ static void adopt(struct wal_run *r)
 {
     struct wmodel_scan scan;
     char text[WMODEL_WHY] = "";
-    struct wmodel_why why = {text, sizeof text};
+    struct crash_why why = {text, sizeof text};
     int result = wmodel_read(r->wal, &r->model, &scan, &why);
 
     result = result != 0 ? result : wmodel_check_kept(&r->model, &scan, &why);

@@ -54,7 +54,7 @@ void wrun_expect_damage(struct wal_run *r)
     if (rc == STELE_OK) {
         struct wmodel_scan scan;
         char text[WMODEL_WHY];
-        struct wmodel_why why = {text, sizeof text};
+        struct crash_why why = {text, sizeof text};
 
         if (wmodel_read(wal, &r->model, &scan, &why) == 0) {
             wrun_wrong(r, "damage is not found by reading");
@@ -97,7 +97,7 @@ static void recover_dry(struct wal_run *r, const stele_wal_options *options)
     stele_wal_options dry = *options;
     struct sim_image *before = sim_disk_image(r->w->disk);
     char text[WMODEL_WHY];
-    struct wmodel_why why = {text, sizeof text};
+    struct crash_why why = {text, sizeof text};
     stele_code rc;
 
     dry.dry_run = true;
