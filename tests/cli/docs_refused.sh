@@ -19,60 +19,19 @@ lines() { seq "$1" "$2" | sed 's/.*/{"id":"&","doc":{"@type":"t","n":&}}/'; }
 lines 1 11 >&3
 count_is() { [ "$("$stele" docs stat db -J 2>/dev/null | jq .documents)" = "$1" ]; }
 until_true 20 count_is 11 || fail "the loader commits"
-IFS='|'
-for command in $writing; do
-    IFS=' '
-    docs 4 $command </dev/null
-    says "$holder"
-    silent
-    docs 4 $command -J </dev/null
-    json_error EBUSY
-    docs 4 $command --lock-wait 50ms </dev/null
-done
-IFS='|'
-for command in $reading; do
-    IFS=' '
-    docs 0 $command
-    quiet
-done
-IFS=' '
+locked_out docs "$holder" "$writing"
+work_beside docs "$reading"
 docs 0 backup db beside
 docs 0 restore copy beside
 lines 12 12 >&3
 until_true 20 count_is 12 || fail "it writes on"
 # The lock is free when that process is gone; who waits for it gets it.
-"$stele" docs set db waited '{}' --lock-wait 60s >waited 2>&1 3>&- &
-waiter=$!
-children+=("$waiter")
-sleep 0.2
-kill -0 "$waiter" || fail "it waits"
-exec 3>&-
-wait "$holder" || fail "the loader ends with its input"
-wait "$waiter" || fail "who waited got the lock"
+hand_over "$holder" docs set db waited '{}'
 docs 0 has db waited
-children=()
 
 # A file instead of a directory; a directory without a database.
-echo hello >file
-mkdir void
-IFS='|'
-for command in ${reading//db/file} ${writing//db/file}; do
-    IFS=' '
-    last="stele docs $command"
-    "$stele" docs $command -J >.out 2>.err <<<'{"id":"k","doc":{}}'
-    rc=$?
-    [ "$rc" -ne 0 ] && [ "$rc" -le 8 ] || fail "it is refused"
-    says file
-    equal "still there" hello "$(cat file)"
-done
-IFS='|'
-for command in ${reading//db/void} "del void k" "patch void k {}" "reindex void"; do
-    IFS=' '
-    docs 1 $command
-    says void
-done
-IFS=' '
-equal "nothing was made in it" "" "$(find void -mindepth 1 ! -name '.lock' ! -name '.reader*')"
+refuse_file docs "${reading//db/file}|${writing//db/file}" '{"id":"k","doc":{}}'
+refuse_void docs "${reading//db/void}|del void k|patch void k {}|reindex void"
 docs 2 stat ''
 
 # Output that cannot be written.

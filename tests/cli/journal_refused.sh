@@ -15,36 +15,13 @@ exec 3>pipe
 puts 1 11 >&3
 count_is() { [ "$("$stele" journal stat log -J 2>/dev/null | jq .count)" = "$1" ]; }
 until_true 10 count_is 11 || fail "the recorder records"
-IFS='|'
-for command in $writing; do
-    IFS=' '
-    journal 4 $command </dev/null
-    says "$holder"
-    silent
-    journal 4 $command -J </dev/null
-    json_error EBUSY
-    journal 4 $command --lock-wait 50ms </dev/null
-done
-IFS='|'
-for command in $reading; do
-    IFS=' '
-    journal 0 $command
-    quiet
-done
-IFS=' '
+locked_out journal "$holder" "$writing"
+work_beside journal "$reading"
 puts 12 12 >&3
 until_true 10 count_is 12 || fail "it records on"
 # The lock is free when that process is gone; who waits for it gets it.
-"$stele" journal clear log --lock-wait 60s >waited 2>&1 3>&- &
-waiter=$!
-children+=("$waiter")
-sleep 0.2
-kill -0 "$waiter" || fail "it waits"
-exec 3>&-
-wait "$holder" || fail "the recorder ends with its input"
-wait "$waiter" || fail "who waited got the lock"
+hand_over "$holder" journal clear log
 count_is 0 || fail "it did its work"
-children=()
 # A killed one leaves its lock file, but no lock.
 : >acks
 "$stele" journal record log --ack 1 <pipe >acks 2>&1 &
@@ -63,18 +40,7 @@ journal 0 play log -J
 json 'map(.value) == ["1", "2", "3"]'
 
 # A file instead of a directory.
-echo hello >file
-IFS='|'
-for command in ${reading//log/file} ${writing//log/file}; do
-    IFS=' '
-    last="stele journal $command"
-    "$stele" journal $command -J >.out 2>.err <<<'{"op":"put"}'
-    rc=$?
-    [ "$rc" -ne 0 ] && [ "$rc" -le 8 ] || fail "it is refused"
-    says file
-    equal "still there" hello "$(cat file)"
-done
-IFS=' '
+refuse_file journal "${reading//log/file}|${writing//log/file}" '{"op":"put"}'
 journal 2 stat ''
 
 # Files of others in the directory are left alone.

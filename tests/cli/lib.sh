@@ -132,6 +132,77 @@ flip() {
     printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+# ---- Commands in a row, with bars between them. ----
+
+# locked_out AREA PID COMMANDS: each is refused, since that process holds the lock.
+locked_out() {
+    local area=$1 holder=$2 command commands
+    IFS='|' read -ra commands <<<"$3"
+    for command in "${commands[@]}"; do
+        verb "$area" 4 $command </dev/null
+        says "$holder"
+        silent
+        verb "$area" 4 $command -J </dev/null
+        json_error EBUSY
+        verb "$area" 4 $command --lock-wait 50ms </dev/null
+    done
+}
+
+# work_beside AREA COMMANDS: each does what it should beside a writer.
+work_beside() {
+    local area=$1 command commands
+    IFS='|' read -ra commands <<<"$2"
+    for command in "${commands[@]}"; do
+        verb "$area" 0 $command
+        quiet
+    done
+}
+
+# refuse_file AREA COMMANDS LINE: each is refused where "file" is a file, which stays as it is. LINE
+# is on their standard input.
+refuse_file() {
+    local area=$1 command commands
+    echo hello >file
+    IFS='|' read -ra commands <<<"$2"
+    for command in "${commands[@]}"; do
+        last="stele $area $command"
+        "$stele" "$area" $command -J >.out 2>.err <<<"$3"
+        rc=$?
+        [ "$rc" -ne 0 ] && [ "$rc" -le 8 ] || fail "it is refused"
+        says file
+        equal "still there" hello "$(cat file)"
+    done
+}
+
+# refuse_void AREA COMMANDS: each finds nothing in the directory "void", and makes nothing there but
+# what lets it look.
+refuse_void() {
+    local area=$1 command commands
+    mkdir void
+    IFS='|' read -ra commands <<<"$2"
+    for command in "${commands[@]}"; do
+        verb "$area" 1 $command
+        says void
+    done
+    equal "nothing was made in it" "" "$(find void -mindepth 1 ! -name '.lock' ! -name '.reader*')"
+}
+
+# hand_over PID ARGS...: the command waits for the lock, and gets it when the writer with that number
+# has ended, which reads what descriptor 3 writes.
+hand_over() {
+    local holder=$1 waiter
+    shift
+    "$stele" "$@" --lock-wait 600s >waited 2>&1 3>&- &
+    waiter=$!
+    children+=("$waiter")
+    sleep 0.2
+    kill -0 "$waiter" || fail "it waits"
+    exec 3>&-
+    wait "$holder" || fail "the writer ends with its input"
+    wait "$waiter" || fail "who waited got the lock"
+    children=()
+}
+
 # as_other COMMAND...: without permission for what is ours. Root may do everything, so it
 # becomes nobody, who runs the copy of the command that prepare_other makes.
 prepare_other() {

@@ -16,15 +16,7 @@ exec 3>pipe
 printf 'eleven\n' >&3
 next_is() { [ "$("$stele" stream next log)" -eq "$1" ]; }
 until_true 60 next_is 11 || fail "the writer writes"
-IFS='|'
-for command in $writing; do
-    IFS=' '
-    stream 4 $command </dev/null
-    says "$holder"
-    stream 4 $command -J </dev/null
-    json_error EBUSY
-    stream 4 $command --lock-wait 50ms </dev/null
-done
+locked_out stream "$holder" "$writing"
 IFS='|'
 for command in $reading; do
     IFS=' '
@@ -38,33 +30,14 @@ for dry in "rm log 1" "trim log --count 5" "compact log"; do
     stream 0 $dry --dry-run
 done
 # The lock is free when that process is gone; who waits for it gets it.
-"$stele" stream trim log --count 5 --lock-wait 600s >waited 2>&1 3>&- &
-waiter=$!
-children+=("$waiter")
-sleep 0.2
-kill -0 "$waiter" || fail "it waits"
-exec 3>&-
-wait "$holder" || fail "the writer ends with its input"
-wait "$waiter" || fail "who waited got the lock"
+hand_over "$holder" stream trim log --count 5
 equal "what it did" 5 "$("$stele" stream stat log -J | jq .messages)"
 stream 0 rm log 7
-children=()
 
 # A file instead of a directory.
-echo hello >file
-IFS='|'
-for command in ${reading//log/file} ${writing//log/file}; do
-    IFS=' '
-    last="stele stream $command"
-    "$stele" stream $command -J >.out 2>.err <<<'{}'
-    rc=$?
-    [ "$rc" -ne 0 ] && [ "$rc" -le 8 ] || fail "it is refused"
-    says file
-    equal "still there" hello "$(cat file)"
-done
+refuse_file stream "${reading//log/file}|${writing//log/file}" '{}'
 stream 2 stat file/below
 stream 2 stat ''
-IFS=' '
 
 # Without permission.
 prepare_other

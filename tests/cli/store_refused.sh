@@ -17,37 +17,14 @@ pairs() { seq "$1" "$2" | sed 's/.*/{"bucket":"b","key":"&","value":"&"}/'; }
 pairs 1 11 >&3
 count_is() { [ "$("$stele" store stat db -J 2>/dev/null | jq .keys)" = "$1" ]; }
 until_true 10 count_is 11 || fail "the loader commits"
-IFS='|'
-for command in $writing; do
-    IFS=' '
-    store 4 $command </dev/null
-    says "$holder"
-    silent
-    store 4 $command -J </dev/null
-    json_error EBUSY
-    store 4 $command --lock-wait 50ms </dev/null
-done
-IFS='|'
-for command in $reading; do
-    IFS=' '
-    store 0 $command
-    quiet
-done
-IFS=' '
+locked_out store "$holder" "$writing"
+work_beside store "$reading"
 pairs 12 12 >&3
 until_true 10 count_is 12 || fail "it writes on"
 # The lock is free when that process is gone; who waits for it gets it.
-"$stele" store put db b waited yes --lock-wait 60s >waited 2>&1 3>&- &
-waiter=$!
-children+=("$waiter")
-sleep 0.2
-kill -0 "$waiter" || fail "it waits"
-exec 3>&-
-wait "$holder" || fail "the loader ends with its input"
-wait "$waiter" || fail "who waited got the lock"
+hand_over "$holder" store put db b waited yes
 store 0 get db b waited
 is yes
-children=()
 
 # A killed one leaves its lock file, but no lock, and what was committed.
 "$stele" store load db <pipe >/dev/null 2>&1 &
@@ -67,26 +44,8 @@ store 0 put db b 1 one
 store 0 check db
 
 # A file instead of a directory; a directory without a store.
-echo hello >file
-mkdir void
-IFS='|'
-for command in ${reading//db/file} ${writing//db/file}; do
-    IFS=' '
-    last="stele store $command"
-    "$stele" store $command -J >.out 2>.err <<<'{"bucket":"b","key":"k","value":"v"}'
-    rc=$?
-    [ "$rc" -ne 0 ] && [ "$rc" -le 8 ] || fail "it is refused"
-    says file
-    equal "still there" hello "$(cat file)"
-done
-IFS='|'
-for command in ${reading//db/void} "del void b k" "defrag void"; do
-    IFS=' '
-    store 1 $command
-    says void
-done
-IFS=' '
-equal "nothing was made in it" "" "$(find void -mindepth 1 ! -name '.lock' ! -name '.reader*')"
+refuse_file store "${reading//db/file}|${writing//db/file}" '{"bucket":"b","key":"k","value":"v"}'
+refuse_void store "${reading//db/void}|del void b k|defrag void"
 store 2 stat ''
 
 # Without permission.

@@ -15,40 +15,17 @@ exec 3>pipe
 seq 11 >&3
 last_is() { [ "$("$stele" wal stat log -J 2>/dev/null | jq .last_id)" = "$1" ]; }
 until_true 10 last_is 11 || fail "the writer writes"
-IFS='|'
-for command in $writing; do
-    IFS=' '
-    case $command in *--dry-run) continue ;; esac
-    wal 4 $command </dev/null
-    says "$holder"
-    wal 4 $command -J </dev/null
-    json_error EBUSY
-    wal 4 $command --lock-wait 50ms </dev/null
-done
-IFS='|'
-for command in $reading; do
-    IFS=' '
-    wal 0 $command
-    quiet
-done
-IFS=' '
+locked_out wal "$holder" "${writing%|*--dry-run}"
+work_beside wal "$reading"
 for dry in "truncate log 5" "trim log 3"; do
     wal 0 $dry --dry-run
 done
 echo twelve >&3
 until_true 10 last_is 12 || fail "it writes on"
 # The lock is free when that process is gone; who waits for it gets it.
-"$stele" wal truncate log 5 --lock-wait 60s >waited 2>&1 3>&- &
-waiter=$!
-children+=("$waiter")
-sleep 0.2
-kill -0 "$waiter" || fail "it waits"
-exec 3>&-
-wait "$holder" || fail "the writer ends with its input"
-wait "$waiter" || fail "who waited got the lock"
+hand_over "$holder" wal truncate log 5
 last_is 5 || fail "it did its work"
 wal 0 truncate log 4
-children=()
 # A killed one leaves its lock file, but no lock.
 "$stele" wal append log --lock-wait 30s <pipe >/dev/null 2>&1 &
 holder=$!
@@ -63,18 +40,7 @@ seq 3 | wal 0 append log
 row "last id" 7
 
 # A file instead of a directory.
-echo hello >file
-IFS='|'
-for command in ${reading//log/file} ${writing//log/file}; do
-    IFS=' '
-    last="stele wal $command"
-    "$stele" wal $command -J >.out 2>.err <<<'{"data":"x"}'
-    rc=$?
-    [ "$rc" -ne 0 ] && [ "$rc" -le 8 ] || fail "it is refused"
-    says file
-    equal "still there" hello "$(cat file)"
-done
-IFS=' '
+refuse_file wal "${reading//log/file}|${writing//log/file}" '{"data":"x"}'
 wal 2 stat ''
 
 # Files of others in the directory are left alone.
