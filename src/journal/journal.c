@@ -141,3 +141,30 @@ bool stele_journal_is_recording(const stele_journal *journal)
 {
     return stele_journal_get_state(journal) == STELE_JOURNAL_RECORDING;
 }
+
+stele_code sti_journal_by_state(stele_journal *j,
+        stele_code (*recording)(stele_journal *j, stele_error *err),
+        stele_code (*stopped)(stele_journal *j, stele_error *err), const char *what,
+        stele_error *err)
+{
+    stele_code rc;
+
+    if (j == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no journal");
+    }
+    sti_mutex_lock(&j->state_mutex);
+    switch (atomic_load(&j->state)) {
+    case STELE_JOURNAL_RECORDING:
+        rc = recording(j, err);
+        break;
+    case STELE_JOURNAL_STOPPED:
+        rc = stopped(j, err);
+        break;
+    default:
+        rc = sti_fail(err, STELE_ESTATE, "the journal is playing");
+        break;
+    }
+    sti_mutex_unlock(&j->state_mutex);
+    sti_journal_tell(j);
+    return rc == STELE_OK ? rc : sti_wrap(err, rc, "%s journal %s", what, j->dir.path);
+}

@@ -257,24 +257,5 @@ static stele_code merge_stopped(stele_journal *j, stele_error *err) STI_REQUIRES
 
 stele_code stele_journal_snapshot(stele_journal *journal, stele_error *err)
 {
-    stele_code rc;
-
-    if (journal == NULL) {
-        return sti_fail(err, STELE_EINVAL, "no journal");
-    }
-    sti_mutex_lock(&journal->state_mutex);
-    switch (atomic_load(&journal->state)) {
-    case STELE_JOURNAL_RECORDING:
-        rc = merge_recording(journal, err);
-        break;
-    case STELE_JOURNAL_STOPPED:
-        rc = merge_stopped(journal, err);
-        break;
-    default:
-        rc = sti_fail(err, STELE_ESTATE, "the journal is playing");
-        break;
-    }
-    sti_mutex_unlock(&journal->state_mutex);
-    sti_journal_tell(journal);
-    return rc == STELE_OK ? rc : sti_wrap(err, rc, "snapshot of journal %s", journal->dir.path);
+    return sti_journal_by_state(journal, merge_recording, merge_stopped, "snapshot of", err);
 }

@@ -136,6 +136,15 @@ void sti_journal_note(stele_journal *j, const char *format, ...) STELE_PRINTF(2,
 /* Log what was noted. Not under any lock. */
 void sti_journal_tell(stele_journal *j);
 
+/* ---- journal.c ---- */
+
+/* What a call does while the journal records, and what while it is stopped, under state_mutex;
+ * while it plays it is refused. `what` is for the error. */
+stele_code sti_journal_by_state(stele_journal *j,
+        stele_code (*recording)(stele_journal *j, stele_error *err),
+        stele_code (*stopped)(stele_journal *j, stele_error *err), const char *what,
+        stele_error *err);
+
 /* ---- log.c: one log, for writing. ---- */
 
 /* Make a file for the log with that number: with blocks, synced and named. With first_op it has a
