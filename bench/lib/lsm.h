@@ -13,6 +13,7 @@
 #ifndef BENCH_LSM_H
 #define BENCH_LSM_H
 
+#include "lib/lsm_db.h"
 #include "lib/peers.h"
 
 #include <stdlib.h>
@@ -24,40 +25,17 @@ enum {
 };
 
 struct store {
-    LSM(t) * db;
-    LSM(options_t) * options;
-    LSM(writeoptions_t) * write;
+    struct lsm lsm;
     const struct bench_data *data;
 };
-
-static void check(char *error, const char *what)
-{
-    if (error != NULL) {
-        bench_die(LSM_NAME ": %s: %s", what, error);
-    }
-}
 
 static void store_open(struct store *s, const char *dir, const struct bench_data *data, bool sync)
 {
     char path[BENCH_PATH_SIZE];
-    char *error = NULL;
 
     bench_path(path, dir, LSM_DIRECTORY);
-    bench_fresh_dir(path);
     s->data = data;
-    s->options = LSM(options_create)();
-    LSM(options_set_create_if_missing)(s->options, 1);
-    s->write = LSM(writeoptions_create)();
-    LSM(writeoptions_set_sync)(s->write, sync);
-    s->db = LSM(open)(s->options, path, &error);
-    check(error, "open");
-}
-
-static void store_close(struct store *s)
-{
-    LSM(close)(s->db);
-    LSM(writeoptions_destroy)(s->write);
-    LSM(options_destroy)(s->options);
+    lsm_open(&s->lsm, path, true, sync);
 }
 
 /* From any thread. */
@@ -75,8 +53,8 @@ static void put(void *arg, size_t number)
     memcpy(message, bench_key(s->data, i), BENCH_KEY_SIZE);
     memcpy(message + BENCH_KEY_SIZE, bench_value(s->data, i), BENCH_VALUE_SIZE);
     LSM(put)
-    (s->db, s->write, (const char *)offset, sizeof offset, (const char *)message, sizeof message,
-            &error);
+    (s->lsm.db, s->lsm.write, (const char *)offset, sizeof offset, (const char *)message,
+            sizeof message, &error);
     check(error, "put");
 }
 
@@ -92,7 +70,7 @@ double LSM_PEER(put)(const char *dir, const struct bench_data *data)
         put(&s, i);
     }
     seconds = bench_now() - start;
-    store_close(&s);
+    lsm_close(&s.lsm);
     return seconds;
 }
 
@@ -103,7 +81,7 @@ double LSM_PEER(sync)(const char *dir, const struct bench_data *data, int thread
 
     store_open(&s, dir, data, true);
     rate = bench_per_second(threads, seconds, put, &s);
-    store_close(&s);
+    lsm_close(&s.lsm);
     return rate;
 }
 

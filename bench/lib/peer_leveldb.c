@@ -11,7 +11,6 @@
 
 struct peer_leveldb {
     struct store store;
-    leveldb_readoptions_t *read;
 };
 
 struct peer_leveldb *peer_leveldb_open(const char *dir, const struct bench_data *data)
@@ -23,13 +22,12 @@ struct peer_leveldb *peer_leveldb_open(const char *dir, const struct bench_data 
         bench_die("out of memory");
     }
     store_open(&db->store, dir, data, false);
-    db->read = leveldb_readoptions_create();
     for (size_t i = 0; i < data->count; i++) {
-        leveldb_put(db->store.db, db->store.write, (const char *)bench_key(data, i), BENCH_KEY_SIZE,
-                (const char *)bench_value(data, i), BENCH_VALUE_SIZE, &error);
+        leveldb_put(db->store.lsm.db, db->store.lsm.write, (const char *)bench_key(data, i),
+                BENCH_KEY_SIZE, (const char *)bench_value(data, i), BENCH_VALUE_SIZE, &error);
         check(error, "put");
     }
-    leveldb_compact_range(db->store.db, NULL, 0, NULL, 0);
+    leveldb_compact_range(db->store.lsm.db, NULL, 0, NULL, 0);
     return db;
 }
 
@@ -42,8 +40,8 @@ double peer_leveldb_get(struct peer_leveldb *db, const struct bench_data *data, 
         size_t n = (size_t)(bench_random(&state) % data->count);
         char *error = NULL;
         size_t len = 0;
-        char *value = leveldb_get(db->store.db, db->read, (const char *)bench_key(data, n),
-                BENCH_KEY_SIZE, &len, &error);
+        char *value = leveldb_get(db->store.lsm.db, db->store.lsm.read,
+                (const char *)bench_key(data, n), BENCH_KEY_SIZE, &len, &error);
 
         check(error, "get");
         if (len != BENCH_VALUE_SIZE) {
@@ -56,7 +54,6 @@ double peer_leveldb_get(struct peer_leveldb *db, const struct bench_data *data, 
 
 void peer_leveldb_close(struct peer_leveldb *db)
 {
-    leveldb_readoptions_destroy(db->read);
-    store_close(&db->store);
+    lsm_close(&db->store.lsm);
     free(db);
 }

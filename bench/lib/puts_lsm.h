@@ -9,50 +9,24 @@
 #ifndef BENCH_PUTS_LSM_H
 #define BENCH_PUTS_LSM_H
 
+#include "lib/lsm_scan.h"
 #include "lib/puts.h"
 
 #include <stdlib.h>
 
 struct LSM_STORE {
-    LSM(t) * db;
-    LSM(options_t) * options;
-    LSM(writeoptions_t) * write;
-    LSM(readoptions_t) * read;
+    struct lsm lsm;
     const struct bench_puts *puts;
 };
-
-static void check(char *error, const char *what)
-{
-    if (error != NULL) {
-        bench_die(LSM_NAME ": %s: %s", what, error);
-    }
-}
 
 static void store_open(
         struct LSM_STORE *s, const char *dir, const struct bench_puts *puts, bool sync)
 {
     char path[BENCH_PATH_SIZE];
-    char *error = NULL;
 
     bench_path(path, dir, LSM_DIRECTORY);
-    bench_fresh_dir(path);
     s->puts = puts;
-    s->options = LSM(options_create)();
-    LSM(options_set_create_if_missing)(s->options, 1);
-    s->write = LSM(writeoptions_create)();
-    LSM(writeoptions_set_sync)(s->write, sync);
-    s->read = LSM(readoptions_create)();
-    LSM(readoptions_set_verify_checksums)(s->read, 1);
-    s->db = LSM(open)(s->options, path, &error);
-    check(error, "open");
-}
-
-static void store_close(struct LSM_STORE *s)
-{
-    LSM(close)(s->db);
-    LSM(readoptions_destroy)(s->read);
-    LSM(writeoptions_destroy)(s->write);
-    LSM(options_destroy)(s->options);
+    lsm_open(&s->lsm, path, true, sync);
 }
 
 /* From any thread. */
@@ -64,7 +38,7 @@ static void put(void *arg, size_t number)
 
     bench_put(s->puts, number, bytes);
     LSM(put)
-    (s->db, s->write, (const char *)bytes, BENCH_PUT_KEY_SIZE,
+    (s->lsm.db, s->lsm.write, (const char *)bytes, BENCH_PUT_KEY_SIZE,
             (const char *)bytes + BENCH_PUT_KEY_SIZE, BENCH_PUT_VALUE_SIZE, &error);
     check(error, "put");
 }
@@ -83,7 +57,7 @@ static double compact(struct LSM_STORE *s)
 {
     double start = bench_now();
 
-    LSM(compact_range)(s->db, NULL, 0, NULL, 0);
+    LSM(compact_range)(s->lsm.db, NULL, 0, NULL, 0);
     return bench_now() - start;
 }
 
@@ -95,7 +69,7 @@ double LSM_PUTS(put)(const char *dir, const struct bench_puts *puts)
     bench_fresh_dir(dir);
     store_open(&s, dir, puts, false);
     seconds = put_all(&s);
-    store_close(&s);
+    lsm_close(&s.lsm);
     bench_remove_dir(dir);
     return seconds;
 }
@@ -108,7 +82,7 @@ double LSM_PUTS(sync)(const char *dir, const struct bench_puts *puts, int thread
     bench_fresh_dir(dir);
     store_open(&s, dir, puts, true);
     rate = bench_per_second(threads, seconds, put, &s);
-    store_close(&s);
+    lsm_close(&s.lsm);
     bench_remove_dir(dir);
     return rate;
 }
@@ -122,7 +96,7 @@ double LSM_PUTS(compact)(const char *dir, const struct bench_puts *puts)
     store_open(&s, dir, puts, false);
     (void)put_all(&s);
     seconds = compact(&s);
-    store_close(&s);
+    lsm_close(&s.lsm);
     bench_remove_dir(dir);
     return seconds;
 }
@@ -144,20 +118,9 @@ double LSM_PUTS(scan)(struct LSM_STORE *db)
 {
     static volatile uint64_t sink;
     double start = bench_now();
-    LSM(iterator_t) *it = LSM(create_iterator)(db->db, db->read);
     uint64_t seen = 0;
-    size_t count = 0;
+    size_t count = lsm_scan(&db->lsm, &seen);
 
-    for (LSM(iter_seek_to_first)(it); LSM(iter_valid)(it) != 0; LSM(iter_next)(it)) {
-        size_t key_len = 0;
-        size_t len = 0;
-        const char *key = LSM(iter_key)(it, &key_len);
-        const char *value = LSM(iter_value)(it, &len);
-
-        seen += (uint64_t)(uint8_t)key[0] + (uint8_t)value[0];
-        count++;
-    }
-    LSM(iter_destroy)(it);
     sink = seen;
     (void)sink;
     if (count != db->puts->keys) {
@@ -168,7 +131,7 @@ double LSM_PUTS(scan)(struct LSM_STORE *db)
 
 void LSM_PUTS(close)(struct LSM_STORE *db)
 {
-    store_close(db);
+    lsm_close(&db->lsm);
     free(db);
 }
 

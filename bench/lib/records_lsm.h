@@ -9,6 +9,7 @@
 #ifndef BENCH_RECORDS_LSM_H
 #define BENCH_RECORDS_LSM_H
 
+#include "lib/lsm_scan.h"
 #include "lib/records.h"
 
 #include <stdlib.h>
@@ -19,19 +20,9 @@ enum {
 };
 
 struct LSM_STORE {
-    LSM(t) * db;
-    LSM(options_t) * options;
-    LSM(writeoptions_t) * write;
-    LSM(readoptions_t) * read;
+    struct lsm lsm;
     const struct bench_records *records;
 };
-
-static void check(char *error, const char *what)
-{
-    if (error != NULL) {
-        bench_die(LSM_NAME ": %s: %s", what, error);
-    }
-}
 
 static void put_id(uint8_t out[ID_SIZE], uint64_t id)
 {
@@ -44,29 +35,10 @@ static void store_open(struct LSM_STORE *s, const char *dir, const struct bench_
         bool fresh, bool sync)
 {
     char path[BENCH_PATH_SIZE];
-    char *error = NULL;
 
     bench_path(path, dir, LSM_DIRECTORY);
-    if (fresh) {
-        bench_fresh_dir(path);
-    }
     s->records = records;
-    s->options = LSM(options_create)();
-    LSM(options_set_create_if_missing)(s->options, fresh);
-    s->write = LSM(writeoptions_create)();
-    LSM(writeoptions_set_sync)(s->write, sync);
-    s->read = LSM(readoptions_create)();
-    LSM(readoptions_set_verify_checksums)(s->read, 1);
-    s->db = LSM(open)(s->options, path, &error);
-    check(error, "open");
-}
-
-static void store_close(struct LSM_STORE *s)
-{
-    LSM(close)(s->db);
-    LSM(readoptions_destroy)(s->read);
-    LSM(writeoptions_destroy)(s->write);
-    LSM(options_destroy)(s->options);
+    lsm_open(&s->lsm, path, fresh, sync);
 }
 
 /* From any thread. */
@@ -78,8 +50,8 @@ static void put(void *arg, size_t number)
 
     put_id(id, number + 1);
     LSM(put)
-    (s->db, s->write, (const char *)id, sizeof id, (const char *)bench_record(s->records, number),
-            s->records->size, &error);
+    (s->lsm.db, s->lsm.write, (const char *)id, sizeof id,
+            (const char *)bench_record(s->records, number), s->records->size, &error);
     check(error, "put");
 }
 
@@ -92,7 +64,7 @@ double LSM_RECORDS(append)(
     bench_fresh_dir(dir);
     store_open(&s, dir, records, true, true);
     rate = bench_per_second(threads, seconds, put, &s);
-    store_close(&s);
+    lsm_close(&s.lsm);
     bench_remove_dir(dir);
     return rate;
 }
@@ -110,7 +82,7 @@ double LSM_RECORDS(put)(const char *dir, const struct bench_records *records)
         put(&s, i);
     }
     seconds = bench_now() - start;
-    store_close(&s);
+    lsm_close(&s.lsm);
     bench_remove_dir(dir);
     return seconds;
 }
@@ -130,7 +102,7 @@ struct LSM_STORE *LSM_RECORDS(open)(
         for (size_t i = 0; i < records->count; i++) {
             put(db, i);
         }
-        LSM(compact_range)(db->db, NULL, 0, NULL, 0);
+        LSM(compact_range)(db->lsm.db, NULL, 0, NULL, 0);
     }
     return db;
 }
@@ -139,18 +111,9 @@ double LSM_RECORDS(scan)(struct LSM_STORE *db, const struct bench_records *recor
 {
     static volatile uint64_t sink;
     double start = bench_now();
-    LSM(iterator_t) *it = LSM(create_iterator)(db->db, db->read);
     uint64_t seen = 0;
-    size_t count = 0;
+    size_t count = lsm_scan(&db->lsm, &seen);
 
-    for (LSM(iter_seek_to_first)(it); LSM(iter_valid)(it) != 0; LSM(iter_next)(it)) {
-        size_t len = 0;
-        const char *value = LSM(iter_value)(it, &len);
-
-        seen += (uint8_t)value[0];
-        count++;
-    }
-    LSM(iter_destroy)(it);
     sink = seen;
     (void)sink;
     if (count != records->count) {
@@ -171,7 +134,7 @@ double LSM_RECORDS(get)(struct LSM_STORE *db, const struct bench_records *record
         char *value;
 
         put_id(id, 1 + bench_random(&state) % records->count);
-        value = LSM(get)(db->db, db->read, (const char *)id, sizeof id, &len, &error);
+        value = LSM(get)(db->lsm.db, db->lsm.read, (const char *)id, sizeof id, &len, &error);
         check(error, "get");
         if (value == NULL || len != records->size) {
             bench_die(LSM_NAME ": not found");
@@ -183,7 +146,7 @@ double LSM_RECORDS(get)(struct LSM_STORE *db, const struct bench_records *record
 
 void LSM_RECORDS(close)(struct LSM_STORE *db)
 {
-    store_close(db);
+    lsm_close(&db->lsm);
     free(db);
 }
 
