@@ -202,9 +202,9 @@ static stele_code roll(stele_stream *s, const struct batch *b, stele_error *err)
     return rc;
 }
 
-/* Under write_lock, which is let go meanwhile: until a batch may begin a new segment, if it has to.
- */
+/* Until a batch may begin a new segment, if it has to. The lock is let go meanwhile. */
 static stele_code await_roll(stele_stream *s, const struct batch *b, stele_error *err)
+        STI_REQUIRES(s->write_lock)
 {
     stele_code rc = STELE_OK;
 
