@@ -110,6 +110,7 @@ struct sti_fleet_core {
     int64_t periodic_at;
     int64_t lone_at;
     int64_t timer_at;
+    int64_t renumber_at; /* not before that */
     bool started;
 
     struct sti_fleet_peer **peers; /* by name, ascending */
@@ -131,7 +132,9 @@ struct sti_fleet_core {
 
     struct sti_fleet_peer *snap_peer; /* NULL: no snapshot is being taken */
     uint64_t snap_token;
+    bool snap_cut;                     /* something of it was lost */
     struct sti_docs_version snap_good; /* of the peer, once it is taken */
+    stele_buf snap_cursor;             /* where it goes on */
 
     /* Of the step. */
     const struct sti_fleet_event *event;
@@ -223,11 +226,13 @@ void sti_fleet_session_free(struct sti_fleet_session *s);
 
 /* ---- core_serve.c: who answers ---- */
 
-/* Entries of a range, those of the short IDs or all; `each` may end it with STELE_END. *whole says
- * that it was not ended, and there was no more to look at than is allowed. */
+/* Entries of a range, those of the short IDs or all; `each` may end it with STELE_END. *looked
+ * counts the keys that were looked at, which for all ranges of a packet together are not more than
+ * is allowed. *whole says that it was not ended so or so. */
 typedef stele_code (*sti_fleet_entry_fn)(void *arg, stele_bytes entry, stele_error *err);
 stele_code sti_fleet_select(struct sti_fleet_core *c, const struct sti_fleet_recon_head *head,
-        const struct sti_fleet_fetch_item *item, sti_fleet_entry_fn each, void *arg, bool *whole);
+        const struct sti_fleet_fetch_item *item, size_t *looked, sti_fleet_entry_fn each, void *arg,
+        bool *whole);
 
 stele_code sti_fleet_on_recon(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_fetch(struct sti_fleet_core *c, struct sti_fleet_peer *p);
@@ -241,6 +246,8 @@ stele_code sti_fleet_begin_snapshot(struct sti_fleet_core *c, struct sti_fleet_p
 stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c);
 /* Raise the horizon if it may be. */
 stele_code sti_fleet_raise_horizon(struct sti_fleet_core *c);
+/* It is not known of any peer what of its is here, nor of what is being fetched. */
+stele_code sti_fleet_forget_good(struct sti_fleet_core *c);
 /* All that a peer had by then is here. */
 stele_code sti_fleet_note_good(
         struct sti_fleet_core *c, struct sti_fleet_peer *p, struct sti_docs_version good);
