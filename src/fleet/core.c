@@ -222,6 +222,8 @@ static void on_up(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     p->hello_tries = 0;
     p->misses = 0;
     p->not_before = 0;
+    p->snap_misses = 0;
+    p->snap_at = 0;
     c->lone_at = STI_FLEET_NEVER;
 }
 

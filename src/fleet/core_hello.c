@@ -68,7 +68,7 @@ static stele_code note_same(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     p->recon_at = STI_FLEET_NEVER;
     if (sti_fleet_needs_snapshot(c, p)) {
         p->rate = 0;
-        sti_fleet_want_session(p, now > p->not_before ? now : p->not_before, false);
+        sti_fleet_want_session(p, now > p->snap_at ? now : p->snap_at, false);
         return STELE_OK;
     }
     p->rate = STI_FLEET_MUTANT(NEVER_READY) ? 0 : STI_FLEET_FULL_RATE;

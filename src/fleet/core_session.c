@@ -26,7 +26,7 @@ void sti_fleet_session_free(struct sti_fleet_session *s)
 
 /* ---- The end. ---- */
 
-static int64_t backoff(struct sti_fleet_core *c, unsigned misses)
+int64_t sti_fleet_backoff(struct sti_fleet_core *c, unsigned misses)
 {
     int64_t ns = c->config.backoff_ns << (misses < MISSES_MAX ? misses : MISSES_MAX);
 
@@ -62,7 +62,7 @@ stele_code sti_fleet_end_session(struct sti_fleet_core *c, struct sti_fleet_sess
         p->not_before = 0;
         look_anew(c);
     } else {
-        p->not_before = sti_fleet_later(now, backoff(c, p->misses));
+        p->not_before = sti_fleet_later(now, sti_fleet_backoff(c, p->misses));
         p->misses += p->misses < MISSES_MAX;
     }
     if (p->online && (failed || s->cut)) {

@@ -86,6 +86,10 @@ stele_code sti_fleet_forget_good(struct sti_fleet_core *c)
             rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SYNCED, p, p->good);
             p->good_told = rc == STELE_OK ? 0 : p->good_told;
         }
+        if (p->online && p->protocol == STI_FLEET_STELE) {
+            sti_fleet_want_session(
+                    p, sti_fleet_later(c->event->now_ns, c->config.mismatch_ns), false);
+        }
     }
     return rc;
 }
@@ -138,9 +142,12 @@ static stele_code end_snapshot(struct sti_fleet_core *c, bool failed)
     p->gap_only = false;
     p->recon_at = c->event->now_ns;
     if (failed) {
-        p->recon_at = sti_fleet_later(p->recon_at, sti_fleet_jitter(c, c->config.backoff_ns));
+        p->snap_at = sti_fleet_later(p->recon_at, sti_fleet_backoff(c, p->snap_misses++));
+        p->recon_at = p->snap_at;
         return STELE_OK;
     }
+    p->snap_misses = 0;
+    p->snap_at = 0;
     return sti_fleet_note_good(c, p, c->snap_good);
 }
 

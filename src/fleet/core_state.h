@@ -50,6 +50,8 @@ struct sti_fleet_peer {
     bool gap_only;       /* what is before `good` may be left out */
     unsigned misses;     /* sessions that gained nothing */
     int64_t not_before;  /* the next one because of another root */
+    unsigned snap_misses;
+    int64_t snap_at; /* no snapshot before that, if nothing new asks for one */
 
     /* Of the reference. */
     int64_t info_at;
@@ -203,6 +205,8 @@ void sti_fleet_update_status(struct sti_fleet_core *c);
 /* All that both have is the same: so is what was made before, by the clock that is behind. */
 struct sti_docs_version sti_fleet_good_now(
         const struct sti_fleet_core *c, const struct sti_fleet_peer *p);
+/* How long to wait after so many that came to nothing. */
+int64_t sti_fleet_backoff(struct sti_fleet_core *c, unsigned misses);
 /* A session with a peer is wanted, by then. */
 void sti_fleet_want_session(struct sti_fleet_peer *p, int64_t at_ns, bool gap_only);
 
