@@ -146,10 +146,6 @@ static stele_code take_bytes(struct taking *t, stele_bytes bytes, stele_error *e
         t->taken.refused++;
         return STELE_OK;
     }
-    if (entry.version.seconds < t->w.db->horizon) {
-        t->taken.stale++;
-        return STELE_OK;
-    }
     return take(t, &entry, err);
 }
 
@@ -163,6 +159,7 @@ stele_code sti_docs_peer_apply(stele_docs *db, const stele_bytes *entries, size_
     if (rc != STELE_OK) {
         return rc;
     }
+    t.w.below = true;
     t.last = &t.first;
     for (size_t i = 0; i < count && rc == STELE_OK; i++) {
         rc = take_bytes(&t, entries[i], err);

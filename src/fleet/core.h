@@ -227,6 +227,8 @@ stele_code sti_fleet_step(struct sti_fleet_core *core, const struct sti_fleet_ev
 
 /* The number of the server that was drawn in place of one that is taken. */
 void sti_fleet_core_set_server(struct sti_fleet_core *core, uint32_t server);
+/* Somebody else has trimmed the log up to here: a lower horizon rises to it. */
+void sti_fleet_core_raise_horizon(struct sti_fleet_core *core, int64_t seconds);
 
 enum sti_fleet_status {
     STI_FLEET_INITIALIZING, /* no peer has said how it is */

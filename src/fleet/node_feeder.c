@@ -112,6 +112,7 @@ void *sti_node_feed(void *node)
             begin_anew(n, &after);
         } else if (rc != STELE_OK && rc != STELE_ECANCELED) {
             sti_env_log(&n->env, STELE_LOG_WARN, "changes are not told to peers: %s", err.message);
+            sti_node_met_damage(n, rc);
             (void)sti_sleep_ms(AGAIN_MS, n->cancel, NULL);
         }
     }

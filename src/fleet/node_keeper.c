@@ -9,8 +9,7 @@
 #include "fleet/wire.h"
 
 enum {
-    BATCH_MAX = 8 << 20, /* bytes of entries in one batch, if they come in several jobs */
-    SECOND_US = 1000000
+    BATCH_MAX = 8 << 20 /* bytes of entries in one batch, if they come in several jobs */
 };
 
 /* ---- Entries. ---- */
@@ -62,7 +61,6 @@ static void add_up(stele_node *n, const struct sti_docs_taken *taken)
     sti_mutex_lock(&n->lock);
     n->taken.made += taken->made;
     n->taken.known += taken->known;
-    n->taken.stale += taken->stale;
     n->taken.refused += taken->refused;
     sti_mutex_unlock(&n->lock);
 }
@@ -103,6 +101,7 @@ static void store(stele_node *n, struct sti_node_queue *jobs)
 
     if (rc != STELE_OK) {
         sti_env_log(&n->env, STELE_LOG_WARN, "what came from peers is not stored: %s", err.message);
+        sti_node_met_damage(n, rc);
     }
     while ((p = sti_node_queue_take(jobs)) != NULL) {
         p->kind = STI_FLEET_EV_STORED;
@@ -138,7 +137,7 @@ static void work(stele_node *n, struct sti_node_queue *jobs)
         store(n, jobs);
         return;
     case STI_NODE_TRIM:
-        rc = stele_docs_trim(n->db, p->number * SECOND_US, NULL, &err);
+        rc = sti_docs_peer_trim(n->db, p->number, &err);
         break;
     case STI_NODE_NOTE:
         rc = sti_docs_peer_put_note(n->db, sti_node_parcel_bytes(p), &err);
@@ -149,6 +148,7 @@ static void work(stele_node *n, struct sti_node_queue *jobs)
     }
     if (rc != STELE_OK) {
         sti_env_log(&n->env, STELE_LOG_WARN, "the node's database: %s", err.message);
+        sti_node_met_damage(n, rc);
     }
     sti_node_queue_free(jobs);
 }

@@ -2,6 +2,7 @@
  *
  * node_note.c: what a node remembers of itself and its peers.
  */
+#include "base/alloc.h"
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
@@ -83,6 +84,14 @@ static uint64_t next_boot(const stele_node *n)
     return n->boot < wall ? wall : n->boot + 1;
 }
 
+static void forget_peers(stele_node *n)
+{
+    sti_free(n->peers);
+    n->peers = NULL;
+    n->peer_count = 0;
+    n->boot = 0;
+}
+
 stele_code sti_node_note_begin(stele_node *n, stele_error *err)
 {
     stele_buf note;
@@ -91,6 +100,12 @@ stele_code sti_node_note_begin(stele_node *n, stele_error *err)
     stele_buf_init(&note, SIZE_MAX);
     rc = sti_docs_peer_get_note(n->db, &note, err);
     rc = rc == STELE_OK ? decode(n, stele_buf_view(&note), err) : rc;
+    if (rc == STELE_ECORRUPT || rc == STELE_EVERSION) {
+        /* It can do without: peers are met again, and the time is above the last boot. */
+        sti_env_log(&n->env, STELE_LOG_WARN, "what was noted of peers is damaged, and is left");
+        forget_peers(n);
+        rc = STELE_OK;
+    }
     if (rc == STELE_OK) {
         n->boot = next_boot(n);
         stele_buf_clear(&note);

@@ -64,12 +64,14 @@ stele_code sti_node_step(stele_node *n, struct sti_fleet_event *event)
     rc = sti_fleet_step(n->core, event, &n->effects, &err);
     if (n->view.read != NULL) {
         seq = n->view.seq;
+        sti_fleet_core_raise_horizon(n->core, n->view.horizon);
         sti_docs_view_end(&n->view);
     }
     sti_mutex_unlock(&n->core_lock);
     if (rc != STELE_OK) {
         sti_env_log(
                 &n->env, STELE_LOG_WARN, "part of what a peer wants is not done: %s", err.message);
+        sti_node_met_damage(n, rc);
     }
     sti_node_carry_out(n, make_durable(n, seq));
     if (rc != STELE_OK) {

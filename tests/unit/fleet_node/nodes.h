@@ -17,7 +17,7 @@
 
 enum {
     NODES = 4,
-    KINDS = STELE_NODE_EV_FAILED + 1
+    KINDS = STELE_NODE_EV_DAMAGED + 1
 };
 
 struct one {
