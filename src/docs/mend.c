@@ -3,10 +3,10 @@
  * mend.c: values that a disk has damaged are told from others, or go.
  *
  * The store notices: its checksums no longer hold. In one batch each such value is put again, where
- * something else says what it was, or taken away; with it comes a mark, with the IDs of which
- * something went. Then these get what the rest of their log makes of them, and all that follows
- * from documents and log is made anew (rebuild.c), sums among it. The mark goes last: who is
- * interrupted goes on from it.
+ * something else says what it was, or taken away, and a mark is left. As the key may be damaged as
+ * well, nobody knows of what it was: so every ID gets what the log makes of it, where that is not
+ * what it has, and all that follows from documents and log is made anew (rebuild.c), sums among it.
+ * The mark goes last: who is interrupted goes on from it.
  *
  * What was only to be read in the value itself is lost here. Nothing tells of it any more, so that
  * peers that have it are found to have more.
@@ -15,7 +15,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "docs/apply.h"
+#include "docs/pass.h"
 #include "docs/peer.h"
+#include "docs/rebuild.h"
 
 #define MARK "mending"
 
@@ -34,7 +36,6 @@ struct mending {
     struct sti_docs_mended found;
     struct sti_arena memory;
     struct damaged *first;
-    stele_buf ids; /* each with its length before it, in two bytes */
     bool no_memory;
 };
 
@@ -77,14 +78,6 @@ static void note_fault(void *arg, const stele_store_fault *fault)
     *d = (struct damaged){
             .next = m->first, .bucket = bucket, .key = stele_bytes_of(key, fault->key.len)};
     m->first = d;
-}
-
-static stele_code note_id(struct mending *m, stele_bytes id, stele_error *err)
-{
-    uint8_t len[PLACE_HEAD] = {(uint8_t)(id.len >> 8), (uint8_t)id.len};
-    stele_code rc = stele_buf_append(&m->ids, stele_bytes_of(len, sizeof len), err);
-
-    return rc == STELE_OK ? stele_buf_append(&m->ids, id, err) : rc;
 }
 
 /* ---- One value. ---- */
@@ -147,7 +140,7 @@ static stele_code drop_entry(struct mending *m, struct sti_docs_write *w, stele_
     rc = rc == STELE_OK ? sti_docs_remove(w, STI_DOCS_LID, stele_buf_view(&place), err) : rc;
     stele_buf_free(&place);
     m->found.lost++;
-    return rc == STELE_OK ? note_id(m, id, err) : rc;
+    return rc;
 }
 
 static stele_code mend_entry(
@@ -201,24 +194,17 @@ static stele_code mend_place(
     } else if (rc == STELE_OK) {
         rc = sti_docs_place_add(w, &entry, err);
     }
-    return rc == STELE_OK ? note_id(m, id, err) : rc;
+    return rc;
 }
 
 static stele_code mend_value(
         struct mending *m, struct sti_docs_write *w, const struct damaged *d, stele_error *err)
 {
-    stele_code rc;
-
     switch (d->bucket) {
     case STI_DOCS_LOG:
         return mend_entry(m, w, d->key, err);
     case STI_DOCS_LID:
         return mend_place(m, w, d->key, err);
-    case STI_DOCS_NFO:
-    case STI_DOCS_DAT:
-    case STI_DOCS_KDT:
-        rc = sti_docs_remove(w, d->bucket, d->key, err);
-        return rc == STELE_OK ? note_id(m, d->key, err) : rc;
     case STI_DOCS_TYP:
     case STI_DOCS_TNO:
         return sti_fail(err, STELE_ECORRUPT, "the definition of a type is damaged");
@@ -244,43 +230,31 @@ static bool is_there(struct sti_docs_write *w, const struct damaged *d)
 
 /* ---- The mark. ---- */
 
-static stele_code read_mark(struct mending *m, bool *marked, stele_error *err)
+static stele_code read_mark(stele_docs *db, bool *marked, stele_error *err)
 {
     stele_store_read *read = NULL;
     stele_bytes value = stele_nil();
-    stele_code rc = sti_docs_read_begin(&read, m->db, err);
+    stele_code rc = sti_docs_read_begin(&read, db, err);
 
     if (rc != STELE_OK) {
         return rc;
     }
     rc = sti_docs_read(read, STI_DOCS_MET, stele_str(MARK), &value, marked, err);
-    if (rc == STELE_OK && *marked && value.len > 0) {
-        rc = stele_buf_append(&m->ids, stele_bytes_of(value.data + 1, value.len - 1), err);
-    }
     stele_store_read_end(read);
     return rc;
 }
 
-static stele_code put_mark(struct mending *m, struct sti_docs_write *w, stele_error *err)
+static stele_code put_mark(struct sti_docs_write *w, stele_error *err)
 {
     static const uint8_t form = STI_DOCS_FORM;
-    stele_buf value;
-    stele_code rc;
 
-    stele_buf_init(&value, SIZE_MAX);
-    rc = stele_buf_append(&value, stele_bytes_of(&form, sizeof form), err);
-    rc = rc == STELE_OK ? stele_buf_append(&value, stele_buf_view(&m->ids), err) : rc;
-    rc = rc == STELE_OK
-                 ? sti_docs_put(w, STI_DOCS_MET, stele_str(MARK), stele_buf_view(&value), err)
-                 : rc;
-    stele_buf_free(&value);
-    return rc;
+    return sti_docs_put(w, STI_DOCS_MET, stele_str(MARK), stele_bytes_of(&form, sizeof form), err);
 }
 
-static stele_code remove_mark(struct mending *m, stele_error *err)
+static stele_code remove_mark(stele_docs *db, stele_error *err)
 {
-    struct sti_docs_write w = {.db = m->db};
-    stele_code rc = sti_docs_write_begin(&w, m->db, err);
+    struct sti_docs_write w = {.db = db};
+    stele_code rc = sti_docs_write_begin(&w, db, err);
 
     if (rc != STELE_OK) {
         return rc;
@@ -308,31 +282,47 @@ static stele_code mend_values(struct mending *m, stele_error *err)
             m->found.left++;
         }
     }
-    rc = rc == STELE_OK ? put_mark(m, &w, err) : rc;
+    rc = rc == STELE_OK ? put_mark(&w, err) : rc;
     rc = sti_docs_write_end(&w, rc, err);
     return rc == STELE_OK ? stele_store_commit(m->db->store, err) : rc;
 }
 
-static stele_code mend_documents(struct mending *m, stele_error *err)
+static stele_code mend_id(void *arg, struct sti_docs_write *w, stele_bytes id, stele_error *err)
 {
-    struct sti_docs_write w = {.db = m->db};
-    stele_bytes rest = stele_buf_view(&m->ids);
-    stele_code rc = sti_docs_write_begin(&w, m->db, err);
+    (void)arg;
+    return sti_docs_apply_again(w, id, err);
+}
 
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    while (rc == STELE_OK && rest.len >= PLACE_HEAD) {
-        size_t len = (size_t)rest.data[0] << 8 | rest.data[1];
+static stele_code mend_id_of_place(
+        void *arg, struct sti_docs_write *w, stele_bytes key, stele_error *err)
+{
+    size_t id_len = key.len < PLACE_HEAD ? 0 : (size_t)key.data[0] << 8 | key.data[1];
+    stele_bytes id = stele_bytes_of(key.data + PLACE_HEAD, id_len);
+    stele_bytes value = stele_nil();
+    bool found = true;
+    stele_code rc = STELE_OK;
 
-        if (len == 0 || len > rest.len - PLACE_HEAD) {
-            rc = sti_fail(err, STELE_ECORRUPT, "the mark of what is being mended");
-            break;
-        }
-        rc = sti_docs_apply_again(&w, stele_bytes_of(rest.data + PLACE_HEAD, len), err);
-        rest = stele_bytes_of(rest.data + PLACE_HEAD + len, rest.len - PLACE_HEAD - len);
+    (void)arg;
+    if (id_len > 0 && id_len <= key.len - PLACE_HEAD) {
+        rc = sti_docs_read(w->view, STI_DOCS_NFO, id, &value, &found, err);
     }
-    return sti_docs_write_end(&w, rc, err);
+    return rc == STELE_OK && !found ? sti_docs_apply_again(w, id, err) : rc;
+}
+
+/* By what is known of IDs, by documents, and by what has neither any more. */
+static stele_code mend_documents(stele_docs *db, stele_error *err)
+{
+    stele_code rc = sti_docs_rebuild_places(db, err);
+
+    if (rc == STELE_OK) {
+        rc = sti_docs_pass(db, STI_DOCS_NFO, stele_nil(), stele_nil(), mend_id, NULL, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_pass(db, STI_DOCS_DAT, stele_nil(), stele_nil(), mend_id, NULL, err);
+    }
+    return rc == STELE_OK ? sti_docs_pass(db, STI_DOCS_LID, stele_nil(), stele_nil(),
+                                    mend_id_of_place, NULL, err)
+                          : rc;
 }
 
 static stele_code find(struct mending *m, const stele_wait *wait, stele_error *err)
@@ -350,29 +340,26 @@ static stele_code mend(struct mending *m, const stele_wait *wait, stele_error *e
     bool marked = false;
     stele_code rc = find(m, wait, err);
 
-    rc = rc == STELE_OK ? read_mark(m, &marked, err) : rc;
+    rc = rc == STELE_OK ? read_mark(m->db, &marked, err) : rc;
     if (rc != STELE_OK || (!marked && m->first == NULL)) {
         return rc;
     }
     rc = mend_values(m, err);
-    rc = rc == STELE_OK ? mend_documents(m, err) : rc;
+    rc = rc == STELE_OK ? mend_documents(m->db, err) : rc;
     rc = rc == STELE_OK ? stele_docs_reindex(m->db, err) : rc;
     if (rc == STELE_OK && marked) {
         m->found.lost++; /* who was interrupted has told nobody */
     }
-    return rc == STELE_OK ? remove_mark(m, err) : rc;
+    return rc == STELE_OK ? remove_mark(m->db, err) : rc;
 }
 
 stele_code sti_docs_peer_mend(
         stele_docs *db, const stele_wait *wait, struct sti_docs_mended *out, stele_error *err)
 {
     struct mending m = {.db = db};
-    stele_code rc;
+    stele_code rc = mend(&m, wait, err);
 
-    stele_buf_init(&m.ids, SIZE_MAX);
-    rc = mend(&m, wait, err);
     *out = m.found;
-    stele_buf_free(&m.ids);
     sti_arena_free(&m.memory);
     return rc;
 }

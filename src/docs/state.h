@@ -9,7 +9,7 @@
  *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12 ·
  *           "horizon" -> 1, seconds 8 · "incomplete" -> 1, what there was before a restore (undo.h)
  * · "trimmed" -> 1, the highest number in seq that was below the horizon 8 · "fleet" -> 1, what a
- * node notes (fleet/node.h) · "mending" -> 1, IDs of which something was damaged (mend.c) typ name
+ * node notes (fleet/node.h) · "mending" -> 1, while damage is mended (mend.c) typ name
  * of a type -> its definition as JSON (type.h) tno   name of a type -> 1, number 4; while its
  * documents are indexed anew followed by phase 1, number 4 that it had before, definition of that
  * one as JSON, if it had one seq   number 8 of an entry, in the order in which they came -> its key

@@ -15,7 +15,7 @@
 
 enum {
     SOON_MS = 200,
-    AFTER_FAILURE_MS = 10000, /* then twice as long, and so on */
+    AFTER_FAILURE_MS = 1000, /* then twice as long, and so on */
     FAILURES_MAX = 8
 };
 
