@@ -13,7 +13,10 @@ enum {
     FAULTS = 12, /* about so many in a run */
     FAULT_DRAW = 0,
     FAULT_RESTART = 1,
-    FAULT_DISK_OK = 2
+    FAULT_DISK_OK = 2,
+    FAULT_AWAY = 3, /* for long: the others forget it */
+    FAULT_FORGET = 4,
+    FAULT_BACK = 5
 };
 
 #define LEVEL_STEP_NS (250 * SIM_MS)
@@ -263,10 +266,40 @@ static void draw_fault(struct sim *s)
     }
 }
 
+static void forget(struct sim *s, const struct sim_node *gone)
+{
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        struct sim_node *n = &s->nodes[i];
+
+        n->knows[gone->index] = false;
+        n->synced[gone->index] = (struct sti_docs_version){.seconds = 0};
+        if (n->up && !n->is_reference && n != gone) {
+            sim_node_event(
+                    n, (struct sti_fleet_event){.kind = STI_FLEET_EV_FORGET, .peer = gone->name});
+        }
+    }
+}
+
 static void on_fault(struct sim *s, const struct sim_happening *h)
 {
     struct sim_node *n = &s->nodes[h->node];
 
+    if (h->number == FAULT_AWAY) {
+        s->figures.away++;
+        sim_crash(s, n);
+        n->is_away = true;
+        return;
+    }
+    if (h->number == FAULT_FORGET) {
+        forget(s, n);
+        return;
+    }
+    if (h->number == FAULT_BACK) {
+        n->is_away = false;
+    }
+    if (n->is_away && h->number == FAULT_RESTART) {
+        return;
+    }
     if (h->number == FAULT_DRAW) {
         draw_fault(s);
     } else if (h->number == FAULT_DISK_OK) {
@@ -409,6 +442,17 @@ static void begin(struct sim *s)
         sim_happen(s, (struct sim_happening){
                               .at = (int64_t)sim_below(s, (uint64_t)span), .kind = SIM_OP});
     }
+    if (s->config.away_ns != 0) {
+        static const int64_t parts[] = {FAULT_AWAY, FAULT_FORGET, FAULT_BACK};
+
+        for (int i = 0; i < 3; i++) {
+            sim_happen(s, (struct sim_happening){
+                                  .at = s->config.trouble_ns / 5 + s->config.away_ns * i / 2,
+                                  .kind = SIM_FAULT,
+                                  .node = 0,
+                                  .number = (uint64_t)parts[i]});
+        }
+    }
     for (unsigned i = 0; i < FAULTS; i++) {
         sim_happen(s,
                 (struct sim_happening){.at = (int64_t)sim_below(s, (uint64_t)s->config.trouble_ns),
@@ -455,6 +499,7 @@ static void heal(struct sim *s)
     for (size_t i = 0; i < s->config.nodes; i++) {
         s->nodes[i].disk_full = false;
         s->nodes[i].paused_until = 0;
+        s->nodes[i].is_away = false;
         if (!s->nodes[i].up) {
             sim_node_start(&s->nodes[i]);
         }
@@ -484,7 +529,8 @@ static bool same_views(struct sim *s)
 
     stele_buf_init(&first, SIZE_MAX);
     stele_buf_init(&other, SIZE_MAX);
-    if (sim_is_by_arrival(s) || ((s->config.wipes || s->config.rot) && s->config.retention != 0)) {
+    if (sim_is_by_arrival(s) || ((s->config.wipes || s->config.rot || s->config.away_ns != 0) &&
+                                        s->config.retention != 0)) {
         view_of(s, 0, &first);
     } else {
         sim_oracle(&s->made, &first);
@@ -541,6 +587,38 @@ static void check_acked(struct sim *s)
     if (!same_views(s)) {
         sim_complain(s, "the documents are not those that the entries make");
     }
+}
+
+/* Of each ID the entry that counts of all that were ever made is the one that counts here, though
+ * who owns keys is told from what was kept. A line ends in the version. */
+static void check_versions(struct sim *s)
+{
+    stele_buf wanted;
+    stele_buf view;
+    size_t i = 0;
+    size_t j = 0;
+
+    stele_buf_init(&wanted, SIZE_MAX);
+    stele_buf_init(&view, SIZE_MAX);
+    sim_oracle(&s->made, &wanted);
+    sim_view(&s->nodes[0].log, &view);
+    while (i < wanted.len && j < view.len && s->wrong[0] == 0) {
+        const uint8_t *a = memchr(wanted.data + i, '\n', wanted.len - i);
+        const uint8_t *b = memchr(view.data + j, '\n', view.len - j);
+
+        if (a == NULL || b == NULL || wanted.data[i] != view.data[j] ||
+                memcmp(a - 32, b - 32, 32) != 0) {
+            sim_complain(s, "%c is not what was made last", wanted.data[i]);
+        } else {
+            i = (size_t)(a - wanted.data) + 1;
+            j = (size_t)(b - view.data) + 1;
+        }
+    }
+    if (s->wrong[0] == 0 && (i < wanted.len || j < view.len)) {
+        sim_complain(s, "what was made is not there, or more is");
+    }
+    stele_buf_free(&wanted);
+    stele_buf_free(&view);
 }
 
 /* What is changed from now on is above all that others have seen, of whoever it was. */
@@ -613,6 +691,9 @@ void sim_run(struct sim *s, const struct sim_config *config)
     if (s->wrong[0] == 0) {
         check_acked(s);
         check_clocks(s);
+        if (s->config.away_ns != 0 && s->wrong[0] == 0) {
+            check_versions(s);
+        }
     }
     if (s->wrong[0] == 0) {
         deliver_again(s);

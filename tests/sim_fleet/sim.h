@@ -63,6 +63,7 @@ struct sim_node {
     char name[8];
     bool up;
     bool is_reference;
+    bool is_away;
     bool sees[SIM_NODES_MAX];
     unsigned boots;
     int64_t offset_ns;  /* of its wall */
@@ -167,7 +168,8 @@ struct sim_config {
     bool rot;           /* the disk of the first node is damaged, truncated, or lost */
     bool pauses;        /* of nodes, and clocks that drift */
     uint32_t retention;
-    uint32_t drift_max; /* 0: 60 s */
+    uint32_t drift_max;   /* 0: 60 s */
+    int64_t away_ns;      /* the first node is away for so long, and the others forget it */
     enum sim_rules rules; /* of the nodes that show documents */
 };
 
@@ -188,6 +190,7 @@ struct sim_figures {
     uint64_t snapshots;
     uint64_t trims;
     uint64_t wipes;
+    uint64_t away;
     uint64_t flips;     /* of bits */
     uint64_t mended;    /* entries that were taken out */
     uint64_t truncated; /* disks that went back */
