@@ -19,8 +19,8 @@ run() {
     }
 }
 
-run test_fleet 825 &
-others=(test_mixed 50 test_trimmed 25 test_wiped 25 test_away 25 test_rotten 50)
+run test_fleet 850 &
+others=(test_mixed 50 test_trimmed 20 test_wiped 20 test_away 20 test_rotten 40)
 failed=0
 for ((i = 0; i < ${#others[@]}; i += 2)); do
     run "${others[i]}" "${others[i + 1]}" || failed=1

@@ -120,6 +120,11 @@ stele_code sti_docs_peer_durable(stele_docs *db, stele_error *err);
 /* Versions have another number of the server from now on, not 0; durable. */
 stele_code sti_docs_peer_set_server(stele_docs *db, uint32_t server, stele_error *err);
 
+/* Versions go on some nanoseconds, less than a second, above the last one, if the wall is not above
+ * that: a database that was put back to an older state does not give those again that it gave then,
+ * if the number is another one each time. */
+stele_code sti_docs_peer_scatter(stele_docs *db, uint32_t ns, stele_error *err);
+
 /* What a node keeps about itself, replaced as a whole; durable. Appended to `out`: nothing if there
  * is none yet. */
 stele_code sti_docs_peer_put_note(stele_docs *db, stele_bytes note, stele_error *err);

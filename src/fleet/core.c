@@ -248,7 +248,7 @@ static stele_code on_message(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     uint8_t kind = c->event->bytes.len == 0 ? UINT8_MAX : c->event->bytes.data[0];
 
     if (c->event->bytes.len > STI_FLEET_PACKET_MAX && kind != STI_FLEET_PKT_PUSH &&
-            kind != STELE_FLEET_PKT_LOG_PUSH) {
+            kind != STELE_FLEET_PKT_LOG_PUSH && !STI_FLEET_MUTANT(LONG_PACKETS)) {
         c->counters.bad_packets++;
         return sti_fleet_do_reply(c, STELE_ETOOBIG, stele_nil());
     }

@@ -156,8 +156,9 @@ static stele_code go_on(struct sti_fleet_core *c, const struct sti_fleet_snap *s
 {
     stele_code rc;
 
-    *more = snap->entries.count > 0 &&
-            stele_bytes_compare(snap->cursor, stele_buf_view(&c->snap_cursor)) > 0;
+    *more = STI_FLEET_MUTANT(SNAPSHOT_ANYWHERE) ||
+            (snap->entries.count > 0 &&
+                    stele_bytes_compare(snap->cursor, stele_buf_view(&c->snap_cursor)) > 0);
     if (!*more) {
         c->counters.bad_packets++;
         c->snap_cut = true;

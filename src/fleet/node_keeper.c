@@ -5,11 +5,13 @@
 #include "base/alloc.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "fleet/mutant.h"
 #include "fleet/node.h"
 #include "fleet/wire.h"
 
 enum {
-    BATCH_MAX = 8 << 20 /* bytes of entries in one batch, if they come in several jobs */
+    BATCH_MAX = 8 << 20, /* bytes of entries in one batch, if they come in several jobs */
+    SECOND_US = 1000000
 };
 
 /* ---- Entries. ---- */
@@ -53,7 +55,9 @@ static void on_clash(void *arg, const struct sti_docs_clash *clash)
     sti_mutex_lock(&n->lock);
     n->conflicts++;
     sti_mutex_unlock(&n->lock);
-    sti_node_event(n, &event);
+    if (!STI_FLEET_MUTANT(NODE_CONFLICTS_UNTOLD)) {
+        sti_node_event(n, &event);
+    }
 }
 
 static void add_up(stele_node *n, const struct sti_docs_taken *taken)
@@ -126,6 +130,16 @@ static stele_code set_server(stele_node *n, uint32_t server, stele_error *err)
     return rc;
 }
 
+static stele_code trim(stele_node *n, int64_t horizon, stele_error *err)
+{
+    if (STI_FLEET_MUTANT(NODE_HORIZON_GOES_BACK)) {
+        return STELE_OK;
+    }
+    return STI_FLEET_MUTANT(NODE_TRIM_FORGETS)
+                   ? stele_docs_trim(n->db, horizon * SECOND_US, NULL, err)
+                   : sti_docs_peer_trim(n->db, horizon, err);
+}
+
 static void work(stele_node *n, struct sti_node_queue *jobs)
 {
     const struct sti_node_parcel *p = jobs->first;
@@ -137,7 +151,7 @@ static void work(stele_node *n, struct sti_node_queue *jobs)
         store(n, jobs);
         return;
     case STI_NODE_TRIM:
-        rc = sti_docs_peer_trim(n->db, p->number, &err);
+        rc = trim(n, p->number, &err);
         break;
     case STI_NODE_NOTE:
         rc = sti_docs_peer_put_note(n->db, sti_node_parcel_bytes(p), &err);

@@ -443,6 +443,19 @@ static uint64_t next_boot(struct sim_node *n)
     return n->boot;
 }
 
+/* So that a disk that has gone back does not give again what it gave then. */
+static void scatter(struct sim_node *n)
+{
+    struct sti_docs_version v = {.seconds = n->clock.last.seconds,
+            .ns = n->clock.last.ns + (uint32_t)sim_below(n->sim, STI_DOCS_SECOND_NS)};
+
+    if (v.ns >= STI_DOCS_SECOND_NS) {
+        v.seconds++;
+        v.ns -= STI_DOCS_SECOND_NS;
+    }
+    sti_docs_clock_recover(&n->clock, v);
+}
+
 void sim_node_start(struct sim_node *n)
 {
     struct sti_fleet_core_config config = {.self = n->name,
@@ -466,6 +479,7 @@ void sim_node_start(struct sim_node *n)
         CHECK_OK(sti_docs_version_get(&v, n->log.items[i].key.data, NULL), NULL);
         sti_docs_clock_recover(&n->clock, v);
     }
+    scatter(n);
     if (n->is_reference) {
         sim_reference_start(n);
         return;
