@@ -44,7 +44,7 @@ sim: ## fleets in one thread, with trouble in everything around them: 20,000 run
 	@mkdir -p build
 	$(call configure,full)
 	@cmake --build build/full -j$(JOBS) --target fleet_sim_test
-	@build/full/tests/sim_fleet/fleet_sim_test 1 10000 test_fleet
+	@tools/sim.sh
 
 bench: ## the table of benchmarks, peers beside
 	$(SETUP) bench

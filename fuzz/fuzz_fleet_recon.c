@@ -131,12 +131,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_require(rc == STELE_OK || rc == STELE_ECORRUPT);
         fuzz_require(rc != STELE_OK ||
                      sti_fleet_recon_head_decode(&head, stele_buf_view(&out), NULL) == STELE_OK);
-        fuzz_require(out.len <= STI_FLEET_REPLY_FLUSH + 64 * 1024);
+        fuzz_require(out.len <= STI_FLEET_RECON_FLUSH + 64 * 1024);
         stele_buf_clear(&out);
         fuzz_require(sti_fleet_recon_head_decode(&head, bytes, NULL) == STELE_OK);
         rc = sti_fleet_recon_go_on(&set, &head, bytes, found, NULL, &out, NULL);
         fuzz_require(rc == STELE_OK || rc == STELE_ECORRUPT);
-        fuzz_require(out.len <= STI_FLEET_REPLY_FLUSH + 64 * 1024);
+        fuzz_require(out.len <= STI_FLEET_RECON_FLUSH + 64 * 1024);
     }
     stele_buf_free(&out);
     free(copy);

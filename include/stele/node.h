@@ -14,6 +14,11 @@
  * Durability: an entry is durable here before it is sent to anybody, and before it counts as come.
  * A change returns when it is durable here; whether a peer has it by then is not known.
  *
+ * Damage. All that is stored has checksums. What a disk has damaged is noticed when it is met, or
+ * when all is looked over, and is told to nobody: it is told from the rest of the database, or goes
+ * and is found at peers again. Where that cannot be, an event says so; a new, empty database under
+ * the same name then takes all from the peers.
+ *
  * Clocks. An entry whose version is more than drift_max_s ahead of the clock here is kept in memory
  * and not applied until the clock comes near; that is told, and whoever made it has it still.
  *
@@ -21,9 +26,10 @@
  * peers.
  *
  * Threads: any function from any thread at the same time, close excepted. A node has threads of its
- * own: one that decides, one that stores, one that follows the database's changes, and up to eight
- * that wait for answers. Its callback is called from these, one call at a time or several, without
- * a lock of the library; it must not close the node, nor have it forget a peer.
+ * own: one that decides, one that stores, one that follows the database's changes, one that looks
+ * over what is stored, and up to eight that wait for answers. Its callback is called from these,
+ * one call at a time or several, without a lock of the library; it must not close the node, nor
+ * have it forget a peer.
  */
 #ifndef STELE_NODE_H
 #define STELE_NODE_H
@@ -45,7 +51,10 @@ typedef enum stele_node_event_kind {
     STELE_NODE_EV_SKEW,        /* peer, version: its clock, which is not ours */
     STELE_NODE_EV_RENUMBERED,  /* peer had our number of a server; we have another one now */
     STELE_NODE_EV_COLLATION,   /* peer: keys held equal here may not be equal there */
-    STELE_NODE_EV_FAILED       /* code: what came could not be stored; it is tried again */
+    STELE_NODE_EV_FAILED,      /* code: what came could not be stored; it is tried again */
+    /* count: values that the disk has damaged. They are told from others, or taken out and found at
+     * peers; code: STELE_OK, or why some are still there: the database is to be begun anew */
+    STELE_NODE_EV_DAMAGED
 } stele_node_event_kind;
 
 /* All of it is valid until the callback returns. */
@@ -59,6 +68,7 @@ typedef struct stele_node_event {
     stele_bytes owner;
     stele_bytes id;
     stele_code code;
+    uint64_t count;
 } stele_node_event;
 
 typedef struct stele_node_options {
@@ -66,13 +76,16 @@ typedef struct stele_node_options {
     void (*event)(void *arg, const stele_node_event *event); /* may be NULL */
     void *arg;
     uint32_t drift_max_s; /* 0: 60 */
-    uint32_t retention_s; /* what is older and everywhere is trimmed (stele_docs_trim()); 0: nothing
-                           * is */
+    uint32_t retention_s; /* what is older and everywhere is trimmed, as by stele_docs_trim(), but
+                           * for deletions: a peer that comes back may have what they end. 0:
+                           * nothing is */
     size_t queue_max;     /* bytes of messages that wait; 0: 32 MiB. What does not fit is dropped,
                            * and found later */
     int64_t look_ms;      /* between looks at who is online; 0: 500 */
     int64_t request_ms;   /* until an answer is given up; 0: 10,000 */
     int64_t lone_ms;      /* without peers, until it is ready by itself; 0: 2,000 */
+    int64_t check_ms;     /* between looks over all that is stored; the first is at the start. 0: a
+                           * day */
 } stele_node_options;
 
 STELE_API void stele_node_options_init_sized(stele_node_options *opts, size_t struct_size);
@@ -128,6 +141,8 @@ typedef struct stele_node_status {
     uint64_t gaps;        /* pushes that did not come */
     uint64_t snapshots;   /* taken from peers */
     uint64_t conflicts;   /* told since open */
+    uint64_t damaged;     /* values that the disk has damaged, */
+    uint64_t lost;        /* and entries that were lost by it: peers have them, if anybody has */
 } stele_node_status;
 
 STELE_API STELE_NODISCARD stele_code stele_node_get_status(

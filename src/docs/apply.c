@@ -349,3 +349,91 @@ stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change
     sti_docs_info_free(&old);
     return rc;
 }
+
+/* ---- Again. ---- */
+
+static stele_code forget(struct sti_docs_write *w, stele_bytes id, stele_error *err)
+{
+    stele_code rc = sti_docs_index_replace(w, id, NULL, NULL, err);
+
+    rc = rc == STELE_OK ? sti_docs_expiry_replace(w, id, NULL, err) : rc;
+    rc = rc == STELE_OK ? sti_docs_note_unreadable(w, id, false, err) : rc;
+    rc = rc == STELE_OK ? sti_docs_remove(w, STI_DOCS_DAT, id, err) : rc;
+    return rc == STELE_OK ? sti_docs_remove(w, STI_DOCS_NFO, id, err) : rc;
+}
+
+/* The entry that counts, by its place in the log of the ID. */
+static stele_code read_current(struct sti_docs_write *w, stele_bytes id,
+        struct sti_docs_version version, struct sti_docs_entry *out, stele_error *err)
+{
+    uint8_t encoded[STI_DOCS_VERSION_SIZE];
+    stele_bytes value = stele_nil();
+    bool found = false;
+    stele_buf place;
+    stele_code rc;
+
+    stele_buf_init(&place, SIZE_MAX);
+    sti_docs_version_put(encoded, version);
+    rc = sti_docs_place_head(id, &place, err);
+    rc = rc == STELE_OK ? stele_buf_append(&place, stele_bytes_of(encoded, sizeof encoded), err)
+                        : rc;
+    rc = rc == STELE_OK
+                 ? sti_docs_read(w->view, STI_DOCS_LID, stele_buf_view(&place), &value, &found, err)
+                 : rc;
+    rc = rc == STELE_OK ? sti_docs_place_entry(w->view, stele_buf_view(&place), value, id, out, err)
+                        : rc;
+    stele_buf_free(&place);
+    return rc;
+}
+
+/* Whether that is what is there. */
+static stele_code is_there(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        stele_bytes info, bool *is, stele_error *err)
+{
+    stele_bytes there = stele_nil();
+    stele_bytes document = stele_nil();
+    bool known = false;
+    bool found = false;
+    stele_code rc = sti_docs_read(w->view, STI_DOCS_NFO, entry->id, &there, &known, err);
+
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(w->view, STI_DOCS_DAT, entry->id, &document, &found, err);
+    }
+    *is = rc == STELE_OK && known && stele_bytes_equal(there, info) && found == !entry->is_delete &&
+          (!found || stele_bytes_equal(document, entry->json));
+    return rc;
+}
+
+static stele_code apply_made(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        const struct sti_docs_info *info, stele_error *err)
+{
+    struct sti_docs_change change = {.document = NULL};
+    stele_code rc = sti_docs_change_prepare(&change, w, entry, NULL, false, err);
+
+    rc = rc == STELE_OK ? make_current(w, &change, info, err) : rc;
+    sti_docs_change_free(&change);
+    return rc;
+}
+
+stele_code sti_docs_apply_again(struct sti_docs_write *w, stele_bytes id, stele_error *err)
+{
+    struct sti_docs_entry entry = {.is_delete = false};
+    struct sti_docs_info info = {.claims = NULL};
+    bool there = false;
+    stele_buf bytes;
+    stele_code rc;
+
+    stele_buf_init(&bytes, SIZE_MAX);
+    rc = sti_docs_claims_of_log(w, id, NULL, &bytes, err);
+    if (rc == STELE_ENOTFOUND) {
+        stele_buf_free(&bytes);
+        return forget(w, id, err);
+    }
+    rc = rc == STELE_OK ? sti_docs_info_decode(&info, stele_buf_view(&bytes), err) : rc;
+    rc = rc == STELE_OK ? read_current(w, id, info.version, &entry, err) : rc;
+    rc = rc == STELE_OK ? is_there(w, &entry, stele_buf_view(&bytes), &there, err) : rc;
+    rc = rc == STELE_OK && !there ? apply_made(w, &entry, &info, err) : rc;
+    sti_docs_info_free(&info);
+    stele_buf_free(&bytes);
+    return rc;
+}

@@ -47,6 +47,9 @@ stele_code sti_docs_change_check_owners(
 stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change *change,
         enum sti_docs_applied *out, stele_error *err);
 
+/* What is known of an ID becomes what its log says, if anything. */
+stele_code sti_docs_apply_again(struct sti_docs_write *w, stele_bytes id, stele_error *err);
+
 /* Note that a document is not JSON here, or is. */
 stele_code sti_docs_note_unreadable(
         struct sti_docs_write *w, stele_bytes id, bool unreadable, stele_error *err);

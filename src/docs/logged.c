@@ -40,7 +40,7 @@ static stele_code displace(struct sti_docs_write *w, stele_bytes key,
     if (STI_MUTANT(DOCS_SAME_VERSION_REPLACES)) {
         *known = false;
     }
-    return *known || STI_MUTANT(DOCS_DISPLACED_COUNTED)
+    return *known || other.version.seconds < w->db->horizon || STI_MUTANT(DOCS_DISPLACED_COUNTED)
                    ? STELE_OK
                    : sti_docs_sums_change(w, other.version, other_rank.hash, false, err);
 }
@@ -158,7 +158,7 @@ stele_code sti_docs_log_add(
     stele_buf_init(&key, SIZE_MAX);
     stele_buf_init(&bytes, SIZE_MAX);
     rc = sti_docs_log_key_encode(entry->version, entry->id, &key, err);
-    if (rc == STELE_OK && entry->version.seconds < w->db->horizon) {
+    if (rc == STELE_OK && entry->version.seconds < w->db->horizon && !w->below) {
         rc = check_left(w, stele_buf_view(&key), known, err);
         goto out;
     }

@@ -84,18 +84,34 @@ struct sti_docs_clash {
 struct sti_docs_taken {
     uint64_t made;    /* entries that are there now */
     uint64_t known;   /* that were there, or whose version another one has */
-    uint64_t stale;   /* from before the horizon */
     uint64_t refused; /* that are none */
     uint64_t seq;     /* the number of the last entry there is, which is durable */
 };
 
 /* Apply encoded entries of others in one batch, and return when it is durable: as sure as local
- * changes are. What an entry says makes none fail. Of the entries that are there now and make a
- * clash clashes() hears behind that, which may be NULL. Any failure: none of them is there, but for
- * those of a durable end (store.h). */
+ * changes are. What an entry says makes none fail; one from before the horizon is taken, too, and
+ * is in no sum: it is for the caller to know that it is not one that was trimmed. Of the entries
+ * that are there now and make a clash clashes() hears behind that, which may be NULL. Any failure:
+ * none of them is there, but for those of a durable end (store.h). */
 stele_code sti_docs_peer_apply(stele_docs *db, const stele_bytes *entries, size_t count,
         struct sti_docs_taken *out, void (*clashes)(void *arg, const struct sti_docs_clash *clash),
         void *arg, stele_error *err);
+
+/* Make the log begin at a horizon, in seconds, as stele_docs_trim() does; but deletions that count
+ * stay: a peer that comes back later may have what they end. */
+stele_code sti_docs_peer_trim(stele_docs *db, int64_t horizon, stele_error *err);
+
+/* What of a database was not any more what was stored. */
+struct sti_docs_mended {
+    uint64_t damaged; /* values that were told from others, or taken out */
+    uint64_t lost;    /* entries of the log that were taken out */
+    uint64_t left;    /* faults that remain: of keys, or of what the store knows of itself */
+};
+
+/* Read all that is committed, and mend what is damaged (mend.c). Writers go on meanwhile. `wait`
+ * (may be NULL) ends the reading. *out is set in any case. STELE_ECORRUPT: it cannot be mended. */
+stele_code sti_docs_peer_mend(
+        stele_docs *db, const stele_wait *wait, struct sti_docs_mended *out, stele_error *err);
 
 /* Return when all that is to be seen is durable. Waits for the batch that is open. With not_durable
  * it returns at once. */
@@ -103,6 +119,11 @@ stele_code sti_docs_peer_durable(stele_docs *db, stele_error *err);
 
 /* Versions have another number of the server from now on, not 0; durable. */
 stele_code sti_docs_peer_set_server(stele_docs *db, uint32_t server, stele_error *err);
+
+/* Versions go on some nanoseconds, less than a second, above the last one, if the wall is not above
+ * that: a database that was put back to an older state does not give those again that it gave then,
+ * if the number is another one each time. */
+stele_code sti_docs_peer_scatter(stele_docs *db, uint32_t ns, stele_error *err);
 
 /* What a node keeps about itself, replaced as a whole; durable. Appended to `out`: nothing if there
  * is none yet. */

@@ -146,10 +146,6 @@ static stele_code take_bytes(struct taking *t, stele_bytes bytes, stele_error *e
         t->taken.refused++;
         return STELE_OK;
     }
-    if (entry.version.seconds < t->w.db->horizon) {
-        t->taken.stale++;
-        return STELE_OK;
-    }
     return take(t, &entry, err);
 }
 
@@ -163,6 +159,7 @@ stele_code sti_docs_peer_apply(stele_docs *db, const stele_bytes *entries, size_
     if (rc != STELE_OK) {
         return rc;
     }
+    t.w.below = true;
     t.last = &t.first;
     for (size_t i = 0; i < count && rc == STELE_OK; i++) {
         rc = take_bytes(&t, entries[i], err);
@@ -220,6 +217,25 @@ stele_code sti_docs_peer_set_server(stele_docs *db, uint32_t server, stele_error
     }
     sti_put_be32(value + 1, server);
     return put_met(db, "server", stele_bytes_of(value, sizeof value), server, err);
+}
+
+stele_code sti_docs_peer_scatter(stele_docs *db, uint32_t ns, stele_error *err)
+{
+    struct sti_docs_write w = {.db = db};
+    struct sti_docs_version v;
+    stele_code rc = sti_docs_write_begin(&w, db, err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    v = (struct sti_docs_version){
+            .seconds = db->clock.last.seconds, .ns = db->clock.last.ns + ns % STI_DOCS_SECOND_NS};
+    if (v.ns >= STI_DOCS_SECOND_NS) {
+        v.seconds += v.seconds < INT64_MAX; /* at the end of time it stays below the last one */
+        v.ns -= STI_DOCS_SECOND_NS;
+    }
+    sti_docs_clock_recover(&db->clock, v);
+    return sti_docs_write_end(&w, STELE_OK, err);
 }
 
 stele_code sti_docs_peer_put_note(stele_docs *db, stele_bytes note, stele_error *err)

@@ -233,14 +233,22 @@ static stele_code look_for_ends(stele_docs *db, stele_error *err)
     return rc == STELE_END ? STELE_OK : rc;
 }
 
+stele_code sti_docs_rebuild_places(stele_docs *db, stele_error *err)
+{
+    stele_code rc =
+            sti_docs_pass(db, STI_DOCS_LOG, stele_nil(), stele_nil(), mend_entry, NULL, err);
+
+    return rc == STELE_OK ? sti_docs_pass(db, STI_DOCS_LID, stele_nil(), stele_nil(), mend_place,
+                                    NULL, err)
+                          : rc;
+}
+
 stele_code stele_docs_reindex(stele_docs *db, stele_error *err)
 {
     static const struct {
         enum sti_docs_bucket bucket;
         sti_docs_pass_fn each;
     } passes[] = {
-            {STI_DOCS_LOG, mend_entry},
-            {STI_DOCS_LID, mend_place},
             {STI_DOCS_DAT, mend_document},
             {STI_DOCS_KDT, mend_kept},
             {STI_DOCS_IDX, mend_key},
@@ -255,6 +263,7 @@ stele_code stele_docs_reindex(stele_docs *db, stele_error *err)
         return sti_fail(err, STELE_EINVAL, "no database");
     }
     rc = look_for_ends(db, err);
+    rc = rc == STELE_OK ? sti_docs_rebuild_places(db, err) : rc;
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && rc == STELE_OK; i++) {
         rc = sti_docs_pass(
                 db, passes[i].bucket, stele_nil(), stele_nil(), passes[i].each, NULL, err);

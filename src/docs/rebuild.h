@@ -7,6 +7,11 @@
 
 #include "docs/apply.h"
 
+/* ---- rebuild.c ---- */
+
+/* Make the log of each ID that of the log. */
+stele_code sti_docs_rebuild_places(stele_docs *db, stele_error *err);
+
 /* ---- rebuild_sums.c ---- */
 
 /* Make checkpoints and aggregates those of the log. */

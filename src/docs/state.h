@@ -9,12 +9,12 @@
  *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12 ·
  *           "horizon" -> 1, seconds 8 · "incomplete" -> 1, what there was before a restore (undo.h)
  * · "trimmed" -> 1, the highest number in seq that was below the horizon 8 · "fleet" -> 1, what a
- * node notes (fleet/node.h) typ   name of a type ->
- * its definition as JSON (type.h) tno   name of a type -> 1, number 4; while its documents are
- * indexed anew followed by phase 1, number 4 that it had before, definition of that one as JSON, if
- * it had one seq   number 8 of an entry, in the order in which they came -> its key in log log
- * version 16, ID -> entry (entry.h) lid   length 2 of the ID, ID, version 16 -> 1: the log of each
- * ID; or
+ * node notes (fleet/node.h) · "mending" -> 1, while damage is mended (mend.c) typ name
+ * of a type -> its definition as JSON (type.h) tno   name of a type -> 1, number 4; while its
+ * documents are indexed anew followed by phase 1, number 4 that it had before, definition of that
+ * one as JSON, if it had one seq   number 8 of an entry, in the order in which they came -> its key
+ * in log log version 16, ID -> entry (entry.h) lid   length 2 of the ID, ID, version 16 -> 1: the
+ * log of each ID; or
  *           -> 1, JSON of a document whose entry is not in the log, since a backup did not have it
  *     chk   epoch 8 -> checkpoint of a day (checkpoint.h)
  *     agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of it since 1970 8
@@ -83,8 +83,9 @@
  * needed besides for the claims to come out of the log as they are (trim.c). What is left makes the
  * same documents, versions and owners as before. It is in no sum: checkpoints and aggregates begin
  * at the horizon. Entries below it that come later are refused, since they might be those that are
- * gone. A backup has checkpoints for what is left, as the reference wants it, and knows nothing of
- * the horizon; a unique key that is defined later has its claims from what is left.
+ * gone; but those of a peer's snapshot are what a peer keeps (peer.h). A backup has checkpoints for
+ * what is left, as the reference wants it, and knows nothing of the horizon; a unique key that is
+ * defined later has its claims from what is left.
  *
  * Restoring. What is restored is to be seen when all of it has been checked, and the stream can be
  * read once only. A small backup is one batch. A large one takes several, so as not to take memory
@@ -219,6 +220,7 @@ struct sti_docs_write {
     stele_store_read *view;
     struct sti_docs_time now;     /* of the wall, when it began */
     bool lazy;                    /* need not be durable at once, as it is done again otherwise */
+    bool below;                   /* entries from before the horizon are taken */
     struct sti_docs_time ceiling; /* when it began; */
     struct sti_docs_kind *kind;   /* the newest then */
     uint64_t last_seq;            /* then */

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "docs/apply.h"
 #include "docs/pass.h"
+#include "docs/peer.h"
 #include "docs/seq.h"
 
 enum {
@@ -65,6 +66,7 @@ bool sti_docs_trim_keeps(const struct sti_docs_info *info, struct sti_docs_versi
 struct trimming {
     stele_docs *db;
     int64_t horizon;
+    bool keep_deleted;
     uint64_t gone; /* entries, of batches that may not have ended */
 };
 
@@ -180,7 +182,8 @@ static stele_code trim_entry(
         rc = neighbour(w, stele_buf_view(&place), false, &next, &value, err);
     }
     if (rc == STELE_OK &&
-            !sti_docs_trim_keeps(&info, version, stele_is_nil(value) ? NULL : &next, &dead)) {
+            !sti_docs_trim_keeps(&info, version, stele_is_nil(value) ? NULL : &next, &dead) &&
+            !(dead && t->keep_deleted)) {
         t->gone++;
         rc = drop_entry(w, log_key, stele_buf_view(&place), id, dead, err);
     }
@@ -336,32 +339,38 @@ static stele_code put_trimmed(struct trimming *t, stele_error *err)
     return sti_docs_write_end(&w, rc, err);
 }
 
+static stele_code trim(struct trimming *t, stele_error *err)
+{
+    /* The delete entries of what has ended would come too late. */
+    stele_code rc = stele_docs_expire(t->db, 0, NULL, err);
+
+    t->horizon -= t->horizon % STI_DOCS_DAY_SECONDS;
+    rc = rc == STELE_OK ? put_horizon(t, err) : rc;
+    rc = rc == STELE_OK ? put_trimmed(t, err) : rc;
+    return rc == STELE_OK ? trim_all(t, err) : rc;
+}
+
 stele_code stele_docs_trim(stele_docs *db, stele_time horizon, uint64_t *count, stele_error *err)
 {
-    struct trimming t = {.db = db};
+    struct trimming t = {.db = db, .horizon = horizon / SECOND_US};
     stele_code rc;
 
     if (db == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database");
     }
-    if (horizon < 0 || horizon / SECOND_US > sti_docs_wall(db).seconds) {
+    if (horizon < 0 || t.horizon > sti_docs_wall(db).seconds) {
         return sti_fail(err, STELE_EINVAL, "a horizon before 1970, or in the future");
     }
-    t.horizon = horizon / SECOND_US;
-    t.horizon -= t.horizon % STI_DOCS_DAY_SECONDS;
-    /* The delete entries of what has ended would come too late. */
-    rc = stele_docs_expire(db, 0, NULL, err);
-    if (rc == STELE_OK) {
-        rc = put_horizon(&t, err);
-    }
-    if (rc == STELE_OK) {
-        rc = put_trimmed(&t, err);
-    }
-    if (rc == STELE_OK) {
-        rc = trim_all(&t, err);
-    }
+    rc = trim(&t, err);
     if (rc == STELE_OK && count != NULL) {
         *count = t.gone;
     }
     return rc;
+}
+
+stele_code sti_docs_peer_trim(stele_docs *db, int64_t horizon, stele_error *err)
+{
+    struct trimming t = {.db = db, .horizon = horizon, .keep_deleted = true};
+
+    return trim(&t, err);
 }

@@ -66,6 +66,7 @@ stele_code sti_fleet_core_new(
     c->horizon = config->horizon;
     c->next_token = 1;
     stele_buf_init(&c->batch, SIZE_MAX);
+    stele_buf_init(&c->snap_cursor, SIZE_MAX);
     for (size_t i = 0; i < STI_FLEET_SESSIONS; i++) {
         stele_buf_init(&c->sessions[i].ids, SIZE_MAX);
     }
@@ -94,6 +95,7 @@ void sti_fleet_core_free(struct sti_fleet_core *core)
     sti_free(core->peers);
     sti_free(core->pending);
     stele_buf_free(&core->batch);
+    stele_buf_free(&core->snap_cursor);
     sti_free(core);
 }
 
@@ -220,6 +222,8 @@ static void on_up(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     p->hello_tries = 0;
     p->misses = 0;
     p->not_before = 0;
+    p->snap_misses = 0;
+    p->snap_at = 0;
     c->lone_at = STI_FLEET_NEVER;
 }
 
@@ -243,6 +247,11 @@ static stele_code on_message(struct sti_fleet_core *c, struct sti_fleet_peer *p)
 {
     uint8_t kind = c->event->bytes.len == 0 ? UINT8_MAX : c->event->bytes.data[0];
 
+    if (c->event->bytes.len > STI_FLEET_PACKET_MAX && kind != STI_FLEET_PKT_PUSH &&
+            kind != STELE_FLEET_PKT_LOG_PUSH && !STI_FLEET_MUTANT(LONG_PACKETS)) {
+        c->counters.bad_packets++;
+        return sti_fleet_do_reply(c, STELE_ETOOBIG, stele_nil());
+    }
     switch (kind) {
     case STI_FLEET_PKT_HELLO:
         return sti_fleet_on_hello(c, p);
@@ -345,6 +354,8 @@ static stele_code on_event(struct sti_fleet_core *c)
         return c->event->token == 0 ? STELE_OK : on_reply(c);
     case STI_FLEET_EV_STORED:
         return sti_fleet_on_stored(c);
+    case STI_FLEET_EV_LOST:
+        return STI_FLEET_MUTANT(LOST_IGNORED) ? STELE_OK : sti_fleet_forget_good(c);
     case STI_FLEET_EV_TICK:
         return STELE_OK;
     default:

@@ -30,6 +30,14 @@
  * failed, waits twice as long as before, up to backoff_max_ns. Who is asked leaves it to the other;
  * of two that began at once, the one of the lower name goes on.
  *
+ * What was lost
+ * -------------
+ * The storage reads nothing that is damaged: it fails (STELE_ECORRUPT), and so does the step. Who
+ * owns both has the storage take out what cannot be read, so that neither sums nor ranges have it,
+ * and says that something was lost. From then on nothing is known to be the same here and at a
+ * peer: roots differ, sessions find what lacks, and a snapshot what was below the horizon. The same
+ * holds where what came could not be stored, or a database is an older state of itself, or new.
+ *
  * What is refused
  * ---------------
  * An entry that is none: counted. One whose version is more than drift_max ahead of the wall: it
@@ -57,7 +65,7 @@
  * -----
  * Who a packet is from is what the transport says. Nothing is sent to anybody because a packet
  * names him. What a packet makes the core keep is bounded: queues by bytes, sessions by number, a
- * reply by STI_FLEET_REPLY_FLUSH. One thing is not: a peer of the reference that asks for the keys
+ * reply by STI_FLEET_RECON_FLUSH. One thing is not: a peer of the reference that asks for the keys
  * of a day gets all of them, since its protocol cannot ask for a part.
  */
 #ifndef STI_FLEET_CORE_H
@@ -131,6 +139,7 @@ enum sti_fleet_event_kind {
     STI_FLEET_EV_DOWN,    /* peer. At the start of each that is known, with the version that
                            * STI_FLEET_TOLD_SYNCED said of it last */
     STI_FLEET_EV_FORGET,  /* peer, which is gone for good: the horizon does not wait for it */
+    STI_FLEET_EV_LOST,    /* what was here is not any more, and has to be looked for again */
     STI_FLEET_EV_TICK
 };
 
@@ -166,7 +175,8 @@ enum sti_fleet_effect_kind {
 
 enum sti_fleet_told {
     STI_FLEET_TOLD_READY,        /* documents are as good as those of the peers */
-    STI_FLEET_TOLD_SYNCED,       /* what the peer had before `version` is here: store it */
+    STI_FLEET_TOLD_SYNCED,       /* what the peer had before `version` is here: store it; 0: that
+                                  * is not known any more */
     STI_FLEET_TOLD_QUARANTINED,  /* peer, version: too far ahead */
     STI_FLEET_TOLD_SKEW,         /* peer: its clock, or ours, is off */
     STI_FLEET_TOLD_SERVER_TAKEN, /* peer has our number, and began earlier: draw another one */
@@ -217,6 +227,8 @@ stele_code sti_fleet_step(struct sti_fleet_core *core, const struct sti_fleet_ev
 
 /* The number of the server that was drawn in place of one that is taken. */
 void sti_fleet_core_set_server(struct sti_fleet_core *core, uint32_t server);
+/* Somebody else has trimmed the log up to here: a lower horizon rises to it. */
+void sti_fleet_core_raise_horizon(struct sti_fleet_core *core, int64_t seconds);
 
 enum sti_fleet_status {
     STI_FLEET_INITIALIZING, /* no peer has said how it is */

@@ -111,6 +111,13 @@ void sti_fleet_core_set_server(struct sti_fleet_core *core, uint32_t server)
     core->config.server = server;
 }
 
+void sti_fleet_core_raise_horizon(struct sti_fleet_core *core, int64_t seconds)
+{
+    if (seconds > core->horizon.seconds) {
+        core->horizon = (struct sti_docs_version){.seconds = seconds};
+    }
+}
+
 enum sti_fleet_status sti_fleet_core_status(const struct sti_fleet_core *core)
 {
     return core->status;

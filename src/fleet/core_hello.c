@@ -6,6 +6,8 @@
 #include "fleet/core_state.h"
 #include "fleet/mutant.h"
 
+#define RENUMBER_NS INT64_C(10000000000) /* a peer may say at will that it has our number */
+
 enum {
     HELLO_TRIES_MAX = 6 /* the wait doubles so often */
 };
@@ -66,7 +68,7 @@ static stele_code note_same(struct sti_fleet_core *c, struct sti_fleet_peer *p)
     p->recon_at = STI_FLEET_NEVER;
     if (sti_fleet_needs_snapshot(c, p)) {
         p->rate = 0;
-        sti_fleet_want_session(p, now > p->not_before ? now : p->not_before, false);
+        sti_fleet_want_session(p, now > p->snap_at ? now : p->snap_at, false);
         return STELE_OK;
     }
     p->rate = STI_FLEET_MUTANT(NEVER_READY) ? 0 : STI_FLEET_FULL_RATE;
@@ -170,10 +172,11 @@ static stele_code note_oddities(
         p->told_skew = true;
         rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SKEW, p, h->now);
     }
-    if (rc == STELE_OK && h->server == c->config.server &&
+    if (rc == STELE_OK && h->server == c->config.server && c->renumber_at <= c->event->now_ns &&
             (c->config.boot > h->boot ||
                     (c->config.boot == h->boot && strcmp(c->config.self, p->name) > 0))) {
         rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SERVER_TAKEN, p, h->now);
+        c->renumber_at = sti_fleet_later(c->event->now_ns, RENUMBER_NS);
     }
     if (rc == STELE_OK && !stele_bytes_equal(h->collation, c->config.collation) &&
             h->collation.len + c->config.collation.len > 0) {

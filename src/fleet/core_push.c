@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "fleet/core_state.h"
+#include "fleet/mutant.h"
 #include "fleet/reference.h"
 
 #define GAP_NS INT64_C(300000000) /* what overtook another one may still come */
@@ -85,12 +86,14 @@ stele_code sti_fleet_on_credit(struct sti_fleet_core *c, struct sti_fleet_peer *
 {
     struct sti_fleet_credit credit;
 
-    if (sti_fleet_credit_decode(&credit, c->event->bytes, NULL) != STELE_OK ||
-            credit.seen > c->pushed) {
-        c->counters.bad_packets += credit.boot == c->config.boot;
+    if (sti_fleet_credit_decode(&credit, c->event->bytes, NULL) != STELE_OK) {
+        c->counters.bad_packets += !STI_FLEET_MUTANT(CREDIT_BELIEVED);
         return STELE_OK;
     }
-    if (credit.boot == c->config.boot && credit.seen >= p->acked) {
+    /* Of a boot of before there may be any number. */
+    if (credit.boot == c->config.boot && credit.seen > c->pushed) {
+        c->counters.bad_packets++;
+    } else if (credit.boot == c->config.boot && credit.seen >= p->acked) {
         p->acked = credit.seen;
         p->window = credit.bytes;
     }

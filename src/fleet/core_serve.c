@@ -8,7 +8,7 @@
 #include "fleet/core_state.h"
 
 enum {
-    LOOK_MAX = 65536 /* keys that are looked at for a fetch */
+    LOOK_MAX = 65536 /* keys that are looked at for a packet */
 };
 
 /* ---- Entries of a range. ---- */
@@ -18,7 +18,7 @@ struct selection {
     const struct sti_fleet_recon_head *head;
     uint64_t *ids; /* ascending; NULL: all */
     size_t count;
-    size_t looked;
+    size_t *looked;
     sti_fleet_entry_fn each;
     void *arg;
     bool ended;
@@ -41,7 +41,7 @@ static stele_code look(
     stele_buf entry;
     stele_code rc;
 
-    if (s->looked++ == LOOK_MAX) {
+    if ((*s->looked)++ >= LOOK_MAX) {
         s->ended = true;
         return STELE_END;
     }
@@ -60,10 +60,11 @@ static stele_code look(
 }
 
 stele_code sti_fleet_select(struct sti_fleet_core *c, const struct sti_fleet_recon_head *head,
-        const struct sti_fleet_fetch_item *item, sti_fleet_entry_fn each, void *arg, bool *whole)
+        const struct sti_fleet_fetch_item *item, size_t *looked, sti_fleet_entry_fn each, void *arg,
+        bool *whole)
 {
     const struct sti_fleet_set *set = &c->config.storage.set;
-    struct selection s = {.c = c, .head = head, .each = each, .arg = arg};
+    struct selection s = {.c = c, .head = head, .looked = looked, .each = each, .arg = arg};
     stele_code rc;
 
     s.count = item->ids.len / STI_FLEET_SHORT_SIZE;
@@ -150,6 +151,7 @@ stele_code sti_fleet_on_fetch(struct sti_fleet_core *c, struct sti_fleet_peer *p
     struct sti_fleet_fetch_item item;
     struct sti_fleet_recon_head head = {.session = 0};
     struct answer a;
+    size_t looked = 0;
     bool whole = true;
     stele_code rc;
 
@@ -164,7 +166,7 @@ stele_code sti_fleet_on_fetch(struct sti_fleet_core *c, struct sti_fleet_peer *p
                                                     : STI_FLEET_REPLY_FLUSH;
     rc = sti_fleet_logs_begin(fetch.session, &a.buf, c->err);
     while (rc == STELE_OK && whole && sti_fleet_fetch_next(&fetch, &item) == STELE_OK) {
-        rc = sti_fleet_select(c, &head, &item, add_entry, &a, &whole);
+        rc = sti_fleet_select(c, &head, &item, &looked, add_entry, &a, &whole);
     }
     if (rc == STELE_OK) {
         a.buf.data[STI_FLEET_LOGS_MORE_AT] = !whole;

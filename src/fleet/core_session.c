@@ -26,7 +26,7 @@ void sti_fleet_session_free(struct sti_fleet_session *s)
 
 /* ---- The end. ---- */
 
-static int64_t backoff(struct sti_fleet_core *c, unsigned misses)
+int64_t sti_fleet_backoff(struct sti_fleet_core *c, unsigned misses)
 {
     int64_t ns = c->config.backoff_ns << (misses < MISSES_MAX ? misses : MISSES_MAX);
 
@@ -62,7 +62,7 @@ stele_code sti_fleet_end_session(struct sti_fleet_core *c, struct sti_fleet_sess
         p->not_before = 0;
         look_anew(c);
     } else {
-        p->not_before = sti_fleet_later(now, backoff(c, p->misses));
+        p->not_before = sti_fleet_later(now, sti_fleet_backoff(c, p->misses));
         p->misses += p->misses < MISSES_MAX;
     }
     if (p->online && (failed || s->cut)) {
@@ -94,6 +94,12 @@ static struct sti_fleet_session *free_session(struct sti_fleet_core *c)
     return NULL;
 }
 
+/* One snapshot is taken at a time, and with it most of what others would give. */
+static bool has_to_wait(const struct sti_fleet_core *c, const struct sti_fleet_peer *p)
+{
+    return c->snap_peer != NULL && (c->snap_peer == p || sti_fleet_needs_snapshot(c, p));
+}
+
 static struct sti_fleet_peer *choose(struct sti_fleet_core *c)
 {
     struct sti_fleet_peer *chosen = NULL;
@@ -103,7 +109,7 @@ static struct sti_fleet_peer *choose(struct sti_fleet_core *c)
         struct sti_fleet_peer *p = c->peers[i];
 
         if (p->online && p->protocol == STI_FLEET_STELE && p->recon_at <= c->event->now_ns &&
-                !has_session(c, p) && sti_fleet_draw(c) % ++count == 0) {
+                !has_session(c, p) && !has_to_wait(c, p) && sti_fleet_draw(c) % ++count == 0) {
             chosen = p;
         }
     }
@@ -148,7 +154,7 @@ stele_code sti_fleet_begin_sessions(struct sti_fleet_core *c)
 {
     stele_code rc = STELE_OK;
 
-    while (rc == STELE_OK && c->snap_peer == NULL && !STI_FLEET_MUTANT(NO_SESSIONS)) {
+    while (rc == STELE_OK && !STI_FLEET_MUTANT(NO_SESSIONS)) {
         struct sti_fleet_session *s = free_session(c);
         struct sti_fleet_peer *p = s == NULL ? NULL : choose(c);
 
@@ -166,6 +172,7 @@ struct finding {
     struct sti_fleet_core *c;
     struct sti_fleet_session *s;
     stele_buf entries; /* to be given */
+    size_t looked;     /* keys, in search of them */
     size_t count;
 };
 
@@ -239,7 +246,7 @@ static stele_code found(void *arg, enum sti_fleet_side lacks,
     if (lacks == STI_FLEET_HERE) {
         return want(f, item, err);
     }
-    rc = sti_fleet_select(f->c, &f->s->head, item, give, f, &whole);
+    rc = sti_fleet_select(f->c, &f->s->head, item, &f->looked, give, f, &whole);
     f->s->cut = f->s->cut || !whole;
     return rc;
 }
@@ -397,7 +404,9 @@ static stele_code on_ranges(struct sti_fleet_core *c, struct sti_fleet_session *
     struct finding f = {.c = c, .s = s};
     struct sti_fleet_recon_head theirs;
     stele_buf out;
-    stele_code rc = sti_fleet_recon_head_decode(&theirs, c->event->bytes, NULL);
+    stele_code rc = c->event->bytes.len > STI_FLEET_PACKET_MAX
+                            ? STELE_ECORRUPT
+                            : sti_fleet_recon_head_decode(&theirs, c->event->bytes, NULL);
 
     if (rc == STELE_OK && (theirs.flags & STI_FLEET_RECON_HORIZON) != 0) {
         s->peer->horizon = theirs.horizon;

@@ -70,6 +70,30 @@ stele_code sti_fleet_note_good(
     return rc;
 }
 
+stele_code sti_fleet_forget_good(struct sti_fleet_core *c)
+{
+    stele_code rc = STELE_OK;
+
+    c->snap_cut = true;
+    for (size_t i = 0; i < STI_FLEET_SESSIONS; i++) {
+        c->sessions[i].cut = true;
+    }
+    for (size_t i = 0; i < c->peer_count; i++) {
+        struct sti_fleet_peer *p = c->peers[i];
+
+        p->good = (struct sti_docs_version){.seconds = 0};
+        if (rc == STELE_OK && p->good_told > 0) {
+            rc = sti_fleet_do_tell(c, STI_FLEET_TOLD_SYNCED, p, p->good);
+            p->good_told = rc == STELE_OK ? 0 : p->good_told;
+        }
+        if (p->online && p->protocol == STI_FLEET_STELE) {
+            sti_fleet_want_session(
+                    p, sti_fleet_later(c->event->now_ns, c->config.mismatch_ns), false);
+        }
+    }
+    return rc;
+}
+
 /* ---- Snapshots. ---- */
 
 bool sti_fleet_needs_snapshot(const struct sti_fleet_core *c, const struct sti_fleet_peer *p)
@@ -78,9 +102,9 @@ bool sti_fleet_needs_snapshot(const struct sti_fleet_core *c, const struct sti_f
            (p->good.seconds < p->horizon.seconds || p->good.seconds < c->horizon.seconds);
 }
 
-static stele_code ask(struct sti_fleet_core *c, stele_bytes cursor)
+static stele_code ask(struct sti_fleet_core *c)
 {
-    struct sti_fleet_snap snap = {.at = c->snap_good, .cursor = cursor};
+    struct sti_fleet_snap snap = {.at = c->snap_good, .cursor = stele_buf_view(&c->snap_cursor)};
     stele_buf out;
     stele_code rc;
 
@@ -98,8 +122,10 @@ stele_code sti_fleet_begin_snapshot(struct sti_fleet_core *c, struct sti_fleet_p
     stele_code rc;
 
     c->snap_peer = p;
+    c->snap_cut = false;
+    stele_buf_clear(&c->snap_cursor);
     c->snap_good = sti_docs_version_compare(p->horizon, c->horizon) > 0 ? p->horizon : c->horizon;
-    rc = ask(c, stele_empty());
+    rc = ask(c);
     if (rc == STELE_OK) {
         c->counters.snapshots++;
     } else {
@@ -116,17 +142,40 @@ static stele_code end_snapshot(struct sti_fleet_core *c, bool failed)
     p->gap_only = false;
     p->recon_at = c->event->now_ns;
     if (failed) {
-        p->recon_at = sti_fleet_later(p->recon_at, sti_fleet_jitter(c, c->config.backoff_ns));
+        p->snap_at = sti_fleet_later(p->recon_at, sti_fleet_backoff(c, p->snap_misses++));
+        p->recon_at = p->snap_at;
         return STELE_OK;
     }
+    p->snap_misses = 0;
+    p->snap_at = 0;
     return sti_fleet_note_good(c, p, c->snap_good);
+}
+
+/* Each answer leads further than the one before: else a peer could keep us at it. */
+static stele_code go_on(struct sti_fleet_core *c, const struct sti_fleet_snap *snap, bool *more)
+{
+    stele_code rc;
+
+    *more = STI_FLEET_MUTANT(SNAPSHOT_ANYWHERE) ||
+            (snap->entries.count > 0 &&
+                    stele_bytes_compare(snap->cursor, stele_buf_view(&c->snap_cursor)) > 0);
+    if (!*more) {
+        c->counters.bad_packets++;
+        c->snap_cut = true;
+        return STELE_OK;
+    }
+    stele_buf_clear(&c->snap_cursor);
+    rc = stele_buf_append(&c->snap_cursor, snap->cursor, c->err);
+    return rc == STELE_OK ? ask(c) : rc;
 }
 
 stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c)
 {
     uint64_t dropped = c->counters.dropped;
     struct sti_fleet_snap snap;
+    struct sti_fleet_entries entries;
     stele_bytes entry;
+    bool more = false;
     stele_code rc = STELE_OK;
 
     if (c->event->code != STELE_OK ||
@@ -134,18 +183,17 @@ stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c)
         c->counters.bad_packets += c->event->code == STELE_OK;
         return end_snapshot(c, true);
     }
-    while (rc == STELE_OK && sti_fleet_entries_next(&snap.entries, &entry) == STELE_OK) {
+    entries = snap.entries;
+    while (rc == STELE_OK && sti_fleet_entries_next(&entries, &entry) == STELE_OK) {
         rc = sti_fleet_accept(c, c->snap_peer, entry, true, NULL);
     }
-    if (rc == STELE_OK && c->counters.dropped == dropped && snap.cursor.len > 0) {
-        rc = ask(c, snap.cursor);
-        if (rc == STELE_OK) {
-            return STELE_OK;
-        }
+    c->snap_cut = c->snap_cut || c->counters.dropped != dropped;
+    if (rc == STELE_OK && !c->snap_cut && snap.cursor.len > 0) {
+        rc = go_on(c, &snap, &more);
     }
     if (rc != STELE_OK) {
         (void)end_snapshot(c, true);
         return rc;
     }
-    return end_snapshot(c, c->counters.dropped != dropped);
+    return more ? STELE_OK : end_snapshot(c, c->snap_cut);
 }

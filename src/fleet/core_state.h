@@ -50,6 +50,8 @@ struct sti_fleet_peer {
     bool gap_only;       /* what is before `good` may be left out */
     unsigned misses;     /* sessions that gained nothing */
     int64_t not_before;  /* the next one because of another root */
+    unsigned snap_misses;
+    int64_t snap_at; /* no snapshot before that, if nothing new asks for one */
 
     /* Of the reference. */
     int64_t info_at;
@@ -110,6 +112,7 @@ struct sti_fleet_core {
     int64_t periodic_at;
     int64_t lone_at;
     int64_t timer_at;
+    int64_t renumber_at; /* not before that */
     bool started;
 
     struct sti_fleet_peer **peers; /* by name, ascending */
@@ -131,7 +134,9 @@ struct sti_fleet_core {
 
     struct sti_fleet_peer *snap_peer; /* NULL: no snapshot is being taken */
     uint64_t snap_token;
+    bool snap_cut;                     /* something of it was lost */
     struct sti_docs_version snap_good; /* of the peer, once it is taken */
+    stele_buf snap_cursor;             /* where it goes on */
 
     /* Of the step. */
     const struct sti_fleet_event *event;
@@ -200,6 +205,8 @@ void sti_fleet_update_status(struct sti_fleet_core *c);
 /* All that both have is the same: so is what was made before, by the clock that is behind. */
 struct sti_docs_version sti_fleet_good_now(
         const struct sti_fleet_core *c, const struct sti_fleet_peer *p);
+/* How long to wait after so many that came to nothing. */
+int64_t sti_fleet_backoff(struct sti_fleet_core *c, unsigned misses);
 /* A session with a peer is wanted, by then. */
 void sti_fleet_want_session(struct sti_fleet_peer *p, int64_t at_ns, bool gap_only);
 
@@ -223,11 +230,13 @@ void sti_fleet_session_free(struct sti_fleet_session *s);
 
 /* ---- core_serve.c: who answers ---- */
 
-/* Entries of a range, those of the short IDs or all; `each` may end it with STELE_END. *whole says
- * that it was not ended, and there was no more to look at than is allowed. */
+/* Entries of a range, those of the short IDs or all; `each` may end it with STELE_END. *looked
+ * counts the keys that were looked at, which for all ranges of a packet together are not more than
+ * is allowed. *whole says that it was not ended so or so. */
 typedef stele_code (*sti_fleet_entry_fn)(void *arg, stele_bytes entry, stele_error *err);
 stele_code sti_fleet_select(struct sti_fleet_core *c, const struct sti_fleet_recon_head *head,
-        const struct sti_fleet_fetch_item *item, sti_fleet_entry_fn each, void *arg, bool *whole);
+        const struct sti_fleet_fetch_item *item, size_t *looked, sti_fleet_entry_fn each, void *arg,
+        bool *whole);
 
 stele_code sti_fleet_on_recon(struct sti_fleet_core *c, struct sti_fleet_peer *p);
 stele_code sti_fleet_on_fetch(struct sti_fleet_core *c, struct sti_fleet_peer *p);
@@ -241,6 +250,8 @@ stele_code sti_fleet_begin_snapshot(struct sti_fleet_core *c, struct sti_fleet_p
 stele_code sti_fleet_on_snap_reply(struct sti_fleet_core *c);
 /* Raise the horizon if it may be. */
 stele_code sti_fleet_raise_horizon(struct sti_fleet_core *c);
+/* It is not known of any peer what of its is here, nor of what is being fetched. */
+stele_code sti_fleet_forget_good(struct sti_fleet_core *c);
 /* All that a peer had by then is here. */
 stele_code sti_fleet_note_good(
         struct sti_fleet_core *c, struct sti_fleet_peer *p, struct sti_docs_version good);

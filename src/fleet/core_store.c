@@ -234,11 +234,11 @@ stele_code sti_fleet_on_client(struct sti_fleet_core *c)
 /* What was thought to be here is not: it has to be looked for again. */
 static stele_code store_failed(struct sti_fleet_core *c)
 {
-    for (size_t i = 0; i < c->peer_count; i++) {
-        c->peers[i]->good = (struct sti_docs_version){.seconds = 0};
-    }
-    return sti_fleet_do_tell(
-            c, STI_FLEET_TOLD_FAILED, NULL, (struct sti_docs_version){.seconds = 0});
+    stele_code rc = STI_FLEET_MUTANT(GOOD_KEPT) ? STELE_OK : sti_fleet_forget_good(c);
+
+    return rc == STELE_OK ? sti_fleet_do_tell(c, STI_FLEET_TOLD_FAILED, NULL,
+                                    (struct sti_docs_version){.seconds = 0})
+                          : rc;
 }
 
 stele_code sti_fleet_on_stored(struct sti_fleet_core *c)

@@ -8,7 +8,7 @@
 
 enum sti_fleet_mutant_id {
     STI_FLEET_MUTANT_NONE,
-#define X(name, what) STI_FLEET_MUTANT_##name,
+#define X(name, finder, what) STI_FLEET_MUTANT_##name,
 #include "fleet/mutants.def"
 #undef X
     STI_FLEET_MUTANT_COUNT

@@ -15,6 +15,7 @@ enum {
     LOOK_MS = 500,
     REQUEST_MS = 10000,
     LONE_MS = 2000,
+    CHECK_MS = 86400000,
     MS_MAX = 86400000
 };
 
@@ -40,9 +41,11 @@ static stele_code resolve(stele_node_options *out, const stele_node_options *in,
     o.look_ms = o.look_ms == 0 ? LOOK_MS : o.look_ms;
     o.request_ms = o.request_ms == 0 ? REQUEST_MS : o.request_ms;
     o.lone_ms = o.lone_ms == 0 ? LONE_MS : o.lone_ms;
+    o.check_ms = o.check_ms == 0 ? CHECK_MS : o.check_ms;
     if (o.look_ms < 0 || o.look_ms > MS_MAX || o.request_ms < 0 || o.request_ms > MS_MAX ||
-            o.lone_ms < 0 || o.lone_ms > MS_MAX) {
-        return sti_fail(err, STELE_EINVAL, "a time of a node is below 0, or above a day");
+            o.lone_ms < 0 || o.lone_ms > MS_MAX || o.check_ms < 0 ||
+            o.check_ms > 365 * (int64_t)MS_MAX) {
+        return sti_fail(err, STELE_EINVAL, "a time of a node is below 0, or above what it may be");
     }
     *out = o;
     return STELE_OK;
@@ -52,7 +55,8 @@ static stele_code resolve(stele_node_options *out, const stele_node_options *in,
 
 static stele_code init_conds(stele_node *n, stele_error *err)
 {
-    struct sti_cond *conds[] = {&n->owner_wakes, &n->keeper_wakes, &n->caller_wakes, &n->changed};
+    struct sti_cond *conds[] = {
+            &n->owner_wakes, &n->keeper_wakes, &n->caller_wakes, &n->looker_wakes, &n->changed};
     size_t count = sizeof conds / sizeof conds[0];
 
     for (size_t i = 0; i < count; i++) {
@@ -92,6 +96,7 @@ static void free_locks(stele_node *n)
     sti_cond_destroy(&n->owner_wakes);
     sti_cond_destroy(&n->keeper_wakes);
     sti_cond_destroy(&n->caller_wakes);
+    sti_cond_destroy(&n->looker_wakes);
     sti_cond_destroy(&n->changed);
     sti_mutex_destroy(&n->lock);
     sti_mutex_destroy(&n->core_lock);
@@ -150,7 +155,10 @@ static stele_code start_all(stele_node *n, stele_error *err)
     if (rc == STELE_OK) {
         rc = start(&n->owner, sti_node_own, n, &n->has_owner, err);
     }
-    return rc == STELE_OK ? start(&n->feeder, sti_node_feed, n, &n->has_feeder, err) : rc;
+    if (rc == STELE_OK) {
+        rc = start(&n->feeder, sti_node_feed, n, &n->has_feeder, err);
+    }
+    return rc == STELE_OK ? start(&n->looker, sti_node_look_over, n, &n->has_looker, err) : rc;
 }
 
 static stele_code make(stele_node *n, stele_error *err)
@@ -212,6 +220,7 @@ static void wake_all(stele_node *n)
     n->stop = true;
     sti_cond_broadcast(&n->owner_wakes);
     sti_cond_broadcast(&n->caller_wakes);
+    sti_cond_broadcast(&n->looker_wakes);
     sti_cond_broadcast(&n->changed);
     sti_mutex_unlock(&n->lock);
     if (n->cancel != NULL) {
@@ -231,6 +240,9 @@ static void end_threads(stele_node *n)
     }
     if (n->has_feeder) {
         sti_thread_join(&n->feeder);
+    }
+    if (n->has_looker) {
+        sti_thread_join(&n->looker);
     }
     for (size_t i = 0; i < n->caller_count; i++) {
         sti_thread_join(&n->callers[i]);

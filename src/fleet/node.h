@@ -6,11 +6,13 @@
  *     callers: answers ---------> `in`       what it wants is done    +--> `calls` -> callers
  *     keeper: stored -----------> `in`                                +--> `jobs`  -> keeper
  *     feeder: made here --------> `in`                                +--> who waits for an answer
+ *     looker: lost -------------> `in`
  *
  * Only the owner steps the core, and so decides. The keeper writes to the database: entries that
  * wait in its queue share a batch. The feeder follows the database's feed and tells of entries that
  * were made here, when they are durable. Callers wait for answers of peers; there is one at first,
- * and more when all wait.
+ * and more when all wait. The looker reads all that is stored, and mends what is damaged: at the
+ * start, from time to time, and when another thread has met some.
  *
  * Durability. A step reads through one view (docs/peer.h). Before anything that it wants is done,
  * all that the view has seen is made durable, if it may not be: nothing is sent that a power cut
@@ -118,6 +120,7 @@ struct stele_node {
     struct sti_cond owner_wakes;
     struct sti_cond keeper_wakes;
     struct sti_cond caller_wakes;
+    struct sti_cond looker_wakes;
     struct sti_cond changed; /* answers, room, ready, the end */
     struct sti_node_queue in;
     struct sti_node_queue jobs;
@@ -133,16 +136,21 @@ struct stele_node {
     struct sti_docs_taken taken; /* in all */
     uint64_t conflicts;
     uint64_t dropped;
+    uint64_t damaged;
+    uint64_t lost;
+    bool look_over_soon;
     uint64_t durable_seq; /* all entries up to it are durable */
 
     bool connected;
     struct sti_thread owner;
     struct sti_thread keeper;
     struct sti_thread feeder;
+    struct sti_thread looker;
     struct sti_thread callers[STI_NODE_CALLERS_MAX];
     bool has_owner;
     bool has_keeper;
     bool has_feeder;
+    bool has_looker;
     uint64_t feed_from;
 };
 
@@ -190,11 +198,14 @@ void sti_node_failed(stele_node *n, enum sti_fleet_event_kind kind, uint64_t tok
 /* NULL: there is none, or no memory for one. */
 struct sti_node_peer *sti_node_peer_of(stele_node *n, const char *name, bool add);
 
-/* ---- node_keeper.c, node_feeder.c, node_callers.c ---- */
+/* ---- node_keeper.c, node_feeder.c, node_callers.c, node_looker.c ---- */
 
 void *sti_node_keep(void *node);
 void *sti_node_feed(void *node);
 void *sti_node_call(void *node);
+void *sti_node_look_over(void *node);
+/* A call of the database gave a code: if that says so, it is looked over soon. */
+void sti_node_met_damage(stele_node *n, stele_code code) STI_EXCLUDES(n->lock);
 /* A request to a peer, taken over. What becomes of it is told to the owner. */
 void sti_node_request(stele_node *n, struct sti_node_parcel *p) STI_EXCLUDES(n->lock);
 

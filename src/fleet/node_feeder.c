@@ -7,6 +7,7 @@
  */
 #include "base/env.h"
 #include "base/error.h"
+#include "fleet/mutant.h"
 #include "fleet/node.h"
 
 enum {
@@ -75,7 +76,9 @@ static stele_code feed_on(stele_node *n, uint64_t *after, stele_error *err)
     sti_node_queue_init(&p.made);
     stele_buf_init(&p.buf, SIZE_MAX);
     rc = stele_docs_feed(n->db, *after, pass_on, &p, err);
-    rc = rc == STELE_OK && p.made.first != NULL ? sti_docs_peer_durable(n->db, err) : rc;
+    rc = rc == STELE_OK && p.made.first != NULL && !STI_FLEET_MUTANT(NODE_FEEDS_UNDURABLE)
+                 ? sti_docs_peer_durable(n->db, err)
+                 : rc;
     if (rc == STELE_OK && p.made.first != NULL) {
         sti_node_note_durable(n, p.after);
     }
@@ -112,6 +115,7 @@ void *sti_node_feed(void *node)
             begin_anew(n, &after);
         } else if (rc != STELE_OK && rc != STELE_ECANCELED) {
             sti_env_log(&n->env, STELE_LOG_WARN, "changes are not told to peers: %s", err.message);
+            sti_node_met_damage(n, rc);
             (void)sti_sleep_ms(AGAIN_MS, n->cancel, NULL);
         }
     }

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "fleet/mutant.h"
 #include "fleet/node.h"
 #include "fleet/wire.h"
 
@@ -54,7 +55,9 @@ static void on_clash(void *arg, const struct sti_docs_clash *clash)
     sti_mutex_lock(&n->lock);
     n->conflicts++;
     sti_mutex_unlock(&n->lock);
-    sti_node_event(n, &event);
+    if (!STI_FLEET_MUTANT(NODE_CONFLICTS_UNTOLD)) {
+        sti_node_event(n, &event);
+    }
 }
 
 static void add_up(stele_node *n, const struct sti_docs_taken *taken)
@@ -62,7 +65,6 @@ static void add_up(stele_node *n, const struct sti_docs_taken *taken)
     sti_mutex_lock(&n->lock);
     n->taken.made += taken->made;
     n->taken.known += taken->known;
-    n->taken.stale += taken->stale;
     n->taken.refused += taken->refused;
     sti_mutex_unlock(&n->lock);
 }
@@ -103,6 +105,7 @@ static void store(stele_node *n, struct sti_node_queue *jobs)
 
     if (rc != STELE_OK) {
         sti_env_log(&n->env, STELE_LOG_WARN, "what came from peers is not stored: %s", err.message);
+        sti_node_met_damage(n, rc);
     }
     while ((p = sti_node_queue_take(jobs)) != NULL) {
         p->kind = STI_FLEET_EV_STORED;
@@ -127,6 +130,16 @@ static stele_code set_server(stele_node *n, uint32_t server, stele_error *err)
     return rc;
 }
 
+static stele_code trim(stele_node *n, int64_t horizon, stele_error *err)
+{
+    if (STI_FLEET_MUTANT(NODE_HORIZON_GOES_BACK)) {
+        return STELE_OK;
+    }
+    return STI_FLEET_MUTANT(NODE_TRIM_FORGETS)
+                   ? stele_docs_trim(n->db, horizon * SECOND_US, NULL, err)
+                   : sti_docs_peer_trim(n->db, horizon, err);
+}
+
 static void work(stele_node *n, struct sti_node_queue *jobs)
 {
     const struct sti_node_parcel *p = jobs->first;
@@ -138,7 +151,7 @@ static void work(stele_node *n, struct sti_node_queue *jobs)
         store(n, jobs);
         return;
     case STI_NODE_TRIM:
-        rc = stele_docs_trim(n->db, p->number * SECOND_US, NULL, &err);
+        rc = trim(n, p->number, &err);
         break;
     case STI_NODE_NOTE:
         rc = sti_docs_peer_put_note(n->db, sti_node_parcel_bytes(p), &err);
@@ -149,6 +162,7 @@ static void work(stele_node *n, struct sti_node_queue *jobs)
     }
     if (rc != STELE_OK) {
         sti_env_log(&n->env, STELE_LOG_WARN, "the node's database: %s", err.message);
+        sti_node_met_damage(n, rc);
     }
     sti_node_queue_free(jobs);
 }

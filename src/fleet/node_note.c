@@ -2,9 +2,11 @@
  *
  * node_note.c: what a node remembers of itself and its peers.
  */
+#include "base/alloc.h"
 #include "base/coding.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "fleet/mutant.h"
 #include "fleet/node.h"
 
 enum {
@@ -80,7 +82,18 @@ static uint64_t next_boot(const stele_node *n)
     stele_time now = sti_env_now(&n->env);
     uint64_t wall = now < 1 ? 1 : (uint64_t)now;
 
+    if (STI_FLEET_MUTANT(NODE_BOOT_AGAIN) && n->boot > 0) {
+        return n->boot;
+    }
     return n->boot < wall ? wall : n->boot + 1;
+}
+
+static void forget_peers(stele_node *n)
+{
+    sti_free(n->peers);
+    n->peers = NULL;
+    n->peer_count = 0;
+    n->boot = 0;
 }
 
 stele_code sti_node_note_begin(stele_node *n, stele_error *err)
@@ -89,8 +102,15 @@ stele_code sti_node_note_begin(stele_node *n, stele_error *err)
     stele_code rc;
 
     stele_buf_init(&note, SIZE_MAX);
-    rc = sti_docs_peer_get_note(n->db, &note, err);
+    rc = sti_docs_peer_scatter(n->db, (uint32_t)sti_env_random64(&n->env), err);
+    rc = rc == STELE_OK ? sti_docs_peer_get_note(n->db, &note, err) : rc;
     rc = rc == STELE_OK ? decode(n, stele_buf_view(&note), err) : rc;
+    if (rc == STELE_ECORRUPT || rc == STELE_EVERSION) {
+        /* It can do without: peers are met again, and the time is above the last boot. */
+        sti_env_log(&n->env, STELE_LOG_WARN, "what was noted of peers is damaged, and is left");
+        forget_peers(n);
+        rc = STELE_OK;
+    }
     if (rc == STELE_OK) {
         n->boot = next_boot(n);
         stele_buf_clear(&note);
@@ -107,7 +127,7 @@ void sti_node_note_changed(stele_node *n)
     stele_buf note;
 
     stele_buf_init(&note, SIZE_MAX);
-    if (encode(n, &note, NULL) == STELE_OK) {
+    if (!STI_FLEET_MUTANT(NODE_NOTE_LOST) && encode(n, &note, NULL) == STELE_OK) {
         p = sti_node_parcel_new(NULL, stele_buf_view(&note));
     }
     stele_buf_free(&note);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "fleet/mutant.h"
 #include "fleet/node.h"
 
 #define MS_NS   INT64_C(1000000)
@@ -40,7 +41,7 @@ static bool make_durable(stele_node *n, uint64_t seq)
 {
     stele_error err;
 
-    if (sti_node_is_durable(n, seq)) {
+    if (sti_node_is_durable(n, seq) || STI_FLEET_MUTANT(NODE_SENDS_UNDURABLE)) {
         return true;
     }
     if (sti_docs_peer_durable(n->db, &err) != STELE_OK) {
@@ -64,12 +65,14 @@ stele_code sti_node_step(stele_node *n, struct sti_fleet_event *event)
     rc = sti_fleet_step(n->core, event, &n->effects, &err);
     if (n->view.read != NULL) {
         seq = n->view.seq;
+        sti_fleet_core_raise_horizon(n->core, n->view.horizon);
         sti_docs_view_end(&n->view);
     }
     sti_mutex_unlock(&n->core_lock);
     if (rc != STELE_OK) {
         sti_env_log(
                 &n->env, STELE_LOG_WARN, "part of what a peer wants is not done: %s", err.message);
+        sti_node_met_damage(n, rc);
     }
     sti_node_carry_out(n, make_durable(n, seq));
     if (rc != STELE_OK) {
@@ -172,7 +175,9 @@ static void go(stele_node *n, size_t place, bool online)
 
     n->peers[place].online = online;
     (void)sti_node_step(n, &event);
-    sti_node_event(n, &told);
+    if (online || !STI_FLEET_MUTANT(NODE_OFFLINE_UNTOLD)) {
+        sti_node_event(n, &told);
+    }
 }
 
 static void tell_progress(stele_node *n)
@@ -191,7 +196,8 @@ static void tell_progress(stele_node *n)
             }
         }
         sti_mutex_unlock(&n->core_lock);
-        if (count > 0 && strcmp(info.name, peer->name) == 0 && info.rate != peer->rate) {
+        if (count > 0 && strcmp(info.name, peer->name) == 0 && info.rate != peer->rate &&
+                !STI_FLEET_MUTANT(NODE_PROGRESS_UNTOLD)) {
             stele_node_event told = {
                     .kind = STELE_NODE_EV_PROGRESS, .peer = peer->name, .rate = info.rate};
 

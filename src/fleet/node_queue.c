@@ -4,6 +4,7 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "fleet/mutant.h"
 #include "fleet/node.h"
 
 /* ---- Parcels. ---- */
@@ -138,7 +139,7 @@ static stele_code check_room_locked(
     if (n->stop) {
         return sti_fail(err, STELE_ECANCELED, "the node is being closed");
     }
-    if (limited &&
+    if (limited && !STI_FLEET_MUTANT(NODE_QUEUE_ENDLESS) &&
             (n->in.bytes > n->options.queue_max || p->len > n->options.queue_max - n->in.bytes)) {
         n->dropped++;
         return sti_fail(err, STELE_EBUSY, "the node has no room for more messages");

@@ -51,10 +51,12 @@ stele_code stele_node_get_status(stele_node *node, stele_node_status *out, stele
     sti_mutex_lock(&node->lock);
     s.stored = node->taken.made;
     s.known = node->taken.known;
-    s.stale = node->taken.stale + c.below_horizon;
+    s.stale = c.below_horizon;
     s.refused = node->taken.refused + c.bad_entries;
     s.dropped = node->dropped + c.dropped;
     s.conflicts = node->conflicts;
+    s.damaged = node->damaged;
+    s.lost = node->lost;
     sti_mutex_unlock(&node->lock);
     *out = s;
     return STELE_OK;

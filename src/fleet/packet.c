@@ -113,7 +113,7 @@ static struct sti_fleet_entries read_entries(struct sti_fleet_reader *r)
 
     while (!r->bad && r->rest.len > 0) {
         (void)sti_fleet_read_sized(r);
-        e.count++;
+        r->bad = r->bad || e.count++ == STI_FLEET_ENTRIES_MAX;
     }
     return e;
 }

@@ -56,7 +56,10 @@ enum {
     STI_FLEET_SHORT_SIZE = 8,
     STI_FLEET_COLLATION_MAX = 255,
     /* An answer ends behind the entry with which it has more than so many bytes. */
-    STI_FLEET_REPLY_FLUSH = 256 << 10
+    STI_FLEET_REPLY_FLUSH = 256 << 10,
+    /* No packet but one that brings an entry is longer; none brings more entries. */
+    STI_FLEET_PACKET_MAX = 1 << 20,
+    STI_FLEET_ENTRIES_MAX = 16384
 };
 
 struct sti_fleet_hello {

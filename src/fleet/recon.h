@@ -21,7 +21,7 @@
  * The first range begins below all entries, each other one where the one before ends, and what is
  * behind the last one is the same. A sum of no entries is not cut: the other has all or nothing.
  *
- * An answer longer than STI_FLEET_REPLY_FLUSH ends there, and says so in its flags: what it leaves
+ * A packet longer than STI_FLEET_RECON_FLUSH ends there, and says so in its flags: what it leaves
  * out is found another time. Both compare what is at or above the higher of their horizons: who
  * answers, and has a higher one than the head says, answers nothing but that.
  */
@@ -36,6 +36,7 @@ enum {
     STI_FLEET_LIST_MAX = 32,    /* so few are listed */
     STI_FLEET_LIST_LONG = 1024, /* with more than so many own ones, a list is answered by sums */
     STI_FLEET_ROUNDS_MAX = 24,  /* of an honest peer a session has fewer */
+    STI_FLEET_RECON_FLUSH = 768 << 10, /* bytes: some 1,700 differences that lie far apart */
 
     STI_FLEET_RECON_CUT = 1,    /* flag: not all was said */
     STI_FLEET_RECON_HORIZON = 2 /* flag: nothing was said, the horizon is higher */

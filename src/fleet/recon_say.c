@@ -38,7 +38,7 @@ struct sti_fleet_speech sti_fleet_speech_begin(const struct sti_fleet_set *set, 
 
 bool sti_fleet_speech_is_full(const struct sti_fleet_speech *s)
 {
-    return s->w.buf->len > STI_FLEET_REPLY_FLUSH;
+    return s->w.buf->len > STI_FLEET_RECON_FLUSH;
 }
 
 void sti_fleet_speech_flag(struct sti_fleet_speech *s, uint8_t flag)

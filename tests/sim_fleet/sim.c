@@ -13,7 +13,10 @@ enum {
     FAULTS = 12, /* about so many in a run */
     FAULT_DRAW = 0,
     FAULT_RESTART = 1,
-    FAULT_DISK_OK = 2
+    FAULT_DISK_OK = 2,
+    FAULT_AWAY = 3, /* for long: the others forget it */
+    FAULT_FORGET = 4,
+    FAULT_BACK = 5
 };
 
 #define LEVEL_STEP_NS (250 * SIM_MS)
@@ -64,7 +67,8 @@ void sim_trace(struct sim *s, const void *data, size_t len)
 struct sti_docs_time sim_wall(const struct sim_node *n)
 {
     const struct sim *s = n->sim;
-    int64_t ns = SIM_EPOCH * SIM_SECOND + s->now + s->wall_jump_ns + n->offset_ns;
+    int64_t drift = (s->now - n->drift_from) / 1000000 * n->drift_ppm;
+    int64_t ns = SIM_EPOCH * SIM_SECOND + s->now + s->wall_jump_ns + n->offset_ns + drift;
 
     return (struct sti_docs_time){.seconds = ns / SIM_SECOND, .ns = (uint32_t)(ns % SIM_SECOND)};
 }
@@ -167,7 +171,7 @@ static void mend_links(struct sim *s)
     sim_look_soon(s);
 }
 
-static void crash(struct sim *s, struct sim_node *n)
+void sim_crash(struct sim *s, struct sim_node *n)
 {
     if (!n->up) {
         return;
@@ -193,14 +197,49 @@ static void step_clock(struct sim *s, struct sim_node *n)
     n->offset_ns = (int64_t)sim_below(s, 2 * (uint64_t)range) - range;
 }
 
+/* A clock that goes too fast, or too slow, from here on. */
+static void drift(struct sim *s, struct sim_node *n)
+{
+    int64_t range = sim_chance(s, 300) ? 500000 : 1000;
+
+    s->figures.drifts++;
+    n->offset_ns += (s->now - n->drift_from) / 1000000 * n->drift_ppm;
+    n->drift_from = s->now;
+    n->drift_ppm = (int64_t)sim_below(s, 2 * (uint64_t)range) - range;
+}
+
+/* Nothing happens at it for a while, and then all at once. */
+static void pause_node(struct sim *s, struct sim_node *n)
+{
+    s->figures.pauses++;
+    n->paused_until = s->now + (int64_t)sim_below(s, 8000) * SIM_MS;
+}
+
+static void draw_more(struct sim *s, struct sim_node *n)
+{
+    if (s->config.pauses && sim_chance(s, 200)) {
+        pause_node(s, n);
+    }
+    if (s->config.pauses && !n->is_reference && sim_chance(s, 200)) {
+        drift(s, n);
+    }
+    if (s->config.rot && sim_chance(s, 500)) {
+        sim_save(&s->nodes[0]);
+    }
+    if (s->config.rot && sim_chance(s, 300)) {
+        sim_damage(s, &s->nodes[0]);
+    }
+}
+
 static void draw_fault(struct sim *s)
 {
     struct sim_node *n = &s->nodes[sim_below(s, s->config.nodes)];
 
+    draw_more(s, n);
     switch (sim_below(s, 7)) {
     case 0:
     case 1:
-        crash(s, n);
+        sim_crash(s, n);
         break;
     case 2:
     case 3:
@@ -227,10 +266,40 @@ static void draw_fault(struct sim *s)
     }
 }
 
+static void forget(struct sim *s, const struct sim_node *gone)
+{
+    for (size_t i = 0; i < s->config.nodes; i++) {
+        struct sim_node *n = &s->nodes[i];
+
+        n->knows[gone->index] = false;
+        n->synced[gone->index] = (struct sti_docs_version){.seconds = 0};
+        if (n->up && !n->is_reference && n != gone) {
+            sim_node_event(
+                    n, (struct sti_fleet_event){.kind = STI_FLEET_EV_FORGET, .peer = gone->name});
+        }
+    }
+}
+
 static void on_fault(struct sim *s, const struct sim_happening *h)
 {
     struct sim_node *n = &s->nodes[h->node];
 
+    if (h->number == FAULT_AWAY) {
+        s->figures.away++;
+        sim_crash(s, n);
+        n->is_away = true;
+        return;
+    }
+    if (h->number == FAULT_FORGET) {
+        forget(s, n);
+        return;
+    }
+    if (h->number == FAULT_BACK) {
+        n->is_away = false;
+    }
+    if (n->is_away && h->number == FAULT_RESTART) {
+        return;
+    }
     if (h->number == FAULT_DRAW) {
         draw_fault(s);
     } else if (h->number == FAULT_DISK_OK) {
@@ -257,10 +326,34 @@ static void remember(struct sim *s, struct sim_message *m)
     s->old[i] = m;
 }
 
+/* What comes to a node that stands still waits for it, in its order. */
+static bool has_to_wait(struct sim *s, const struct sim_happening *h)
+{
+    int node = h->kind == SIM_DELIVER ? h->message->to : h->node;
+    struct sim_node *n = &s->nodes[node];
+    struct sim_happening later = *h;
+
+    if (h->kind == SIM_OP || h->kind == SIM_FAULT || !n->up || n->paused_until <= s->now) {
+        return false;
+    }
+    if (h->kind == SIM_TICK && !n->is_reference) {
+        if (!is_for(n, h) || n->timer_at != h->at) {
+            return true;
+        }
+        n->timer_at = n->paused_until;
+    }
+    later.at = n->paused_until;
+    sim_happen(s, later);
+    return true;
+}
+
 static void happen(struct sim *s, struct sim_happening *h)
 {
     struct sim_node *n = &s->nodes[h->node];
 
+    if (has_to_wait(s, h)) {
+        return;
+    }
     s->figures.events++;
     switch (h->kind) {
     case SIM_DELIVER:
@@ -294,9 +387,14 @@ static void happen(struct sim *s, struct sim_happening *h)
     case SIM_LOOK:
         sim_look(n);
         break;
+    case SIM_MEND:
+        if (is_for(n, h)) {
+            sim_node_mend(n, h->number);
+        }
+        break;
     case SIM_OP:
         n = &s->nodes[sim_below(s, s->config.nodes)];
-        if (n->up) {
+        if (n->up && n->paused_until <= s->now) {
             sim_node_op(n);
         }
         break;
@@ -329,6 +427,7 @@ static void begin(struct sim *s)
         n->is_reference = i >= s->config.nodes - s->config.references;
         (void)snprintf(n->name, sizeof n->name, "n%d", (int)i);
         n->stepped_at = -SIM_SECOND;
+        n->server = (uint32_t)i + 1;
         memset(n->knows, 1, s->config.nodes); /* as they were set up */
         stele_buf_init(&n->arrivals, SIZE_MAX);
     }
@@ -342,6 +441,17 @@ static void begin(struct sim *s)
 
         sim_happen(s, (struct sim_happening){
                               .at = (int64_t)sim_below(s, (uint64_t)span), .kind = SIM_OP});
+    }
+    if (s->config.away_ns != 0) {
+        static const int64_t parts[] = {FAULT_AWAY, FAULT_FORGET, FAULT_BACK};
+
+        for (int i = 0; i < 3; i++) {
+            sim_happen(s, (struct sim_happening){
+                                  .at = s->config.trouble_ns / 5 + s->config.away_ns * i / 2,
+                                  .kind = SIM_FAULT,
+                                  .node = 0,
+                                  .number = (uint64_t)parts[i]});
+        }
     }
     for (unsigned i = 0; i < FAULTS; i++) {
         sim_happen(s,
@@ -364,6 +474,7 @@ static void set_clocks_right(struct sim *s)
     }
     for (size_t i = 0; i < s->config.nodes; i++) {
         s->nodes[i].offset_ns = 0;
+        s->nodes[i].drift_ppm = 0;
         s->nodes[i].stepped_at = s->now;
     }
     if (highest + 1 > sim_wall(&s->nodes[0]).seconds) {
@@ -379,11 +490,16 @@ static void heal(struct sim *s)
         }
         i++;
     }
+    if (s->config.rot && s->figures.flips + s->figures.truncated + s->figures.wipes == 0) {
+        sim_damage(s, &s->nodes[0]);
+    }
     draw_links(s, true);
     mend_links(s);
     set_clocks_right(s);
     for (size_t i = 0; i < s->config.nodes; i++) {
         s->nodes[i].disk_full = false;
+        s->nodes[i].paused_until = 0;
+        s->nodes[i].is_away = false;
         if (!s->nodes[i].up) {
             sim_node_start(&s->nodes[i]);
         }
@@ -396,10 +512,10 @@ static void view_of(struct sim *s, size_t i, stele_buf *out)
     struct sim_node *n = &s->nodes[i];
 
     stele_buf_clear(out);
-    if (s->config.rules == SIM_RULES_DOCS) {
-        sim_view(&n->log, out);
-    } else {
+    if (sim_is_by_arrival(s)) {
         sim_arrival_view(stele_buf_view(&n->arrivals), s->config.rules, out);
+    } else {
+        sim_view(&n->log, out);
     }
 }
 
@@ -413,7 +529,8 @@ static bool same_views(struct sim *s)
 
     stele_buf_init(&first, SIZE_MAX);
     stele_buf_init(&other, SIZE_MAX);
-    if (s->config.rules != SIM_RULES_DOCS || (s->config.wipes && s->config.retention != 0)) {
+    if (sim_is_by_arrival(s) || ((s->config.wipes || s->config.rot || s->config.away_ns != 0) &&
+                                        s->config.retention != 0)) {
         view_of(s, 0, &first);
     } else {
         sim_oracle(&s->made, &first);
@@ -436,6 +553,9 @@ static bool is_level(struct sim *s)
             return false;
         }
         if ((!s->nodes[i].is_reference && !s->nodes[i].ready) || s->nodes[i].write_count > 0) {
+            return false;
+        }
+        if (sim_is_damaged(&s->nodes[i])) {
             return false;
         }
     }
@@ -469,11 +589,61 @@ static void check_acked(struct sim *s)
     }
 }
 
+/* Of each ID the entry that counts of all that were ever made is the one that counts here, though
+ * who owns keys is told from what was kept. A line ends in the version. */
+static void check_versions(struct sim *s)
+{
+    stele_buf wanted;
+    stele_buf view;
+    size_t i = 0;
+    size_t j = 0;
+
+    stele_buf_init(&wanted, SIZE_MAX);
+    stele_buf_init(&view, SIZE_MAX);
+    sim_oracle(&s->made, &wanted);
+    sim_view(&s->nodes[0].log, &view);
+    while (i < wanted.len && j < view.len && s->wrong[0] == 0) {
+        const uint8_t *a = memchr(wanted.data + i, '\n', wanted.len - i);
+        const uint8_t *b = memchr(view.data + j, '\n', view.len - j);
+
+        if (a == NULL || b == NULL || wanted.data[i] != view.data[j] ||
+                memcmp(a - 32, b - 32, 32) != 0) {
+            sim_complain(s, "%c is not what was made last", wanted.data[i]);
+        } else {
+            i = (size_t)(a - wanted.data) + 1;
+            j = (size_t)(b - view.data) + 1;
+        }
+    }
+    if (s->wrong[0] == 0 && (i < wanted.len || j < view.len)) {
+        sim_complain(s, "what was made is not there, or more is");
+    }
+    stele_buf_free(&wanted);
+    stele_buf_free(&view);
+}
+
+/* What is changed from now on is above all that others have seen, of whoever it was. */
+static void check_clocks(struct sim *s)
+{
+    for (size_t i = 0; i < s->made.count; i++) {
+        struct sti_docs_version v;
+
+        CHECK_OK(sti_docs_version_get(&v, s->made.items[i].key.data, NULL), NULL);
+        for (size_t j = 0; s->config.retention == 0 && j < s->config.nodes; j++) {
+            const struct sti_docs_time *last = &s->nodes[j].clock.last;
+
+            if (v.seconds > last->seconds || (v.seconds == last->seconds && v.ns > last->ns)) {
+                sim_complain(s, "the clock of %s is behind what is known", s->nodes[j].name);
+            }
+        }
+    }
+}
+
 /* What came once changes nothing when it comes again; but what was lost with a disk may be in it,
  * and is found everywhere soon. */
 static void deliver_again(struct sim *s)
 {
     size_t made = s->made.count;
+    bool loses = s->config.wipes || s->config.rot;
 
     for (size_t i = 0; i < SIM_OLD_MAX; i++) {
         struct sim_message *m = s->old[i];
@@ -489,10 +659,10 @@ static void deliver_again(struct sim *s)
         }
     }
     run_until(s, s->now + 3 * SIM_SECOND);
-    if (s->config.wipes && !is_level(s)) {
+    if (loses && !is_level(s)) {
         run_until(s, s->now + s->config.heal_ns);
     }
-    if (s->wrong[0] == 0 && (!is_level(s) || (s->made.count != made && !s->config.wipes))) {
+    if (s->wrong[0] == 0 && (!is_level(s) || (s->made.count != made && !loses))) {
         sim_complain(s, "messages that came again have changed something");
     }
 }
@@ -520,6 +690,10 @@ void sim_run(struct sim *s, const struct sim_config *config)
     s->figures.level_ns = s->now - healed;
     if (s->wrong[0] == 0) {
         check_acked(s);
+        check_clocks(s);
+        if (s->config.away_ns != 0 && s->wrong[0] == 0) {
+            check_versions(s);
+        }
     }
     if (s->wrong[0] == 0) {
         deliver_again(s);
@@ -534,6 +708,7 @@ void sim_free(struct sim *s)
             sim_node_crash(&s->nodes[i]);
         }
         fleet_memory_free(&s->nodes[i].log);
+        fleet_memory_free(&s->nodes[i].saved.log);
         stele_buf_free(&s->nodes[i].arrivals);
     }
     for (size_t i = 0; i < s->heap_count; i++) {
@@ -545,4 +720,5 @@ void sim_free(struct sim *s)
     free(s->heap);
     fleet_memory_free(&s->acked);
     fleet_memory_free(&s->made);
+    fleet_memory_free(&s->ever);
 }

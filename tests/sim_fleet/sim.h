@@ -46,17 +46,35 @@ struct sim_request {
     struct sim_request *next;
 };
 
+struct sim_saved {
+    bool there;
+    struct fleet_memory log;
+    struct sti_docs_time ceiling;
+    struct sti_docs_version horizon;
+    struct sti_docs_version synced[SIM_NODES_MAX];
+    bool knows[SIM_NODES_MAX];
+    uint64_t boot;
+    uint32_t server;
+};
+
 struct sim_node {
     struct sim *sim;
     int index;
     char name[8];
     bool up;
     bool is_reference;
+    bool is_away;
     bool sees[SIM_NODES_MAX];
     unsigned boots;
     int64_t offset_ns;  /* of its wall */
     int64_t stepped_at; /* when its wall was set last */
     int64_t timer_at;
+
+    int64_t drift_from;
+    int64_t drift_ppm;
+    int64_t paused_until;
+    bool mends;   /* soon */
+    bool flipped; /* bits of its log, since it was mended */
 
     struct sti_fleet_core *core;
     struct sim_request *requests;
@@ -71,6 +89,10 @@ struct sim_node {
     struct sti_docs_version horizon;
     struct sti_docs_version synced[SIM_NODES_MAX]; /* with each peer */
     bool knows[SIM_NODES_MAX];
+    uint64_t boot;
+    uint32_t server;
+
+    struct sim_saved saved; /* a state of before, of what is durable */
 
     struct sti_docs_clock clock;
     struct sti_docs_rank highest[SIM_IDS]; /* that was ever seen of an ID */
@@ -86,6 +108,7 @@ enum sim_kind {
     SIM_WRITTEN,
     SIM_REFUSED, /* a write for which there was no room */
     SIM_LOOK,    /* who is there? */
+    SIM_MEND,    /* what cannot be read goes */
     SIM_OP,
     SIM_FAULT
 };
@@ -128,7 +151,8 @@ enum {
 enum sim_rules {
     SIM_RULES_DOCS,
     SIM_RULES_DELETE_FORGETS, /* a deletion forgets its version */
-    SIM_RULES_FIRST_OWNS      /* who came first owns a key */
+    SIM_RULES_FIRST_OWNS,     /* who came first owns a key */
+    SIM_RULES_BELIEVES        /* what a disk gives is taken for what it was given */
 };
 
 struct sim_config {
@@ -141,7 +165,11 @@ struct sim_config {
     int64_t heal_ns;    /* so soon after all is level */
     bool clocks;        /* go wrong */
     bool wipes;         /* disks are lost */
+    bool rot;           /* the disk of the first node is damaged, truncated, or lost */
+    bool pauses;        /* of nodes, and clocks that drift */
     uint32_t retention;
+    uint32_t drift_max;   /* 0: 60 s */
+    int64_t away_ns;      /* the first node is away for so long, and the others forget it */
     enum sim_rules rules; /* of the nodes that show documents */
 };
 
@@ -152,6 +180,8 @@ struct sim_figures {
     uint64_t crashes;
     uint64_t cuts;
     uint64_t clocks;
+    uint64_t drifts;
+    uint64_t pauses;
     uint64_t fulls;
     uint64_t lost;
     uint64_t duplicated;
@@ -160,7 +190,11 @@ struct sim_figures {
     uint64_t snapshots;
     uint64_t trims;
     uint64_t wipes;
-    int64_t level_ns; /* after healing */
+    uint64_t away;
+    uint64_t flips;     /* of bits */
+    uint64_t mended;    /* entries that were taken out */
+    uint64_t truncated; /* disks that went back */
+    int64_t level_ns;   /* after healing */
 };
 
 struct sim {
@@ -177,7 +211,8 @@ struct sim {
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_link links[SIM_NODES_MAX][SIM_NODES_MAX];
     struct fleet_memory acked; /* entries whose client was told that they are stored */
-    struct fleet_memory made;  /* all that were ever durable anywhere */
+    struct fleet_memory made;  /* all that were durable anywhere, and are not lost */
+    struct fleet_memory ever;  /* and are */
     struct sim_message *old[SIM_OLD_MAX];
     size_t old_count;
     struct sim_figures figures;
@@ -189,6 +224,11 @@ void sim_run(struct sim *s, const struct sim_config *config);
 void sim_free(struct sim *s);
 
 /* ---- sim.c ---- */
+
+static inline bool sim_is_by_arrival(const struct sim *s)
+{
+    return s->config.rules == SIM_RULES_DELETE_FORGETS || s->config.rules == SIM_RULES_FIRST_OWNS;
+}
 
 uint64_t sim_draw(struct sim *s);
 /* Below `n`, which is not 0. */
@@ -213,10 +253,29 @@ void sim_look(struct sim_node *n);
 void sim_forget_requests(struct sim_node *n);
 int sim_index(const char *name);
 
-/* ---- sim_node.c ---- */
+void sim_crash(struct sim *s, struct sim_node *n);
+
+/* ---- sim_storage.c ---- */
+
+struct sti_fleet_storage sim_storage(struct sim_node *n);
+/* An entry is still what was stored. */
+bool sim_is_whole(const struct fleet_item *item);
+
+/* ---- sim_rot.c ---- */
 
 /* Its disk is lost, and with it what was nowhere else. */
 void sim_node_wipe(struct sim_node *n);
+/* Remember what is durable now, to which the disk may go back. */
+void sim_save(struct sim_node *n);
+void sim_damage(struct sim *s, struct sim_node *n);
+bool sim_is_damaged(const struct sim_node *n);
+/* A read met something that is not what was stored. */
+void sim_node_noticed(struct sim_node *n);
+/* From a start on, it looks over all of its log from time to time. */
+void sim_node_looks_over(struct sim_node *n);
+void sim_node_mend(struct sim_node *n, uint64_t number);
+
+/* ---- sim_node.c ---- */
 
 void sim_node_start(struct sim_node *n);
 void sim_node_crash(struct sim_node *n);
@@ -225,6 +284,8 @@ void sim_node_op(struct sim_node *n);
 void sim_node_written(struct sim_node *n);
 /* An entry becomes durable; the log, what is seen of its ID, and all that was ever made. */
 void sim_node_add(struct sim_node *n, stele_bytes entry);
+/* What is seen of each ID is what the log has now: a disk has lost some of it. */
+void sim_node_see_anew(struct sim_node *n);
 
 /* ---- sim_reference.c: a peer as the reference is ---- */
 

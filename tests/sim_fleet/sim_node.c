@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sim_node.c: a node: its core, its storage, its clock, and the clients it has.
+ * sim_node.c: a node: its core, its writes, its clock, and the clients it has.
  */
 #include "lib/check.h"
 #include "sim.h"
@@ -12,93 +12,6 @@
 enum {
     CHANGE_BYTES = 64
 };
-
-/* ---- Storage as the core sees it. ---- */
-
-static stele_code find(
-        void *arg, stele_bytes key, uint8_t hash[STI_DOCS_HASH_SIZE], bool *found, stele_error *err)
-{
-    const struct fleet_item *item = fleet_memory_find(arg, key);
-
-    (void)err;
-    *found = item != NULL;
-    if (item != NULL) {
-        memcpy(hash, item->hash, STI_DOCS_HASH_SIZE);
-    }
-    return STELE_OK;
-}
-
-static stele_code read_entry(void *arg, stele_bytes key, stele_buf *out, stele_error *err)
-{
-    const struct fleet_item *item = fleet_memory_find(arg, key);
-
-    return item == NULL ? STELE_ENOTFOUND
-                        : stele_buf_append(out, stele_bytes_of(item->bytes, item->len), err);
-}
-
-static stele_code checkpoints(
-        void *arg, sti_fleet_checkpoint_fn each, void *each_arg, stele_error *err)
-{
-    struct fleet_memory *log = arg;
-    struct sti_docs_checkpoint c = {.epoch = 0};
-    stele_code rc = STELE_OK;
-
-    (void)fleet_memory_place(log, stele_nil());
-    for (size_t i = 0; rc == STELE_OK && i < log->count; i++) {
-        struct sti_docs_version v;
-
-        CHECK_OK(sti_docs_version_get(&v, log->items[i].key.data, NULL), NULL);
-        if (i == 0 || !sti_docs_checkpoint_covers(&c, v)) {
-            rc = i == 0 ? STELE_OK : each(each_arg, &c, err);
-            sti_docs_checkpoint_init(&c, v);
-        }
-        CHECK_OK(sti_docs_checkpoint_add(&c, log->items[i].hash, NULL), NULL);
-    }
-    return rc == STELE_OK && log->count > 0 ? each(each_arg, &c, err) : rc;
-}
-
-static stele_bytes id_of(const struct fleet_item *item)
-{
-    struct sti_docs_entry e;
-
-    CHECK_OK(sti_docs_entry_decode(&e, stele_bytes_of(item->bytes, item->len), NULL), NULL);
-    return e.id;
-}
-
-/* All of the smallest ID above the last one, again and again. */
-static stele_code kept(
-        void *arg, stele_bytes after, sti_fleet_kept_fn each, void *each_arg, stele_error *err)
-{
-    struct fleet_memory *log = arg;
-    stele_bytes last = after;
-    stele_code rc = STELE_OK;
-
-    (void)fleet_memory_place(log, stele_nil());
-    while (rc == STELE_OK) {
-        stele_bytes next = stele_nil();
-
-        for (size_t i = 0; i < log->count; i++) {
-            stele_bytes id = id_of(&log->items[i]);
-
-            if (stele_bytes_compare(id, last) > 0 &&
-                    (stele_is_nil(next) || stele_bytes_compare(id, next) < 0)) {
-                next = id;
-            }
-        }
-        if (stele_is_nil(next)) {
-            break;
-        }
-        for (size_t i = 0; rc == STELE_OK && i < log->count; i++) {
-            const struct fleet_item *item = &log->items[i];
-
-            if (stele_bytes_equal(id_of(item), next) && sim_is_kept(log, item)) {
-                rc = each(each_arg, next, stele_bytes_of(item->bytes, item->len), err);
-            }
-        }
-        last = next;
-    }
-    return rc == STELE_END ? STELE_OK : rc;
-}
 
 /* ---- Entries. ---- */
 
@@ -115,15 +28,30 @@ static void see(struct sim_node *n, const struct sti_docs_entry *e)
     }
 }
 
+void sim_node_see_anew(struct sim_node *n)
+{
+    memset(n->has_highest, 0, sizeof n->has_highest);
+    for (size_t i = 0; i < n->log.count; i++) {
+        const struct fleet_item *item = &n->log.items[i];
+        struct sti_docs_entry e;
+
+        if (sim_is_whole(item)) {
+            CHECK_OK(sti_docs_entry_decode(&e, stele_bytes_of(item->bytes, item->len), NULL), NULL);
+            see(n, &e);
+        }
+    }
+}
+
 void sim_node_add(struct sim_node *n, stele_bytes entry)
 {
     struct sti_docs_entry e;
 
     CHECK_OK(sti_docs_entry_decode(&e, entry, NULL), NULL);
-    if (fleet_memory_add(&n->log, entry) && n->sim->config.rules != SIM_RULES_DOCS) {
+    if (fleet_memory_add(&n->log, entry) && sim_is_by_arrival(n->sim)) {
         CHECK_OK(sti_fleet_entries_add(entry, &n->arrivals, NULL), NULL);
     }
     (void)fleet_memory_add(&n->sim->made, entry);
+    (void)fleet_memory_add(&n->sim->ever, entry);
     see(n, &e);
 }
 
@@ -138,6 +66,9 @@ static void check_highest(struct sim_node *n)
         struct sti_docs_entry e;
         size_t at;
 
+        if (n->flipped && !sim_is_whole(&n->log.items[i])) {
+            return;
+        }
         CHECK_OK(sti_docs_entry_decode(
                          &e, stele_bytes_of(n->log.items[i].bytes, n->log.items[i].len), NULL),
                 NULL);
@@ -176,6 +107,23 @@ static struct sim_write *new_write(struct sim_node *n, uint64_t token)
     return w;
 }
 
+/* What comes from a peer was made by somebody, as it is. */
+static void check_came(struct sim_node *n, const struct sti_docs_entry *e)
+{
+    const struct fleet_item *item;
+    uint8_t hash[STI_DOCS_HASH_SIZE];
+    stele_buf key;
+
+    stele_buf_init(&key, SIZE_MAX);
+    CHECK_OK(sti_docs_log_key_encode(e->version, e->id, &key, NULL), NULL);
+    CHECK_OK(sti_docs_entry_hash(e, hash, NULL), NULL);
+    item = fleet_memory_find(&n->sim->ever, stele_buf_view(&key));
+    if (item == NULL || memcmp(item->hash, hash, sizeof hash) != 0) {
+        sim_complain(n->sim, "%s: an entry comes that nobody made", n->name);
+    }
+    stele_buf_free(&key);
+}
+
 static void store_all(struct sim_node *n, stele_bytes sized)
 {
     struct sti_fleet_reader r = sti_fleet_reader_of(sized);
@@ -194,6 +142,12 @@ static void store_all(struct sim_node *n, stele_bytes sized)
                                         STI_DOCS_OBSERVED_QUARANTINE) {
             sti_docs_clock_recover(&n->clock, e.version);
         }
+        if (n->sim->config.rot) {
+            check_came(n, &e);
+            if (n->sim->wrong[0] != 0) {
+                return;
+            }
+        }
         sim_node_add(n, entry);
     }
 }
@@ -205,6 +159,20 @@ static void next_version(struct sim_node *n, struct sti_docs_version *out)
         n->ceiling = sti_docs_clock_ceiling(&n->clock, sim_wall(n), CEILING_S);
         CHECK_OK(sti_docs_clock_raise(&n->clock, n->ceiling, NULL), NULL);
         CHECK_OK(sti_docs_clock_next(&n->clock, sim_wall(n), out, NULL), NULL);
+    }
+}
+
+/* No version is given twice, whatever became of the disk. */
+static void check_new(struct sim_node *n, struct sti_docs_version version)
+{
+    uint8_t bytes[STI_DOCS_VERSION_SIZE];
+    size_t place;
+
+    sti_docs_version_put(bytes, version);
+    place = fleet_memory_place(&n->sim->ever, stele_bytes_of(bytes, sizeof bytes));
+    if (place < n->sim->ever.count &&
+            memcmp(n->sim->ever.items[place].key.data, bytes, sizeof bytes) == 0) {
+        sim_complain(n->sim, "%s: a version is given twice", n->name);
     }
 }
 
@@ -227,6 +195,7 @@ static stele_code change(struct sim_node *n, const struct sim_write *w, stele_bu
     }
     next_version(n, &e.version);
     CHECK_OK(sti_docs_entry_encode(&e, out, NULL), NULL);
+    check_new(n, e.version);
     sim_node_add(n, stele_buf_view(out));
     return STELE_OK;
 }
@@ -253,6 +222,9 @@ void sim_node_written(struct sim_node *n)
     stele_buf_init(&entry, SIZE_MAX);
     if (n->disk_full) {
         event.code = STELE_ENOSPC;
+    } else if (n->sim->config.rules != SIM_RULES_BELIEVES && sim_is_damaged(n)) {
+        event.code = STELE_ECORRUPT;
+        sim_node_noticed(n);
     } else if (w.is_change) {
         event.code = change(n, &w, &entry);
         event.bytes = n->changed = stele_buf_view(&entry);
@@ -336,6 +308,9 @@ static void trim(struct sim_node *n, struct sti_docs_version horizon)
 
     n->horizon = horizon;
     n->sim->figures.trims++;
+    if (sim_is_damaged(n)) {
+        return; /* the next one does it */
+    }
     for (size_t i = 0; i < n->log.count; i++) {
         if (sim_is_kept(&n->log, &n->log.items[i])) {
             fleet_memory_add_raw(&marked, n->log.items[i].key, n->log.items[i].hash);
@@ -412,49 +387,99 @@ static void carry_out(struct sim_node *n, const struct sti_fleet_effect *e)
     }
 }
 
+/* As the owner of a core does where it failed: a tick comes soon, who waits is told, and what must
+ * not be lost comes again. */
+static void try_again(struct sim_node *n, const struct sti_fleet_event *event)
+{
+    n->timer_at = n->sim->now + 20 * SIM_MS;
+    sim_happen(n->sim,
+            (struct sim_happening){
+                    .at = n->timer_at, .kind = SIM_TICK, .node = n->index, .boot = n->boots});
+    if (event->kind == STI_FLEET_EV_MESSAGE && event->token != 0) {
+        sim_reply(n, event->token, STELE_EPEER, stele_nil());
+    } else if (event->kind == STI_FLEET_EV_STORED) {
+        sim_happen(n->sim, (struct sim_happening){.at = n->sim->now + SIM_MS,
+                                   .kind = SIM_REFUSED,
+                                   .node = n->index,
+                                   .boot = n->boots,
+                                   .number = event->token});
+    }
+}
+
 /* Effects may make events at once: they are taken over first. */
 void sim_node_event(struct sim_node *n, struct sti_fleet_event event)
 {
     struct sti_fleet_effects effects = {.count = 0};
     stele_error err;
+    stele_code code;
 
     event.now_ns = n->sim->now;
     event.wall = sim_wall(n);
     event.random = sim_draw(n->sim);
     sim_trace(n->sim, &event.kind, sizeof event.kind);
-    CHECK_OK(sti_fleet_step(n->core, &event, &effects, &err), &err);
+    err.code = STELE_OK;
+    code = sti_fleet_step(n->core, &event, &effects, &err);
+    if (code != STELE_OK && !n->mends) {
+        CHECK_OK(code, &err);
+    }
     for (size_t i = 0; i < effects.count && n->sim->wrong[0] == 0; i++) {
         carry_out(n, &effects.list[i]);
     }
     sti_fleet_effects_free(&effects);
+    if (code != STELE_OK) {
+        try_again(n, &event);
+    }
 }
 
 /* ---- Life. ---- */
 
+/* As a node does: the time, or one more than the last. */
+static uint64_t next_boot(struct sim_node *n)
+{
+    struct sti_docs_time wall = sim_wall(n);
+    uint64_t us = (uint64_t)wall.seconds * 1000000 + wall.ns / 1000;
+
+    n->boot = n->boot < us ? us : n->boot + 1;
+    return n->boot;
+}
+
+/* So that a disk that has gone back does not give again what it gave then. */
+static void scatter(struct sim_node *n)
+{
+    struct sti_docs_version v = {.seconds = n->clock.last.seconds,
+            .ns = n->clock.last.ns + (uint32_t)sim_below(n->sim, STI_DOCS_SECOND_NS)};
+
+    if (v.ns >= STI_DOCS_SECOND_NS) {
+        v.seconds++;
+        v.ns -= STI_DOCS_SECOND_NS;
+    }
+    sti_docs_clock_recover(&n->clock, v);
+}
+
 void sim_node_start(struct sim_node *n)
 {
     struct sti_fleet_core_config config = {.self = n->name,
-            .boot = ++n->boots,
-            .server = (uint32_t)n->index + 1,
+            .boot = next_boot(n),
+            .server = n->server,
             .retention = n->sim->config.retention,
+            .drift_max = n->sim->config.drift_max,
             .horizon = n->horizon,
-            .storage = {.set = {&fleet_memory_set, &n->log},
-                    .find = find,
-                    .read = read_entry,
-                    .checkpoints = checkpoints,
-                    .kept = kept}};
+            .storage = sim_storage(n)};
     stele_error err;
 
+    n->boots++;
+    n->paused_until = 0;
     n->up = true;
     n->ready = false;
     memset(n->sees, 0, sizeof n->sees);
-    sti_docs_clock_init(&n->clock, (uint32_t)n->index + 1, n->ceiling);
+    sti_docs_clock_init(&n->clock, n->server, n->ceiling);
     for (size_t i = 0; i < n->log.count; i++) {
         struct sti_docs_version v;
 
         CHECK_OK(sti_docs_version_get(&v, n->log.items[i].key.data, NULL), NULL);
         sti_docs_clock_recover(&n->clock, v);
     }
+    scatter(n);
     if (n->is_reference) {
         sim_reference_start(n);
         return;
@@ -468,6 +493,7 @@ void sim_node_start(struct sim_node *n)
         }
     }
     sim_node_event(n, (struct sti_fleet_event){.kind = STI_FLEET_EV_TICK});
+    sim_node_looks_over(n);
 }
 
 /* Of what was on its way to the disk the first may have come there, in part. */
@@ -475,7 +501,7 @@ void sim_node_crash(struct sim_node *n)
 {
     struct sti_fleet_counters counters;
 
-    while (n->write_count > 0 && !n->disk_full && sim_chance(n->sim, 300)) {
+    while (n->write_count > 0 && !n->disk_full && !sim_is_damaged(n) && sim_chance(n->sim, 300)) {
         stele_buf entry;
 
         stele_buf_init(&entry, SIZE_MAX);
@@ -500,46 +526,6 @@ void sim_node_crash(struct sim_node *n)
     sim_reference_stop(n);
     sim_forget_requests(n);
     n->up = false;
-}
-
-static bool is_elsewhere(const struct sim_node *n, stele_bytes key)
-{
-    for (size_t i = 0; i < n->sim->config.nodes; i++) {
-        if ((int)i != n->index && fleet_memory_find(&n->sim->nodes[i].log, key) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A list of some of the items of another one. */
-static void keep_elsewhere(struct sim_node *n, struct fleet_memory *m)
-{
-    struct fleet_memory kept_items = {.count = 0};
-
-    for (size_t i = 0; i < m->count; i++) {
-        if (is_elsewhere(n, m->items[i].key)) {
-            (void)fleet_memory_add(&kept_items, stele_bytes_of(m->items[i].bytes, m->items[i].len));
-        }
-    }
-    fleet_memory_free(m);
-    *m = kept_items;
-}
-
-/* Trimmed fleets are judged by documents: those of entries that were lost are not known. */
-void sim_node_wipe(struct sim_node *n)
-{
-    n->sim->figures.wipes++;
-    if (n->sim->config.retention == 0) {
-        keep_elsewhere(n, &n->sim->made);
-        keep_elsewhere(n, &n->sim->acked);
-    }
-    fleet_memory_free(&n->log);
-    n->horizon = (struct sti_docs_version){.seconds = 0};
-    memset(n->synced, 0, sizeof n->synced);
-    memset(n->knows, 0, sizeof n->knows);
-    n->ceiling = (struct sti_docs_time){.seconds = 0};
-    memset(n->has_highest, 0, sizeof n->has_highest);
 }
 
 /* ---- Clients. ---- */

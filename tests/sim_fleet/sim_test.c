@@ -21,7 +21,8 @@ static struct sim_config config_of(uint64_t seed)
             .ops = 60 + (unsigned)(seed % 40),
             .trouble_ns = 20 * SIM_SECOND,
             .heal_ns = 90 * SIM_SECOND,
-            .clocks = seed % 3 == 0};
+            .clocks = seed % 3 == 0,
+            .pauses = seed % 2 == 0};
 
     return c;
 }
@@ -42,19 +43,27 @@ static void add(struct sim_figures *sum, const struct sim_figures *f)
     sum->snapshots += f->snapshots;
     sum->trims += f->trims;
     sum->wipes += f->wipes;
+    sum->drifts += f->drifts;
+    sum->pauses += f->pauses;
+    sum->flips += f->flips;
+    sum->away += f->away;
+    sum->mended += f->mended;
+    sum->truncated += f->truncated;
     sum->level_ns = f->level_ns > sum->level_ns ? f->level_ns : sum->level_ns;
 }
 
 static void print_figures(const char *what, uint64_t runs, const struct sim_figures *f)
 {
     print_message("%s: %" PRIu64 " runs, %" PRIu64 " operations (%" PRIu64
-                  " acknowledged), %" PRIu64 " crashes, %" PRIu64 " partitions, %" PRIu64
-                  " clocks, %" PRIu64 " full disks, %" PRIu64 " disks lost, %" PRIu64
+                  " acknowledged), %" PRIu64 " crashes, %" PRIu64 " pauses, %" PRIu64
+                  " partitions, %" PRIu64 " clocks set, %" PRIu64 " that drift, %" PRIu64
+                  " full disks, %" PRIu64 " away for long, %" PRIu64 " lost, %" PRIu64
+                  " truncated, %" PRIu64 " bits flipped (%" PRIu64 " entries taken out), %" PRIu64
                   " messages lost, %" PRIu64 " twice, %" PRIu64 " sessions, %" PRIu64
                   " snapshots, %" PRIu64 " trims, %" PRIu64 " events, level after %.1f s at most\n",
-            what, runs, f->ops, f->acked, f->crashes, f->cuts, f->clocks, f->fulls, f->wipes,
-            f->lost, f->duplicated, f->sessions, f->snapshots, f->trims, f->events,
-            (double)f->level_ns / 1e9);
+            what, runs, f->ops, f->acked, f->crashes, f->pauses, f->cuts, f->clocks, f->drifts,
+            f->fulls, f->away, f->wipes, f->truncated, f->flips, f->mended, f->lost, f->duplicated,
+            f->sessions, f->snapshots, f->trims, f->events, (double)f->level_ns / 1e9);
 }
 
 static void run_once(const struct sim_config *config, uint64_t *trace, struct sim_figures *sum)
@@ -149,6 +158,47 @@ static void test_wiped(void **state)
     run_all("disks lost", wiped);
 }
 
+/* One is away for longer than logs reach back, and is given up; it comes back. */
+static struct sim_config away(uint64_t seed)
+{
+    struct sim_config c = trimmed(seed);
+
+    c.away_ns = 120 * SIM_SECOND;
+    c.ops_ns = seed % 2 == 0 ? 60 * SIM_SECOND : 200 * SIM_SECOND;
+    c.drift_max = seed % 3 == 0 ? 10 : 60;
+    return c;
+}
+
+static void test_away(void **state)
+{
+    (void)state;
+    run_all("away for longer than the horizon", away);
+}
+
+/* Of five nodes, or a few more or less, the disk of one is damaged, truncated or lost, again and
+ * again. */
+static struct sim_config rotten(uint64_t seed)
+{
+    struct sim_config c = config_of(seed);
+
+    c.rot = true;
+    c.nodes = seed % 4 == 3 ? 3 + seed % 5 : 5;
+    if (seed % 2 == 0) {
+        c.retention = 70;
+        c.trouble_ns = 200 * SIM_SECOND;
+        c.ops = 200;
+        c.ops_ns = 60 * SIM_SECOND;
+        c.clocks = false;
+    }
+    return c;
+}
+
+static void test_rotten(void **state)
+{
+    (void)state;
+    run_all("disks damaged", rotten);
+}
+
 /* So many nodes, once each: level within 20 states, that is, 20 s. */
 static void test_scale(void **state)
 {
@@ -181,6 +231,8 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_mixed),
             cmocka_unit_test(test_trimmed),
             cmocka_unit_test(test_wiped),
+            cmocka_unit_test(test_away),
+            cmocka_unit_test(test_rotten),
             cmocka_unit_test(test_scale),
     };
     const char *full = getenv("STELE_FULL");

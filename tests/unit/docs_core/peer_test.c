@@ -270,9 +270,72 @@ static void test_ranges_begin_at_the_horizon(void **kit)
             &err);
     assert_int_equal(h.next, item_count);
     sti_docs_view_end(&view);
-    assert_int_equal(
-            take(k, "old", "{'a':1}", (struct sti_docs_version){BEGIN + DAY, 0, 4}).stale, 1);
+}
+
+static uint64_t count_above_horizon(struct kit *k)
+{
+    struct sti_docs_aggregate sum = {.count = 0};
+    struct sti_docs_view view;
+    uint8_t low[8] = {0};
+    stele_error err;
+
+    CHECK_OK(sti_docs_view_begin(&view, k->db, &err), &err);
+    CHECK_OK(sti_docs_view_sum(&view, stele_bytes_of(low, sizeof low), stele_nil(), &sum, &err),
+            &err);
+    sti_docs_view_end(&view);
+    return sum.count;
+}
+
+/* What a peer's snapshot has from below the horizon is there, and in no sum; of two with the same
+ * version the same one stays as ever. */
+static void test_entries_from_below_the_horizon(void **kit)
+{
+    struct kit *k = *kit;
+    struct sti_docs_version v = {BEGIN + DAY, 0, 4};
+    uint64_t count;
+    stele_error err;
+
+    state = UINT64_C(0xda3e39cb94b95bdb);
+    k->now = (BEGIN + 100 * DAY) * 1000000;
+    fill(k);
+    CHECK_OK(stele_docs_trim(k->db, (BEGIN + 2 * DAY) * 1000000, NULL, &err), &err);
+    count = count_above_horizon(k);
+    assert_int_equal(take(k, "old", "{'a':1}", v).made, 1);
+    assert_int_equal(take(k, "old", "{'a':1}", v).known, 1);
+    kit_check(k, "old", "{'a':1}");
+    assert_int_equal(take(k, "old", NULL, v).made, 1);
     kit_check(k, "old", NULL);
+    assert_int_equal(take(k, "old", "{'a':1}", v).known, 1);
+    v.ns = 5;
+    assert_int_equal(take(k, "old", "{'a':2}", v).made, 1);
+    kit_check(k, "old", "{'a':2}");
+    assert_int_equal(count_above_horizon(k), count);
+    CHECK_OK(stele_docs_validate(k->db, NULL, NULL, NULL, &err), &err);
+    CHECK_OK(stele_docs_reindex(k->db, &err), &err);
+    assert_int_equal(count_above_horizon(k), count);
+}
+
+/* A node's trim: what is deleted stays deleted, whatever comes later. */
+static void test_a_trim_that_keeps_deletions(void **kit)
+{
+    struct kit *k = *kit;
+    stele_docs_status status;
+    stele_error err;
+
+    k->now = BEGIN * 1000000;
+    kit_set(k, "a", "{'n':1}");
+    kit_set(k, "a", "{'n':2}");
+    kit_set(k, "b", "{'n':1}");
+    kit_delete(k, "b");
+    k->now = (BEGIN + 3 * DAY) * 1000000;
+    CHECK_OK(sti_docs_peer_trim(k->db, BEGIN + 2 * DAY, &err), &err);
+    CHECK_OK(stele_docs_get_status(k->db, &status, &err), &err);
+    assert_int_equal(status.entries, 2);
+    assert_int_equal(status.deleted, 1);
+    assert_int_equal(take(k, "b", "{'n':0}", (struct sti_docs_version){BEGIN - DAY, 0, 4}).made, 1);
+    kit_check(k, "b", NULL);
+    kit_check(k, "a", "{'n':2}");
+    CHECK_OK(stele_docs_validate(k->db, NULL, NULL, NULL, &err), &err);
 }
 
 struct clash {
@@ -441,6 +504,10 @@ int main(void)
                     test_ranges_are_what_their_entries_add_up_to, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(
                     test_ranges_begin_at_the_horizon, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(
+                    test_entries_from_below_the_horizon, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(
+                    test_a_trim_that_keeps_deletions, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(
                     test_clashes_are_told_whoever_wins, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(

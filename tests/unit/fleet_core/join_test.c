@@ -4,6 +4,7 @@
  * that have written apart find together. What it costs is printed.
  */
 #include "fleet/packet.h"
+#include "fleet/recon.h"
 #include "kit.h"
 #include "lib/stress.h"
 
@@ -12,6 +13,8 @@
 
 enum {
     DOCUMENTS = 20000,
+    SPREAD = 60000,
+    SPREAD_STEP = 15,
     STEPS_MAX = 20000
 };
 
@@ -259,6 +262,39 @@ static void test_apart(void **state)
     }
 }
 
+/* So many that lie so far apart that no packet says all: the next session follows at once. */
+static void test_many_differences(void **state)
+{
+    struct sti_fleet_counters counters;
+    struct wire w;
+
+    (void)state;
+    begin(&w);
+    for (unsigned i = 0; i < SPREAD; i++) {
+        int64_t seconds = KIT_WALL - 10 * (SPREAD - (int64_t)i);
+
+        if (i % SPREAD_STEP == 0) {
+            add(&w, (int)(i / SPREAD_STEP % 2), seconds, i, 20);
+            continue;
+        }
+        add(&w, 0, seconds, i, 20);
+        (void)fleet_memory_add(
+                &w.kits[1].log, stele_bytes_of(w.kits[0].log.items[w.kits[0].log.count - 1].bytes,
+                                        w.kits[0].log.items[w.kits[0].log.count - 1].len));
+    }
+    meet(&w);
+    assert_true(run_until_level(&w));
+    sti_fleet_core_counters(w.kits[0].core, &counters);
+    print_message("%d of %d entries differ: level after %.2f s, %u sessions, %zu bytes in %zu "
+                  "packets, the longest of %zu\n",
+            SPREAD / SPREAD_STEP, SPREAD, (double)w.kits[0].now_ns / 1e9,
+            (unsigned)counters.sessions, w.bytes, w.packets, w.longest);
+    assert_true(counters.sessions > 1);
+    assert_true(w.kits[0].now_ns <= 5 * KIT_S);
+    assert_true(w.longest <= STI_FLEET_RECON_FLUSH + 32 * 1024);
+    end(&w);
+}
+
 /* With memory that fails again and again, in each of the two. */
 static void test_no_memory(void **state)
 {
@@ -295,6 +331,7 @@ int main(void)
             cmocka_unit_test(test_join),
             cmocka_unit_test(test_join_other),
             cmocka_unit_test(test_apart),
+            cmocka_unit_test(test_many_differences),
             cmocka_unit_test(test_no_memory),
     };
 

@@ -53,9 +53,20 @@ static void hear(void *arg, const stele_node_event *event)
     struct one *o = arg;
 
     atomic_fetch_add(&o->events[event->kind], 1);
+    if (event->kind == STELE_NODE_EV_DAMAGED && event->code != STELE_OK) {
+        atomic_fetch_add(&o->damaged_for_good, 1);
+    }
 }
 
 /* ---- Beginning and end. ---- */
+
+/* With STELE_LOG what the library says of itself is printed. */
+static void print_log(void *arg, stele_log_level level, const char *message)
+{
+    const struct one *o = arg;
+
+    (void)fprintf(stderr, "%s: %d: %s\n", o->name, (int)level, message);
+}
 
 int fleet_set_up(void **state)
 {
@@ -73,6 +84,7 @@ int fleet_set_up(void **state)
         o->env.wall_clock = wall;
         o->env.monotonic_ns = monotonic;
         o->env.arg = o;
+        o->env.log = getenv("STELE_LOG") == NULL ? NULL : print_log;
     }
     *state = f;
     return 0;
@@ -115,6 +127,9 @@ void one_join(struct fleet *f, int i)
     options.arg = o;
     options.look_ms = 20;
     options.lone_ms = 200;
+    options.retention_s = o->retention_s;
+    options.check_ms = o->check_ms;
+    options.queue_max = o->queue_max;
     CHECK_OK(stele_fleet_hub_join(f->hub, o->name, &o->transport, &err), &err);
     CHECK_OK(stele_node_open(&o->node, o->db, o->transport, &options, &err), &err);
 }
@@ -263,25 +278,39 @@ static stele_code put_conflict(void *arg, const stele_docs_conflict *c, stele_er
     return STELE_OK;
 }
 
+/* What is damaged cannot be read: it is equal to nothing. */
+static bool is_damage(stele_code rc, stele_buf *out)
+{
+    bool is = rc == STELE_ECORRUPT || rc == STELE_EVERSION;
+
+    if (is) {
+        put(out, stele_str("damaged"));
+    }
+    return is;
+}
+
 static void put_log(struct one *o, stele_buf *out)
 {
     stele_error err;
+    stele_code rc = stele_docs_log(o->db, stele_nil(), put_entry, out, &err);
 
-    CHECK_OK(stele_docs_log(o->db, stele_nil(), put_entry, out, &err), &err);
+    if (!is_damage(rc, out)) {
+        CHECK_OK(rc, &err);
+    }
 }
 
-/* Documents, with what a search finds of a type, days, conflicts. */
-static void put_all(struct one *o, stele_buf *out)
+/* Documents, with what a search finds of a type, and conflicts. */
+static void put_documents(struct one *o, stele_buf *out)
 {
     stele_docs_search search;
     stele_docs_iter *it = NULL;
     stele_bytes id;
     stele_bytes json;
     stele_error err;
+    stele_code rc;
 
-    put_log(o, out);
     CHECK_OK(stele_docs_range(&it, o->db, stele_nil(), stele_nil(), false, &err), &err);
-    while (stele_docs_iter_next(it, &id, &json, &err) == STELE_OK) {
+    while ((rc = stele_docs_iter_next(it, &id, &json, &err)) == STELE_OK) {
         put(out, id);
         put(out, json);
     }
@@ -291,13 +320,34 @@ static void put_all(struct one *o, stele_buf *out)
     search.key = "u";
     search.bound_field = "u";
     search.low = stele_str("0");
+    if (is_damage(rc, out)) {
+        return;
+    }
     CHECK_OK(stele_docs_search_begin(&it, o->db, &search, &err), &err);
-    while (stele_docs_iter_next(it, &id, NULL, &err) == STELE_OK) {
+    while ((rc = stele_docs_iter_next(it, &id, NULL, &err)) == STELE_OK) {
         put(out, id);
     }
     stele_docs_iter_end(it);
-    CHECK_OK(stele_docs_checkpoints(o->db, put_day, out, &err), &err);
-    CHECK_OK(stele_docs_conflicts(o->db, put_conflict, out, &err), &err);
+    if (!is_damage(rc, out)) {
+        rc = stele_docs_conflicts(o->db, put_conflict, out, &err);
+    }
+    if (!is_damage(rc, out)) {
+        CHECK_OK(rc, &err);
+    }
+}
+
+/* With log and days. */
+static void put_all(struct one *o, stele_buf *out)
+{
+    stele_error err;
+    stele_code rc;
+
+    put_log(o, out);
+    put_documents(o, out);
+    rc = stele_docs_checkpoints(o->db, put_day, out, &err);
+    if (!is_damage(rc, out)) {
+        CHECK_OK(rc, &err);
+    }
 }
 
 static bool same(struct fleet *f, int count, void (*put_one)(struct one *o, stele_buf *out))
@@ -325,4 +375,16 @@ void fleet_await_equal(struct fleet *f, int count)
         nap();
     }
     assert_true(same(f, count, put_all));
+}
+
+bool fleet_is_equal(struct fleet *f, int count)
+{
+    return same(f, count, put_log) && same(f, count, put_all);
+}
+
+void fleet_await_same_documents(struct fleet *f, int count)
+{
+    while (!same(f, count, put_documents)) {
+        nap();
+    }
 }

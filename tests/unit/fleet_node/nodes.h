@@ -16,8 +16,8 @@
 #include <stdatomic.h>
 
 enum {
-    NODES = 4,
-    KINDS = STELE_NODE_EV_FAILED + 1
+    NODES = 5,
+    KINDS = STELE_NODE_EV_DAMAGED + 1
 };
 
 struct one {
@@ -30,6 +30,10 @@ struct one {
     stele_env env;            /* of the database; set before one_open() */
     _Atomic int64_t ahead_us; /* of the wall */
     bool durable;
+    uint32_t retention_s; /* of the node, as what follows; 0: what it is otherwise */
+    int64_t check_ms;
+    size_t queue_max;
+    _Atomic int damaged_for_good; /* events that said so */
 };
 
 struct fleet {
@@ -62,6 +66,9 @@ stele_node_peer one_peer(struct one *o, const char *name);
 
 /* Wait until the first so many have the same log, then compare all that follows from it. */
 void fleet_await_equal(struct fleet *f, int count);
+bool fleet_is_equal(struct fleet *f, int count);
+/* The same of documents, what searches find of them, and conflicts: logs may be trimmed. */
+void fleet_await_same_documents(struct fleet *f, int count);
 
 void nap(void);
 
