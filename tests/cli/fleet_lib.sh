@@ -8,6 +8,7 @@ declare -A node server
 # start_server NAME PORT [ARGS...]: -1 chooses a port. Its URL is in url, with localhost in place of
 # the address, and its log in NAME.log.
 start_server() {
+    rm -f "$1.log"
     nats-server -a 127.0.0.1 -p "$2" --ports_file_dir "$work" -l "$work/$1.log" "${@:3}" >"$1.out" 2>&1 &
     local pid=$!
     server[$1]=$pid
