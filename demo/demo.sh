@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# demo.sh: the main job of a message log, on this machine's package history, and of a
-# database of documents, with the countries and languages of the world.
+# demo.sh: the main job of a message log, on this machine's package history, of a
+# database of documents, with the countries and languages of the world, and of a
+# fleet, with three databases that are cut off from each other and agree again.
 #
 # Each step says what it promises, looks whether that came true, and ends the
 # demo with an exit code that is not 0 if it did not. All files are in a
@@ -18,10 +19,12 @@ stele=${STELE:-$root/build/stele}
 work=$(mktemp -d "${TMPDIR:-/tmp}/stele-demo.XXXXXX")
 log=$work/packages
 writer= follower=
+started=() # by fleet.sh
 
 cleanup() {
     local pid
-    for pid in $writer $follower; do
+    disown -a # or bash would tell of each that it kills
+    for pid in $writer $follower "${started[@]}"; do
         kill -KILL "$pid" 2>/dev/null || true
     done
     rm -rf "$work"
@@ -47,6 +50,7 @@ promise() {
     printf '   ok  %s\n' "$text"
 }
 
+quietly() { "$@" >/dev/null; }
 stream() { "$stele" stream "$@"; }
 field() { jq -r ".$1"; }
 
@@ -184,7 +188,7 @@ run "recover packages"
 stream recover "$log" | tee "$work/recovered" | indent
 run "check packages"
 stream check "$log" | indent
-promise "after it the stream is sound" stream check "$log" -J >/dev/null
+promise "after it the stream is sound" quietly stream check "$log"
 promise "all $acked acknowledged messages are there" is_prefix "$acked"
 promise "a second recovery cuts nothing" [ "$(stream recover "$log" -J | field cut_bytes)" -eq 0 ]
 kept=$(wc -l <"$work/live")
@@ -225,7 +229,7 @@ run "backup packages copy"
 stream backup "$log" "$work/copy" | indent
 run "check copy"
 stream check "$work/copy" | indent
-promise "the copy is sound" stream check "$work/copy" -J >/dev/null
+promise "the copy is sound" quietly stream check "$work/copy"
 stream consume "$work/copy" -J >"$work/copied"
 promise "it holds the same $keys messages" cmp -s "$work/left" "$work/copied"
 promise "it finds keys as the original does" \
@@ -234,5 +238,9 @@ promise "it finds keys as the original does" \
 # ---- Documents. ----
 
 . "$root/demo/documents.sh"
+
+# ---- A fleet. ----
+
+. "$root/demo/fleet.sh"
 
 printf '\nEverything went as promised, in %d seconds.\n' "$SECONDS"

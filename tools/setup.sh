@@ -34,6 +34,7 @@ build  | libzstd-dev        | has_library libzstd               | compressed sna
 build  | libicu-dev         | has_library icu-i18n              | loose comparison of strings
 build  | libnats-dev        | has_library libnats               | the fleet over NATS
 demo   | jq                 | has_command jq                    | reads the JSON that the command prints
+demo   | nats-server        | has_command nats-server           | between the nodes of the fleet
 test   | libcmocka-dev      | has_library cmocka                | runs the unit tests
 test   | g++                | has_command g++                   | headers are checked as C++ as well
 test   | clang              | has_command clang                 | a second compiler, which checks locks

@@ -48,7 +48,8 @@ typedef struct stele_nats_server {
     /* TLS. Before version 3.11 libnats reads and writes one OpenSSL object from two threads at
      * once, which OpenSSL does not allow: STELE_ENOTSUP, unless tls_with_old_libnats. The safe way
      * is a server on the same machine, reached without TLS, that joins the others with it:
-     * examples/nats-leaf.conf. */
+     * examples/nats-leaf.conf. A URL that begins with tls:// asks for it, too; a server that
+     * insists on it, while it was not asked for, is refused with such a libnats. */
     bool tls;
     bool tls_with_old_libnats;
     const char *tls_ca_file;   /* whom to trust; NULL: whom the system does */
@@ -66,8 +67,9 @@ typedef struct stele_nats_server {
 
 typedef enum stele_nats_event_kind {
     STELE_NATS_CONNECTED,    /* one of the two connections, first or again: reconcile */
-    STELE_NATS_DISCONNECTED, /* one of them: messages are lost */
-    STELE_NATS_CLOSED,       /* for good: the server refuses who we are */
+    STELE_NATS_DISCONNECTED, /* one of them, and why: messages are lost. Also if there is no
+                                server when it is opened */
+    STELE_NATS_CLOSED,       /* for good, and why: the server refuses who we are */
     STELE_NATS_DROPPED,      /* messages came, and there was no room: reconcile */
     STELE_NATS_REFUSED,      /* the server refused something, such as a subject */
     STELE_NATS_MALFORMED,    /* messages that no Stele peer sends were dropped */

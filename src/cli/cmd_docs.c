@@ -26,7 +26,17 @@ enum {
     OPT_ID,
     OPT_FLEET,
     OPT_NATS,
-    OPT_CREDENTIALS,
+    OPT_CREDS,
+    OPT_NKEY,
+    OPT_NKEY_SEED,
+    OPT_USER,
+    OPT_PASSWORD_FILE,
+    OPT_TLS,
+    OPT_TLS_CA,
+    OPT_TLS_CERT,
+    OPT_TLS_KEY,
+    OPT_TLS_NAME,
+    OPT_TLS_OLD_LIBNATS,
     OPT_DRY_RUN,
     OPT_LOCK_WAIT,
     OPT_JSON,
@@ -75,11 +85,20 @@ static const struct sti_option option_table[] = {
                 "make anew what follows from documents and log"},
         [OPT_ID] = {"id", 0, STI_OPT_TEXT, FIELD(id), "NAME", "of this node, in its fleet"},
         [OPT_FLEET] = {"fleet", 0, STI_OPT_TEXT, FIELD(fleet), "NAME", "of the fleet"},
-        [OPT_NATS] = {"nats", 0, STI_OPT_TEXT, FIELD(nats), "URL",
+        [OPT_NATS] = {"nats", 0, STI_OPT_TEXT, FIELD(login.url), "URL",
                 "the server of NATS, or several with commas; without\n"
                 "it the node is by itself"},
-        [OPT_CREDENTIALS] = {"creds", 0, STI_OPT_TEXT, FIELD(credentials), "FILE",
-                "log in there with a file of credentials"},
+        [OPT_CREDS] = STI_OPTION_CREDS(FIELD(login)),
+        [OPT_NKEY] = STI_OPTION_NKEY(FIELD(login)),
+        [OPT_NKEY_SEED] = STI_OPTION_NKEY_SEED(FIELD(login)),
+        [OPT_USER] = STI_OPTION_USER(FIELD(login)),
+        [OPT_PASSWORD_FILE] = STI_OPTION_PASSWORD_FILE(FIELD(login)),
+        [OPT_TLS] = STI_OPTION_TLS(FIELD(login)),
+        [OPT_TLS_CA] = STI_OPTION_TLS_CA(FIELD(login)),
+        [OPT_TLS_CERT] = STI_OPTION_TLS_CERT(FIELD(login)),
+        [OPT_TLS_KEY] = STI_OPTION_TLS_KEY(FIELD(login)),
+        [OPT_TLS_NAME] = STI_OPTION_TLS_NAME(FIELD(login)),
+        [OPT_TLS_OLD_LIBNATS] = STI_OPTION_TLS_OLD_LIBNATS(FIELD(login)),
         [OPT_DRY_RUN] = STI_OPTION_DRY_RUN,
         [OPT_LOCK_WAIT] = STI_OPTION_LOCK_WAIT,
         [OPT_JSON] = STI_OPTION_JSON,
@@ -93,6 +112,11 @@ enum {
 #define READS   (SET(OPT_JSON) | SET(OPT_HELP))
 #define WRITES  (READS | SET(OPT_LOCK_WAIT))
 #define CHANGES (WRITES | SET(OPT_DRY_RUN))
+
+#define LOGIN                                                                              \
+    (SET(OPT_NATS) | SET(OPT_CREDS) | SET(OPT_NKEY) | SET(OPT_NKEY_SEED) | SET(OPT_USER) | \
+            SET(OPT_PASSWORD_FILE) | SET(OPT_TLS) | SET(OPT_TLS_CA) | SET(OPT_TLS_CERT) |  \
+            SET(OPT_TLS_KEY) | SET(OPT_TLS_NAME) | SET(OPT_TLS_OLD_LIBNATS))
 
 #define OK        "  {\"ok\":true}"
 #define DOCUMENTS "  {\"id\":\"...\",\"doc\":{...}}"
@@ -423,8 +447,7 @@ static const struct sti_verb verb_table[] = {
                 .output = "  {\"ready\":true,\"socket\":\"...\"}   always as JSON",
                 .example =
                         "  stele docs serve /tmp/home --id kitchen --fleet home --nats nats://10.0.0.1",
-                .options = WRITES | SET(OPT_ID) | SET(OPT_FLEET) | SET(OPT_NATS) |
-                           SET(OPT_CREDENTIALS),
+                .options = WRITES | SET(OPT_ID) | SET(OPT_FLEET) | LOGIN,
                 .operands_min = 1,
                 .operands_max = 1,
                 .run = sti_docs_serve_verb,

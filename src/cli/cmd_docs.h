@@ -13,6 +13,7 @@
  *     cmd_docs_check.c    validate, reindex, conflicts
  *     cmd_docs_log.c      log, history, feed
  *     cmd_docs_stat.c     stat, checkpoints
+ *     cmd_docs_nats.c     the way of serve to a server of NATS
  *     cmd_docs_serve.c    serve, and the way of the other verbs to a process that serves
  */
 #ifndef STI_CLI_CMD_DOCS_H
@@ -21,6 +22,7 @@
 #include <stele/docs.h>
 
 #include "cli/command.h"
+#include "cli/login.h"
 
 struct sti_docs_args {
     struct sti_common common;
@@ -42,8 +44,7 @@ struct sti_docs_args {
     bool mend;      /* validate */
     const char *id; /* serve */
     const char *fleet;
-    const char *nats;
-    const char *credentials;
+    struct sti_login login;
 };
 
 /* The verbs. */
@@ -75,6 +76,12 @@ stele_code sti_docs_serve_verb(const struct sti_run *run, stele_error *err);
 /* What this process serves; NULL: nothing. */
 stele_docs *sti_docs_served(void);
 struct stele_node *sti_docs_served_node(void);
+
+/* A peer of the fleet over NATS; what happens to its connection is told on standard error. */
+stele_code sti_docs_open_nats(
+        const struct sti_docs_args *args, struct stele_fleet **out, stele_error *err);
+/* STELE_EPERM: the server refuses us for good. */
+stele_code sti_docs_check_nats(stele_error *err);
 
 /* An sti_elsewhere for verbs whose database may be served. */
 stele_code sti_docs_elsewhere(const struct sti_run *run, const char *area, const char *verb,

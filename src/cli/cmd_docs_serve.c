@@ -4,10 +4,6 @@
  */
 #include <stele/node.h>
 
-#ifdef STELE_HAVE_NATS
-#include <stele/nats.h>
-#endif
-
 #include "cli/cmd_docs.h"
 #include "cli/output.h"
 #include "cli/remote.h"
@@ -47,44 +43,13 @@ struct server {
     char path[STI_REMOTE_PATH_SIZE];
 };
 
-#ifdef STELE_HAVE_NATS
-static void on_nats(void *arg, const stele_nats_event *event)
-{
-    (void)arg;
-    if (event->kind == STELE_NATS_CLOSED || event->kind == STELE_NATS_REFUSED ||
-            event->kind == STELE_NATS_NAME_TAKEN) {
-        sti_serve_log(NULL, STELE_LOG_WARN, event->text);
-    }
-}
-
-static stele_code open_nats(struct server *s, const struct sti_docs_args *args, stele_error *err)
-{
-    stele_nats_options options;
-
-    stele_nats_options_init(&options);
-    options.fleet = args->fleet;
-    options.event = on_nats;
-    options.server.url = args->nats;
-    options.server.name = args->id;
-    options.server.credentials_file = args->credentials;
-    return stele_nats_open(&s->transport, args->id, &options, err);
-}
-#else
-static stele_code open_nats(struct server *s, const struct sti_docs_args *args, stele_error *err)
-{
-    (void)s;
-    (void)args;
-    return sti_cli_fail(err, STELE_ENOTSUP, "this command was built without NATS");
-}
-#endif
-
 static stele_code open_transport(
         struct server *s, const struct sti_docs_args *args, stele_error *err)
 {
     stele_code code;
 
-    if (args->nats != NULL) {
-        return open_nats(s, args, err);
+    if (args->login.url != NULL) {
+        return sti_docs_open_nats(args, &s->transport, err);
     }
     code = stele_fleet_hub_new(&s->hub, err);
     return code == STELE_OK ? stele_fleet_hub_join(s->hub, args->id, &s->transport, err) : code;
@@ -184,6 +149,7 @@ static stele_code serve(struct server *s, stele_error *err)
             }
         }
         code = code == STELE_OK ? sti_serve_one(LOOK_MS, err) : code;
+        code = code == STELE_OK ? sti_docs_check_nats(err) : code;
     }
     return code;
 }

@@ -11,9 +11,17 @@ enum {
     OPT_URL,
     OPT_STREAM,
     OPT_FOLLOW,
-    OPT_CREDENTIALS,
+    OPT_CREDS,
     OPT_NKEY,
     OPT_NKEY_SEED,
+    OPT_USER,
+    OPT_PASSWORD_FILE,
+    OPT_TLS,
+    OPT_TLS_CA,
+    OPT_TLS_CERT,
+    OPT_TLS_KEY,
+    OPT_TLS_NAME,
+    OPT_TLS_OLD_LIBNATS,
     OPT_REPLICAS,
     OPT_TIMEOUT,
     OPT_KEY_INDEX,
@@ -29,18 +37,23 @@ enum {
 _Static_assert(FIELD(common) == 0, "entries of command.h name fields of the first member");
 
 static const struct sti_option option_table[] = {
-        [OPT_URL] = {"nats", 0, STI_OPT_TEXT, FIELD(url), "URL",
+        [OPT_URL] = {"nats", 0, STI_OPT_TEXT, FIELD(login.url), "URL",
                 "the server, or several with commas\n(nats://127.0.0.1:4222)"},
         [OPT_STREAM] = {"stream", 0, STI_OPT_TEXT, FIELD(stream), "NAME",
                 "the stream of JetStream: A-Z, a-z, 0-9, _ and -"},
         [OPT_FOLLOW] = {"follow", 0, STI_OPT_FLAG, FIELD(follow), NULL,
                 "wait for more; SIGINT and SIGTERM end it with 0"},
-        [OPT_CREDENTIALS] = {"creds", 0, STI_OPT_TEXT, FIELD(credentials), "FILE",
-                "log in with a file of credentials"},
-        [OPT_NKEY] = {"nkey", 0, STI_OPT_TEXT, FIELD(nkey), "KEY",
-                "log in with this public key, and --nkey-seed"},
-        [OPT_NKEY_SEED] = {"nkey-seed", 0, STI_OPT_TEXT, FIELD(nkey_seed), "FILE",
-                "a file with the seed of --nkey"},
+        [OPT_CREDS] = STI_OPTION_CREDS(FIELD(login)),
+        [OPT_NKEY] = STI_OPTION_NKEY(FIELD(login)),
+        [OPT_NKEY_SEED] = STI_OPTION_NKEY_SEED(FIELD(login)),
+        [OPT_USER] = STI_OPTION_USER(FIELD(login)),
+        [OPT_PASSWORD_FILE] = STI_OPTION_PASSWORD_FILE(FIELD(login)),
+        [OPT_TLS] = STI_OPTION_TLS(FIELD(login)),
+        [OPT_TLS_CA] = STI_OPTION_TLS_CA(FIELD(login)),
+        [OPT_TLS_CERT] = STI_OPTION_TLS_CERT(FIELD(login)),
+        [OPT_TLS_KEY] = STI_OPTION_TLS_KEY(FIELD(login)),
+        [OPT_TLS_NAME] = STI_OPTION_TLS_NAME(FIELD(login)),
+        [OPT_TLS_OLD_LIBNATS] = STI_OPTION_TLS_OLD_LIBNATS(FIELD(login)),
         [OPT_REPLICAS] = {"replicas", 0, STI_OPT_COUNT, FIELD(replicas), "N",
                 "of a stream of JetStream that is made (1)"},
         [OPT_TIMEOUT] = {"timeout", 0, STI_OPT_DUR, FIELD(timeout), "DUR",
@@ -56,7 +69,9 @@ static const struct sti_option option_table[] = {
 
 #ifdef STELE_HAVE_NATS
 #define SERVER                                                                                    \
-    (SET(OPT_URL) | SET(OPT_STREAM) | SET(OPT_CREDENTIALS) | SET(OPT_NKEY) | SET(OPT_NKEY_SEED) | \
+    (SET(OPT_URL) | SET(OPT_STREAM) | SET(OPT_CREDS) | SET(OPT_NKEY) | SET(OPT_NKEY_SEED) |       \
+            SET(OPT_USER) | SET(OPT_PASSWORD_FILE) | SET(OPT_TLS) | SET(OPT_TLS_CA) |             \
+            SET(OPT_TLS_CERT) | SET(OPT_TLS_KEY) | SET(OPT_TLS_NAME) | SET(OPT_TLS_OLD_LIBNATS) | \
             SET(OPT_TIMEOUT) | SET(OPT_JSON) | SET(OPT_HELP))
 #endif
 

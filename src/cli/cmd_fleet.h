@@ -14,17 +14,15 @@
 #endif
 
 #include "cli/command.h"
+#include "cli/login.h"
 
 struct sti_fleet_args {
     struct sti_common common;
     bool follow;
     bool key_index;
     bool time_index;
-    const char *url;
     const char *stream;
-    const char *credentials;
-    const char *nkey;
-    const char *nkey_seed;
+    struct sti_login login;
     struct sti_number replicas;
     struct sti_number timeout;
 };

@@ -72,24 +72,20 @@ static void warn(void *arg, const char *text)
 }
 
 static stele_code mirror_options(const struct sti_fleet_args *args, stele_cancel *cancel,
-        stele_nats_mirror_options *out, stele_error *err)
+        char password[STI_LOGIN_PASSWORD_SIZE], stele_nats_mirror_options *out, stele_error *err)
 {
     stele_nats_mirror_options_init(out);
     if (args->stream == NULL) {
         return sti_cli_fail(err, STELE_EINVAL, "give --stream NAME");
     }
     out->stream = args->stream;
-    out->server.url = args->url;
     out->server.name = "stele";
-    out->server.credentials_file = args->credentials;
-    out->server.nkey = args->nkey;
-    out->server.nkey_seed_file = args->nkey_seed;
     out->replicas = args->replicas.given ? (unsigned)args->replicas.value : 0;
     out->follow = args->follow;
     out->patience_ms = args->timeout.given ? sti_ms_of_us(args->timeout.value) : 0;
     out->cancel = cancel;
     out->warn = warn;
-    return STELE_OK;
+    return sti_login_read(&args->login, password, &out->server, err);
 }
 
 static stele_code open_stream(
@@ -133,6 +129,7 @@ static stele_code run_with(const struct sti_run *run, bool write, const char *co
                 stele_nats_mirrored *out, stele_error *err),
         stele_error *err)
 {
+    char password[STI_LOGIN_PASSWORD_SIZE];
     stele_nats_mirror_options opts;
     stele_nats_mirrored done = {.count = 0};
     stele_stream *s = NULL;
@@ -140,7 +137,7 @@ static stele_code run_with(const struct sti_run *run, bool write, const char *co
     stele_code code = watch_begin(&watch, err);
 
     if (code == STELE_OK) {
-        code = mirror_options(run->args, watch.cancel, &opts, err);
+        code = mirror_options(run->args, watch.cancel, password, &opts, err);
     }
     if (code == STELE_OK) {
         code = open_stream(run, write, &s, err);

@@ -18,6 +18,7 @@
  *     document.h  JSON as it is: in a line, and out of one
  *     repair.h    what check and recover print
  *     child.h     work on what may be damaged, in a process of its own
+ *     login.h     how to reach a server of NATS
  *     signals.h   SIGINT and SIGTERM end what waits for more
  *     report.h    making error messages
  *     exit.h      exit codes

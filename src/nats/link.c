@@ -4,15 +4,20 @@
  */
 #include "nats/link.h"
 
+#include <stele/vfs.h>
+
 #include "nats/memory.h"
 #include "nats/report.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
     URLS_MAX = 16,
     WRITE_DEADLINE_MS = 2000,
     DELAY_MAX_MS = 2000,
+    PATH_SIZE = 4096,
     LIBNATS_SAFE_TLS = 0x030B00
 };
 
@@ -40,8 +45,62 @@ static stele_code copy_strings(struct sti_nats_server *s, stele_error *err)
     return STELE_OK;
 }
 
+/* libnats would find out when it connects, and say less. */
+static stele_code check_file(const char *path, const char *what, stele_error *err)
+{
+    const stele_vfs *vfs = stele_vfs_posix();
+    const char *slash = path == NULL ? NULL : strrchr(path, '/');
+    char dir_name[PATH_SIZE] = ".";
+    stele_dir *dir = NULL;
+    stele_file *file = NULL;
+    int failed;
+
+    if (path == NULL) {
+        return STELE_OK;
+    }
+    if (slash != NULL) {
+        (void)snprintf(
+                dir_name, sizeof dir_name, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    }
+    failed = vfs->ops->open_dir(vfs, dir_name, STELE_OPEN_READ, &dir);
+    if (failed == 0) {
+        failed = dir->ops->open(dir, slash == NULL ? path : slash + 1, STELE_OPEN_READ, &file);
+        (void)dir->ops->close(dir);
+    }
+    if (failed == 0) {
+        (void)file->ops->close(file);
+        return STELE_OK;
+    }
+    return sti_nats_fail(err, STELE_EPERM, "%s: the %s cannot be read: %s", path, what,
+            failed == -ENOENT ? "it is not there" : "no permission, or no file");
+}
+
+static stele_code check_files(const stele_nats_server *s, stele_error *err)
+{
+    stele_code rc = check_file(s->credentials_file, "file of credentials", err);
+
+    rc = rc == STELE_OK ? check_file(s->nkey_seed_file, "file of a seed", err) : rc;
+    rc = rc == STELE_OK ? check_file(s->tls_ca_file, "file of certificates", err) : rc;
+    rc = rc == STELE_OK ? check_file(s->tls_cert_file, "file of a certificate", err) : rc;
+    return rc == STELE_OK ? check_file(s->tls_key_file, "file of a key", err) : rc;
+}
+
+static size_t count_urls(const char *urls)
+{
+    size_t count = 1;
+
+    for (; *urls != 0; urls++) {
+        count += *urls == ',';
+    }
+    return count;
+}
+
 static stele_code check(const stele_nats_server *s, stele_error *err)
 {
+    if (count_urls(s->url) > URLS_MAX) {
+        return sti_nats_fail(
+                err, STELE_EINVAL, "%zu URLs; %d at most", count_urls(s->url), URLS_MAX);
+    }
     if ((s->nkey_seed_file == NULL) != (s->nkey == NULL)) {
         return sti_nats_fail(
                 err, STELE_EINVAL, "an nkey has a public key and a file with its seed");
@@ -56,7 +115,7 @@ static stele_code check(const stele_nats_server *s, stele_error *err)
                 "one join the others with it",
                 nats_GetVersion());
     }
-    return STELE_OK;
+    return check_files(s, err);
 }
 
 stele_code sti_nats_server_copy(
@@ -67,6 +126,7 @@ stele_code sti_nats_server_copy(
 
     *out = (struct sti_nats_server){.given = *server};
     s->url = s->url == NULL ? "nats://127.0.0.1:4222" : s->url;
+    s->tls = s->tls || strstr(s->url, "tls://") != NULL;
     s->ping_ms = s->ping_ms <= 0 ? 2000 : s->ping_ms;
     s->connect_ms = s->connect_ms <= 0 ? 1000 : s->connect_ms;
     s->reconnect_ms = s->reconnect_ms <= 0 ? 250 : s->reconnect_ms;
@@ -80,6 +140,28 @@ void sti_nats_server_free(struct sti_nats_server *server)
         sti_nats_free(server->strings[i]);
         server->strings[i] = NULL;
     }
+}
+
+/* Of each URL what is behind its last @ and before the next comma. */
+void sti_nats_server_show(const struct sti_nats_server *server, char out[STI_NATS_URL_SIZE])
+{
+    const char *at = server->given.url;
+    size_t used = 0;
+
+    while (*at != 0 && used < STI_NATS_URL_SIZE - 1) {
+        size_t len = strcspn(at, ",");
+        size_t from = len;
+
+        while (from > 0 && at[from - 1] != '@') {
+            from--;
+        }
+        len += at[len] == ',';
+        for (size_t i = from; i < len && used < STI_NATS_URL_SIZE - 1; i++) {
+            out[used++] = at[i];
+        }
+        at += len;
+    }
+    out[used] = 0;
 }
 
 /* ---- What libnats is told. ---- */
@@ -121,9 +203,18 @@ static natsStatus set_identity(natsOptions *o, const stele_nats_server *server)
                                 : natsOptions_SetUserInfo(o, server->user, server->password);
 }
 
+/* A server that insists on TLS gets it from libnats, asked for or not. No certificate is for this
+ * name, so that it fails where it must not be used. */
+static natsStatus forbid_tls(natsOptions *o)
+{
+    return nats_GetVersionNumber() < LIBNATS_SAFE_TLS
+                   ? natsOptions_SetExpectedHostname(o, "tls-was-not-asked-for.invalid")
+                   : NATS_OK;
+}
+
 static natsStatus set_tls(natsOptions *o, const stele_nats_server *server)
 {
-    natsStatus s = server->tls ? natsOptions_SetSecure(o, true) : NATS_OK;
+    natsStatus s = server->tls ? natsOptions_SetSecure(o, true) : forbid_tls(o);
 
     if (s == NATS_OK && server->tls && server->tls_ca_file != NULL) {
         s = natsOptions_LoadCATrustedCertificates(o, server->tls_ca_file);

@@ -11,6 +11,10 @@
 
 #include <nats/nats.h>
 
+enum {
+    STI_NATS_URL_SIZE = 256 /* as it is shown */
+};
+
 /* A copy of what the caller gave, with defaults filled in. */
 struct sti_nats_server {
     stele_nats_server given;
@@ -20,6 +24,9 @@ struct sti_nats_server {
 stele_code sti_nats_server_copy(
         struct sti_nats_server *out, const stele_nats_server *server, stele_error *err);
 void sti_nats_server_free(struct sti_nats_server *server);
+
+/* The URLs as they can be shown: without users and passwords. */
+void sti_nats_server_show(const struct sti_nats_server *server, char out[STI_NATS_URL_SIZE]);
 
 /* Options for a connection, without callbacks: natsOptions_Destroy(). */
 stele_code sti_nats_link_options(

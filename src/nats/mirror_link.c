@@ -187,15 +187,6 @@ static natsStatus connect_now(struct sti_nats_mirror *m, natsOptions *o)
     return s != NATS_OK ? s : natsConnection_Connect(&m->nc, o);
 }
 
-/* What no further attempt changes. A server that is being stopped, or started, gives all kinds of
- * others. */
-static bool is_final(natsStatus status)
-{
-    return status == NATS_CONNECTION_AUTH_FAILED || status == NATS_NOT_PERMITTED ||
-           status == NATS_INVALID_ARG || status == NATS_NO_MEMORY || status == NATS_SSL_ERROR ||
-           status == NATS_ADDRESS_MISSING;
-}
-
 /* Until the first connection is there it is tried here: then who asks hears why it fails. */
 static stele_code connect_at_last(struct sti_nats_mirror *m, stele_error *err)
 {
@@ -207,8 +198,8 @@ static stele_code connect_at_last(struct sti_nats_mirror *m, stele_error *err)
         if (m->last == NATS_OK) {
             break;
         }
-        rc = is_final(m->last) ? sti_nats_fail_status(err, m->last, "connecting")
-                               : sti_nats_mirror_again(m, "connecting", err);
+        rc = sti_nats_is_final(m->last) ? sti_nats_fail_status(err, m->last, "connecting")
+                                        : sti_nats_mirror_again(m, "connecting", err);
     }
     natsOptions_Destroy(o);
     return rc;

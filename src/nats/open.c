@@ -12,146 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- What the connections say. ---- */
-
-static void up_locked(struct sti_nats *n, enum sti_nats_way way)
-{
-    n->up[way] = true;
-    n->greet = true;
-    sti_nats_tell_locked(
-            n, STELE_NATS_CONNECTED, 1, way == STI_NATS_IN ? "for receiving" : "for sending");
-    sti_nats_kick_locked(n);
-    (void)pthread_cond_broadcast(&n->changed);
-}
-
-/* A handler for each of the two: while they are made, nc tells not which it is. */
-static void on_connected(struct sti_nats *n, enum sti_nats_way way)
-{
-    (void)pthread_mutex_lock(&n->lock);
-    up_locked(n, way);
-    (void)pthread_mutex_unlock(&n->lock);
-}
-
-static void in_connected(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    on_connected(closure, STI_NATS_IN);
-}
-
-static void out_connected(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    on_connected(closure, STI_NATS_OUT);
-}
-
-/* What was sent by a connection that broke, or would be answered by it, may be lost. */
-static void on_down(struct sti_nats *n, enum sti_nats_way way, bool closed)
-{
-    (void)pthread_mutex_lock(&n->lock);
-    if (n->up[way]) {
-        sti_nats_tell_locked(n, STELE_NATS_DISCONNECTED, 1,
-                way == STI_NATS_IN ? "for receiving" : "for sending");
-    }
-    n->up[way] = false;
-    n->was_down[way] = true;
-    if (closed) {
-        n->closed[way] = true;
-        sti_nats_tell_locked(
-                n, STELE_NATS_CLOSED, 1, way == STI_NATS_IN ? "for receiving" : "for sending");
-    }
-    for (struct sti_nats_call *call = n->calls; call != NULL; call = call->next) {
-        if (way == STI_NATS_IN || call->bulk) {
-            sti_nats_call_finish_locked(call, STELE_ETIMEDOUT);
-        }
-    }
-    (void)pthread_cond_broadcast(&n->changed);
-    (void)pthread_mutex_unlock(&n->lock);
-}
-
-static void in_disconnected(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    on_down(closure, STI_NATS_IN, false);
-}
-
-static void out_disconnected(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    on_down(closure, STI_NATS_OUT, false);
-}
-
-static void in_closed(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    on_down(closure, STI_NATS_IN, true);
-}
-
-static void out_closed(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    on_down(closure, STI_NATS_OUT, true);
-}
-
-static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *closure)
-{
-    struct sti_nats *n = closure;
-    const char *text = NULL;
-
-    (void)sub;
-    if (natsConnection_GetLastError(nc, &text) == NATS_OK || text == NULL || text[0] == 0) {
-        text = natsStatus_GetText(status);
-    }
-    (void)pthread_mutex_lock(&n->lock);
-    if (status == NATS_SLOW_CONSUMER) {
-        sti_nats_kick_locked(n); /* it counts them, and tells */
-    } else {
-        sti_nats_tell_locked(n, STELE_NATS_REFUSED, 1, text);
-    }
-    (void)pthread_mutex_unlock(&n->lock);
-}
-
 /* ---- Opening. ---- */
-
-static natsStatus set_callbacks(struct sti_nats *n, natsOptions *o, enum sti_nats_way way)
-{
-    static const natsConnectionHandler handlers[STI_NATS_WAYS][3] = {
-            {in_connected, in_disconnected, in_closed},
-            {out_connected, out_disconnected, out_closed}};
-    natsStatus s = natsOptions_SetRetryOnFailedConnect(o, true, handlers[way][0], n);
-
-    s = s != NATS_OK ? s : natsOptions_SetReconnectedCB(o, handlers[way][0], n);
-    s = s != NATS_OK ? s : natsOptions_SetDisconnectedCB(o, handlers[way][1], n);
-    s = s != NATS_OK ? s : natsOptions_SetClosedCB(o, handlers[way][2], n);
-    s = s != NATS_OK ? s : natsOptions_SetErrorHandler(o, on_error, n);
-    return s != NATS_OK ? s : natsOptions_SetCustomInboxPrefix(o, n->inbox);
-}
-
-static stele_code make_way(struct sti_nats *n, enum sti_nats_way way, stele_error *err)
-{
-    natsOptions *o = NULL;
-    natsStatus s;
-    stele_code rc = sti_nats_link_options(&o, &n->server, err);
-
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    s = set_callbacks(n, o, way);
-    s = s != NATS_OK ? s : natsConnection_Connect(&n->ways[way], o);
-    natsOptions_Destroy(o);
-    if (s == NATS_NOT_YET_CONNECTED) {
-        return STELE_OK;
-    }
-    if (s != NATS_OK) {
-        return sti_nats_fail(err, sti_nats_code(s) == STELE_ENOPEER ? STELE_EIO : sti_nats_code(s),
-                "connecting to %s: %s", n->server.given.url, natsStatus_GetText(s));
-    }
-    (void)pthread_mutex_lock(&n->lock);
-    if (!n->was_down[way]) {
-        up_locked(n, way);
-    }
-    (void)pthread_mutex_unlock(&n->lock);
-    return STELE_OK;
-}
 
 static stele_code load_peers(struct sti_nats *n, stele_error *err)
 {
@@ -241,9 +102,9 @@ static bool make_locks(struct sti_nats *n)
 static stele_code begin(struct sti_nats *n, stele_error *err)
 {
     char subject[STI_NATS_SUBJECT_SIZE];
-    stele_code rc = make_way(n, STI_NATS_IN, err);
+    stele_code rc = sti_nats_make_way(n, STI_NATS_IN, err);
 
-    rc = rc == STELE_OK ? make_way(n, STI_NATS_OUT, err) : rc;
+    rc = rc == STELE_OK ? sti_nats_make_way(n, STI_NATS_OUT, err) : rc;
     if (rc == STELE_OK) {
         (void)snprintf(subject, sizeof subject, "%s.>", n->inbox);
         rc = sti_nats_subscribe(n, STI_NATS_SUB_ANSWERS, subject, sti_nats_on_answer, err);
@@ -255,7 +116,7 @@ static stele_code begin(struct sti_nats *n, stele_error *err)
     if (rc == STELE_OK && pthread_create(&n->keeper, NULL, sti_nats_keep, n) != 0) {
         rc = sti_nats_fail(err, STELE_ENOMEM, "no thread could be started");
     }
-    return rc;
+    return sti_nats_explain_closed(n, rc, err);
 }
 
 /* ---- Going. ---- */
@@ -413,6 +274,7 @@ stele_code stele_nats_ready(stele_fleet *f, const stele_wait *wait, stele_error 
 {
     int64_t deadline = sti_nats_deadline(wait);
     struct sti_nats *n = sti_nats_of(f);
+    char url[STI_NATS_URL_SIZE];
     stele_code rc = STELE_OK;
 
     if (f == NULL || f->ops != &nats_ops) {
@@ -426,7 +288,8 @@ stele_code stele_nats_ready(stele_fleet *f, const stele_wait *wait, stele_error 
                                &n->changed, &n->lock, deadline, wait == NULL ? NULL : wait->cancel);
     }
     (void)pthread_mutex_unlock(&n->lock);
+    sti_nats_server_show(&n->server, url);
     return rc == STELE_OK ? rc
-                          : sti_nats_fail(err, rc, "no connection to the server %s: %s",
-                                    n->server.given.url, stele_code_text(rc));
+                          : sti_nats_fail(err, rc, "no connection to the server %s: %s", url,
+                                    stele_code_text(rc));
 }

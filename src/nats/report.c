@@ -67,6 +67,23 @@ stele_code sti_nats_code(natsStatus status)
     }
 }
 
+bool sti_nats_is_final(natsStatus status)
+{
+    switch (status) {
+    case NATS_CONNECTION_AUTH_FAILED:
+    case NATS_NOT_PERMITTED:
+    case NATS_INVALID_ARG:
+    case NATS_NO_MEMORY:
+    case NATS_SSL_ERROR:
+    case NATS_SECURE_CONNECTION_REQUIRED:
+    case NATS_SECURE_CONNECTION_WANTED:
+    case NATS_ADDRESS_MISSING:
+        return true;
+    default:
+        return false;
+    }
+}
+
 stele_code sti_nats_fail_status(stele_error *err, natsStatus status, const char *doing)
 {
     stele_code code = sti_nats_code(status);

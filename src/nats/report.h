@@ -17,6 +17,10 @@ stele_code sti_nats_fail_memory(stele_error *err, size_t size);
 /* What a status of libnats is for callers. NATS_OK: STELE_OK. */
 stele_code sti_nats_code(natsStatus status);
 
+/* Of connecting: what no further attempt changes. A server that is being stopped, or started, gives
+ * all kinds of others. */
+bool sti_nats_is_final(natsStatus status);
+
 /* The same as an error, "doing: text". */
 stele_code sti_nats_fail_status(stele_error *err, natsStatus status, const char *doing);
 

@@ -110,6 +110,8 @@ struct sti_nats {
     char inbox[STI_NATS_INBOX_SIZE]; /* up to the number of the request */
     char heartbeat[STI_NATS_SUBJECT_SIZE];
     natsConnection *ways[STI_NATS_WAYS];
+    natsStatus first_failure; /* of connecting, while it is opened */
+    char first_text[STI_NATS_EVENT_TEXT];
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* of connections and subscriptions */
@@ -165,6 +167,14 @@ int64_t sti_nats_deadline(const stele_wait *wait);
 /* Until the deadline or the token: wait for `cond` once. STELE_OK: it may have come. */
 stele_code sti_nats_await(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline_ns,
         const stele_cancel *cancel);
+
+/* ---- ways.c: the connections ---- */
+
+/* STELE_OK also if no server can be reached yet. */
+stele_code sti_nats_make_way(struct sti_nats *n, enum sti_nats_way way, stele_error *err);
+/* A connection that goes on trying is given up when the server refuses it: the next thing that is
+ * done with it finds it closed. Why is what the first attempt said. */
+stele_code sti_nats_explain_closed(struct sti_nats *n, stele_code rc, stele_error *err);
 
 /* ---- receive.c: what the threads of libnats call ---- */
 
