@@ -1,72 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * survey.c: tallies, and the log with the places and numbers of its entries.
+ * survey.c: the log, with the places and numbers of its entries.
  */
 #include "docs/survey.h"
 
-#include "base/coding.h"
 #include "base/error.h"
 #include "base/mutant.h"
 #include "docs/seq.h"
 #include "docs/trim.h"
-
-/* ---- Tallies. ---- */
-
-enum {
-    WORD = 8
-};
-
-static uint64_t mix(uint64_t h)
-{
-    h ^= h >> 32;
-    h *= UINT64_C(0xd6e8feb86659fd93);
-    h ^= h >> 29;
-    h *= UINT64_C(0xa0761d6478bd642f);
-    return h ^ h >> 32;
-}
-
-/* Bytes that come one after the other, whatever pieces they come in. */
-struct hashing {
-    uint64_t h;
-    uint64_t word;
-    unsigned bytes; /* in the word */
-};
-
-static void take(struct hashing *s, stele_bytes piece)
-{
-    size_t at = 0;
-
-    while (at < piece.len) {
-        if (s->bytes == 0 && piece.len - at >= WORD) {
-            s->h = mix(s->h ^ sti_get_be64(piece.data + at)) + s->h;
-            at += WORD;
-            continue;
-        }
-        s->word = s->word << 8 | piece.data[at++];
-        if (++s->bytes == WORD) {
-            s->h = mix(s->h ^ s->word) + s->h;
-            s->word = 0;
-            s->bytes = 0;
-        }
-    }
-}
-
-void sti_docs_tally_add(
-        struct sti_docs_tally *tally, stele_bytes key, stele_bytes rest, stele_bytes value)
-{
-    struct hashing s = {.h = mix(key.len + rest.len) + value.len};
-
-    take(&s, key);
-    take(&s, rest);
-    take(&s, value);
-    tally->count++;
-    tally->sum += mix(mix(s.h ^ s.word) + s.bytes);
-}
-
-bool sti_docs_tally_equal(const struct sti_docs_tally *a, const struct sti_docs_tally *b)
-{
-    return a->count == b->count && a->sum == b->sum;
-}
 
 /* ---- The log. ---- */
 

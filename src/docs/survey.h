@@ -12,17 +12,7 @@
 #define STI_DOCS_SURVEY_H
 
 #include "docs/apply.h"
-
-/* What a set of keys adds up to, in any order. */
-struct sti_docs_tally {
-    uint64_t count;
-    uint64_t sum;
-};
-
-/* A key in two pieces, which are hashed as if they were one, and its value. */
-void sti_docs_tally_add(
-        struct sti_docs_tally *tally, stele_bytes key, stele_bytes rest, stele_bytes value);
-bool sti_docs_tally_equal(const struct sti_docs_tally *a, const struct sti_docs_tally *b);
+#include "docs/tally.h"
 
 /* A look at everything, at one moment. */
 struct sti_docs_survey {
