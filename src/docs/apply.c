@@ -286,6 +286,14 @@ stele_code sti_docs_apply_unlogged(
     return rc == STELE_OK ? apply_newest(w, change, NULL, err) : rc;
 }
 
+stele_code sti_docs_apply_first(
+        struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err)
+{
+    stele_code rc = sti_docs_place_new(w, &change->entry, err);
+
+    return rc == STELE_OK ? apply_newest(w, change, NULL, err) : rc;
+}
+
 /* It is not, or it takes the place of one that was, or claims by the definition of its type have
  * yet to be told: the whole log of the ID says what is now. */
 static stele_code apply_late(struct sti_docs_write *w, const struct sti_docs_change *change,

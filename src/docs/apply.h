@@ -58,7 +58,16 @@ stele_code sti_docs_note_unreadable(
 stele_code sti_docs_apply_unlogged(
         struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err);
 
+/* The only entry of its ID, which sti_docs_log_first() has put into the log. */
+stele_code sti_docs_apply_first(
+        struct sti_docs_write *w, const struct sti_docs_change *change, stele_error *err);
+
 /* ---- logged.c ---- */
+
+/* Put an entry into the log and into all sums, as it is encoded, and no more: its ID has no other
+ * one there. It is not below the horizon. */
+stele_code sti_docs_log_first(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        stele_bytes encoded, const uint8_t hash[STI_DOCS_HASH_SIZE], stele_error *err);
 
 /* Put an entry into the log and into all sums; *known says that nothing was changed. STELE_ESTALE:
  * it is from before the horizon. */
@@ -70,6 +79,10 @@ stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err)
 
 /* Put an entry into the log of its ID that the log itself does not have. */
 stele_code sti_docs_place_add(
+        struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err);
+
+/* The same for one that the log has. */
+stele_code sti_docs_place_new(
         struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err);
 
 /* The entry of a place in lid; its bytes are valid as long as the read is. */

@@ -241,6 +241,7 @@ stele_code sti_docs_backup_go(stele_read_fn read, void *arg, bool manifest_deman
             counts.of[pair.section]++;
         }
         if (rc == STELE_OK && each != NULL) {
+            pair.hash = sti_docs_cdbk_check_hash(check);
             rc = as_damage(each(each_arg, &pair, err), err);
         }
     }

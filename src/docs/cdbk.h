@@ -56,7 +56,8 @@ struct sti_docs_cdbk_pair {
     enum sti_docs_cdbk_section section;
     stele_bytes key; /* without the name of the section */
     stele_bytes value;
-    uint64_t position; /* of the pair in the stream */
+    uint64_t position;   /* of the pair in the stream */
+    const uint8_t *hash; /* of an entry that was checked (backup.h) */
 };
 
 /* What is known of a stream once its end was read or written. */

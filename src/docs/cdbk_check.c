@@ -32,6 +32,7 @@ struct sti_docs_cdbk_check {
     struct epoch *epochs; /* ascending */
     size_t epoch_count;
     size_t epoch_capacity;
+    uint8_t hash[STI_DOCS_HASH_SIZE]; /* of the last entry */
     struct sti_sha256 info_ids;
     struct sti_sha256 data_ids;
 };
@@ -163,16 +164,15 @@ static stele_code add_entry(
 {
     struct sti_docs_checkpoint *found;
     struct sti_docs_entry entry;
-    uint8_t hash[STI_DOCS_HASH_SIZE];
     stele_code rc = sti_docs_entry_decode(&entry, pair->value, err);
 
     if (rc == STELE_OK) {
-        rc = sti_sha256(&pair->value, 1, hash, err);
+        rc = sti_sha256(&pair->value, 1, check->hash, err);
     }
     if (rc != STELE_OK) {
         return rc;
     }
-    if (!is_key_of(pair->key, pair->value, hash, entry.id.len)) {
+    if (!is_key_of(pair->key, pair->value, check->hash, entry.id.len)) {
         return sti_fail(err, STELE_ECORRUPT, "an entry is under the key of another");
     }
     found = find_epoch(check, entry.version);
@@ -181,7 +181,7 @@ static stele_code add_entry(
                 "an entry of epoch %" PRId64 ", which has no checkpoint",
                 sti_docs_version_epoch(entry.version) + 1);
     }
-    return sti_docs_checkpoint_add(found, hash, err);
+    return sti_docs_checkpoint_add(found, check->hash, err);
 }
 
 static stele_code add_id(struct sti_sha256 *ids, stele_bytes id, stele_error *err)
@@ -245,6 +245,11 @@ stele_code sti_docs_cdbk_check_add(
     return rc == STELE_OK ? rc
                           : sti_wrap(err, rc, "backup: at %" PRIu64 ": %s", pair->position,
                                     sti_docs_cdbk_section_name(pair->section));
+}
+
+const uint8_t *sti_docs_cdbk_check_hash(const struct sti_docs_cdbk_check *check)
+{
+    return check->hash;
 }
 
 static stele_code check_epoch(const struct epoch *epoch, stele_error *err)

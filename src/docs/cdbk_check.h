@@ -28,6 +28,9 @@ stele_code sti_docs_cdbk_check_new(struct sti_docs_cdbk_check **out, stele_error
 stele_code sti_docs_cdbk_check_add(
         struct sti_docs_cdbk_check *check, const struct sti_docs_cdbk_pair *pair, stele_error *err);
 
+/* The hash of the entry that was added last. */
+const uint8_t *sti_docs_cdbk_check_hash(const struct sti_docs_cdbk_check *check);
+
 /* After the last one. */
 stele_code sti_docs_cdbk_check_end(struct sti_docs_cdbk_check *check, stele_error *err);
 void sti_docs_cdbk_check_free(struct sti_docs_cdbk_check *check);

@@ -91,6 +91,12 @@ stele_code sti_docs_place_add(
     return put_place(w, entry, entry->json, err);
 }
 
+stele_code sti_docs_place_new(
+        struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err)
+{
+    return put_place(w, entry, stele_nil(), err);
+}
+
 stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_bytes value,
         stele_bytes id, struct sti_docs_entry *out, stele_error *err)
 {
@@ -185,5 +191,26 @@ stele_code sti_docs_log_add(
 out:
     stele_buf_free(&key);
     stele_buf_free(&bytes);
+    return rc;
+}
+
+stele_code sti_docs_log_first(struct sti_docs_write *w, const struct sti_docs_entry *entry,
+        stele_bytes encoded, const uint8_t hash[STI_DOCS_HASH_SIZE], stele_error *err)
+{
+    stele_buf key;
+    stele_code rc;
+
+    stele_buf_init(&key, SIZE_MAX);
+    rc = sti_docs_log_key_encode(entry->version, entry->id, &key, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_LOG, stele_buf_view(&key), encoded, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_seq_add(w, stele_buf_view(&key), err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_sums_change(w, entry->version, hash, true, err);
+    }
+    stele_buf_free(&key);
     return rc;
 }

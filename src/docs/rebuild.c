@@ -3,7 +3,8 @@
  * rebuild.c: all that follows from documents and log, made anew.
  *
  * One bucket after the other is gone over, in batches, each of which leaves what it has seen right,
- * or at least better, whatever others do in between. First the log and the places of its entries,
+ * or at least better, whatever others do in between; but first all is looked through (survey.h),
+ * and where nothing is to be mended, nothing is done. First the log and the places of its entries,
  * from which claims are told; then documents, which get all that is theirs; then what is nobody's
  * is taken away. Sums are in rebuild_sums.c.
  */
@@ -14,6 +15,7 @@
 #include "docs/expiry.h"
 #include "docs/pass.h"
 #include "docs/seq.h"
+#include "docs/survey.h"
 
 /* ---- The log, and its places. ---- */
 
@@ -243,6 +245,15 @@ stele_code sti_docs_rebuild_places(stele_docs *db, stele_error *err)
                           : rc;
 }
 
+/* All is as it should be; when that is said, it is durable, too. */
+static stele_code end_whole(stele_docs *db, stele_error *err)
+{
+    struct sti_docs_write w = {.db = db};
+    stele_code rc = sti_docs_write_begin(&w, db, err);
+
+    return rc == STELE_OK ? sti_docs_write_end(&w, STELE_OK, err) : rc;
+}
+
 stele_code stele_docs_reindex(stele_docs *db, stele_error *err)
 {
     static const struct {
@@ -257,12 +268,19 @@ stele_code stele_docs_reindex(stele_docs *db, stele_error *err)
             {STI_DOCS_BAD, mend_unreadable},
     };
 
+    bool whole = false;
     stele_code rc;
 
     if (db == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database");
     }
     rc = look_for_ends(db, err);
+    if (rc == STELE_OK && !db->options.read_only) {
+        rc = sti_docs_survey(db, &whole, err);
+    }
+    if (rc == STELE_OK && whole) {
+        return end_whole(db, err);
+    }
     rc = rc == STELE_OK ? sti_docs_rebuild_places(db, err) : rc;
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && rc == STELE_OK; i++) {
         rc = sti_docs_pass(

@@ -4,11 +4,13 @@
  *
  * First those of days, hours, minutes and seconds in which the log has nothing go. Then the log is
  * added up, a day in a batch, and what is otherwise is put. Nobody changes the log meanwhile.
+ * A survey adds it up in a read, and compares.
  */
 #include "base/coding.h"
 #include "base/error.h"
 #include "docs/pass.h"
 #include "docs/rebuild.h"
+#include "docs/survey.h"
 
 /* ---- What has no entries. ---- */
 
@@ -80,22 +82,30 @@ static stele_code mend_aggregate(
 /* ---- What has. ---- */
 
 struct adding {
-    struct sti_docs_write *w;
+    struct sti_docs_write *w; /* no batch: what is otherwise is not put, but told */
+    bool differs;
+    uint64_t days; /* that were compared, and aggregates */
+    uint64_t parts;
     struct sti_docs_sums sums; /* of the day, hour, minute and second that it is at */
     struct sti_docs_version last;
     bool full; /* the day has ended, and another one begins with the last entry */
 };
 
-static stele_code put_if_other(struct sti_docs_write *w, enum sti_docs_bucket bucket,
-        stele_bytes key, stele_bytes value, stele_error *err)
+static stele_code put_if_other(struct adding *a, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes value, stele_error *err)
 {
     stele_bytes there = stele_nil();
     bool found = false;
-    stele_code rc = sti_docs_read(w->view, bucket, key, &there, &found, err);
+    stele_code rc = sti_docs_read(a->w->view, bucket, key, &there, &found, err);
 
-    return rc == STELE_OK && !(found && stele_bytes_equal(there, value))
-                   ? sti_docs_put(w, bucket, key, value, err)
-                   : rc;
+    if (rc != STELE_OK || (found && stele_bytes_equal(there, value))) {
+        return rc;
+    }
+    if (a->w->batch == NULL) {
+        a->differs = true;
+        return STELE_OK;
+    }
+    return sti_docs_put(a->w, bucket, key, value, err);
 }
 
 static stele_code put_day(struct adding *a, stele_error *err)
@@ -108,7 +118,8 @@ static stele_code put_day(struct adding *a, stele_error *err)
     }
     sti_docs_checkpoint_key(key, a->sums.day.epoch);
     sti_docs_checkpoint_put(value, &a->sums.day);
-    return put_if_other(a->w, STI_DOCS_CHK, stele_bytes_of(key, sizeof key),
+    a->days++;
+    return put_if_other(a, STI_DOCS_CHK, stele_bytes_of(key, sizeof key),
             stele_bytes_of(value, sizeof value), err);
 }
 
@@ -122,7 +133,8 @@ static stele_code put_level(struct adding *a, uint8_t level, stele_error *err)
     }
     sti_docs_aggregate_key(key, level, a->sums.at[level]);
     sti_docs_aggregate_put(value + 1, &a->sums.aggregates[level]);
-    return put_if_other(a->w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key),
+    a->parts++;
+    return put_if_other(a, STI_DOCS_AGG, stele_bytes_of(key, sizeof key),
             stele_bytes_of(value, sizeof value), err);
 }
 
@@ -182,29 +194,42 @@ static stele_code add_entry(void *arg, stele_bytes key, stele_bytes value, stele
     return rc;
 }
 
+/* Add up the log from a time on, to the end of the first day that has entries. */
+static stele_code add_from(struct adding *a, int64_t from, stele_error *err)
+{
+    uint8_t start[STI_DOCS_VERSION_SIZE];
+    stele_store_range range = {.to_end = true};
+    stele_code rc;
+
+    a->sums = (struct sti_docs_sums){.has_day = false};
+    a->full = false;
+    sti_docs_version_put(start, (struct sti_docs_version){.seconds = from});
+    range.start = stele_bytes_of(start, sizeof start);
+    rc = stele_store_read_range(
+            a->w->view, sti_docs_bucket_name(STI_DOCS_LOG), &range, add_entry, a, NULL, err);
+    return rc == STELE_OK ? put_all(a, err) : rc;
+}
+
+/* Where the day that comes next begins; -1: none does. */
+static int64_t next_day(const struct adding *a)
+{
+    return a->full ? a->last.seconds - a->last.seconds % STI_DOCS_DAY_SECONDS : -1;
+}
+
 /* The first day that has entries from a time on; *next: the day behind it that has some, -1: none
  * has. */
 static stele_code add_day(stele_docs *db, int64_t from, int64_t *next, stele_error *err)
 {
     struct sti_docs_write w = {.db = db};
     struct adding a = {.w = &w};
-    uint8_t start[STI_DOCS_VERSION_SIZE];
-    stele_store_range range = {.to_end = true};
     stele_code rc = sti_docs_write_begin(&w, db, err);
 
     if (rc != STELE_OK) {
         return rc;
     }
     w.lazy = true;
-    sti_docs_version_put(
-            start, (struct sti_docs_version){.seconds = from > db->horizon ? from : db->horizon});
-    range.start = stele_bytes_of(start, sizeof start);
-    rc = stele_store_read_range(
-            w.view, sti_docs_bucket_name(STI_DOCS_LOG), &range, add_entry, &a, NULL, err);
-    if (rc == STELE_OK) {
-        rc = put_all(&a, err);
-    }
-    *next = a.full ? a.last.seconds - a.last.seconds % STI_DOCS_DAY_SECONDS : -1;
+    rc = add_from(&a, from > db->horizon ? from : db->horizon, err);
+    *next = next_day(&a);
     return sti_docs_write_end(&w, rc, err);
 }
 
@@ -221,4 +246,32 @@ stele_code sti_docs_rebuild_sums(stele_docs *db, stele_error *err)
         rc = add_day(db, day, &day, err);
     }
     return rc;
+}
+
+/* Whether a bucket has just so many keys. */
+static stele_code compare_count(
+        struct sti_docs_survey *s, enum sti_docs_bucket bucket, uint64_t wanted, stele_error *err)
+{
+    uint64_t count = 0;
+    stele_code rc = stele_store_read_count(s->w.view, sti_docs_bucket_name(bucket), &count, err);
+
+    s->differs = s->differs || count != wanted;
+    return rc;
+}
+
+stele_code sti_docs_survey_sums(struct sti_docs_survey *s, stele_error *err)
+{
+    struct adding a = {.w = &s->w};
+    int64_t day = s->w.horizon;
+    stele_code rc = STELE_OK;
+
+    while (rc == STELE_OK && day >= 0) {
+        rc = add_from(&a, day, err);
+        day = next_day(&a);
+    }
+    s->differs = s->differs || a.differs;
+    if (rc == STELE_OK) {
+        rc = compare_count(s, STI_DOCS_CHK, a.days, err);
+    }
+    return rc == STELE_OK ? compare_count(s, STI_DOCS_AGG, a.parts, err) : rc;
 }

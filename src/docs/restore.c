@@ -3,14 +3,16 @@
  * restore.c: a database made of a backup.
  *
  * The last batch ends only when the last byte of the stream has been checked; what is damaged
- * leaves nothing behind, also where it takes several batches (undo.h). The log is applied entry by
- * entry, as if it came from a peer, and so makes versions, claims, keys and sums anew; what the
- * backup says of documents has to be the same. Documents whose entries the log no longer has are
+ * leaves nothing behind, also where it takes several batches (undo.h). The log makes versions,
+ * claims, keys and sums anew (restore.h says how); what the backup says of documents has to be the
+ * same. Documents whose entries the log no longer has are
  * taken as the backup has them.
  */
+#include "docs/restore.h"
+
+#include "base/env.h"
 #include "base/error.h"
 #include "base/mutant.h"
-#include "docs/apply.h"
 #include "docs/backup.h"
 #include "docs/undo.h"
 
@@ -19,27 +21,8 @@ enum {
     SIZE_AT_ONCE = 8 << 20
 };
 
-struct restoring {
-    struct sti_docs_write w;
-    struct sti_docs_version last; /* the highest that came */
-    stele_buf saved;              /* what there was before */
-    bool split;                   /* it takes several batches */
-    bool open;                    /* there is one */
-    bool done;
-    int64_t horizon; /* before */
-    uint64_t pairs;  /* in the batch */
-    uint64_t size;
-};
-
-static void see(struct restoring *r, struct sti_docs_version version)
-{
-    if (sti_docs_version_compare(version, r->last) > 0) {
-        r->last = version;
-    }
-}
-
 static stele_code restore_type(
-        struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
+        struct sti_docs_restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
     struct sti_docs_type *type = NULL;
     bool anew = false; /* there are no documents yet */
@@ -48,90 +31,8 @@ static stele_code restore_type(
     return rc == STELE_OK ? sti_docs_define(&r->w, type, pair->value, false, &anew, err) : rc;
 }
 
-static stele_code restore_entry(
-        struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
-{
-    struct sti_docs_change change = {.document = NULL};
-    struct sti_docs_entry entry = {.is_delete = false};
-    enum sti_docs_applied applied = STI_DOCS_APPLIED_KNOWN;
-    stele_code rc = sti_docs_entry_decode(&entry, pair->value, err);
-
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    see(r, entry.version);
-    rc = sti_docs_change_prepare(&change, &r->w, &entry, NULL, false, err);
-    if (rc == STELE_OK) {
-        rc = sti_docs_apply(&r->w, &change, &applied, err);
-    }
-    sti_docs_change_free(&change);
-    return rc;
-}
-
-/* The version of a document: that of the log, or one that the log no longer has. */
-static stele_code restore_info(
-        struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
-{
-    struct sti_docs_info info = {.claims = NULL};
-    struct sti_docs_version version = {.seconds = 0};
-    stele_bytes value = stele_nil();
-    bool found = false;
-    stele_code rc = sti_docs_read(r->w.view, STI_DOCS_NFO, pair->key, &value, &found, err);
-
-    if (rc == STELE_OK) {
-        rc = sti_docs_version_get(&version, pair->value.data, err);
-    }
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    see(r, version);
-    if (!found) {
-        return sti_docs_put(&r->w, STI_DOCS_NFO, pair->key, pair->value, err);
-    }
-    rc = sti_docs_info_decode(&info, value, err);
-    if (rc == STELE_OK && (info.deleted || sti_docs_version_compare(info.version, version) != 0)) {
-        rc = sti_fail(err, STELE_ECORRUPT, "a document has another version than its log says");
-    }
-    sti_docs_info_free(&info);
-    return rc;
-}
-
-static stele_code restore_document(
-        struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
-{
-    struct sti_docs_change change = {.document = NULL};
-    struct sti_docs_entry entry = {.id = pair->key, .json = pair->value};
-    stele_bytes value = stele_nil();
-    bool found = false;
-    stele_code rc = sti_docs_read(r->w.view, STI_DOCS_DAT, pair->key, &value, &found, err);
-
-    if (rc == STELE_OK && found) {
-        return stele_bytes_equal(value, pair->value)
-                       ? STELE_OK
-                       : sti_fail(err, STELE_ECORRUPT,
-                                 "a document is another one than its log says");
-    }
-    if (rc == STELE_OK) {
-        rc = sti_docs_read(r->w.view, STI_DOCS_NFO, pair->key, &value, &found, err);
-    }
-    if (rc == STELE_OK && (!found || value.len != STI_DOCS_VERSION_SIZE)) {
-        rc = sti_fail(err, STELE_ECORRUPT, "a document without a version");
-    }
-    if (rc == STELE_OK) {
-        rc = sti_docs_version_get(&entry.version, value.data, err);
-    }
-    if (rc == STELE_OK) {
-        rc = sti_docs_change_prepare(&change, &r->w, &entry, NULL, false, err);
-    }
-    if (rc == STELE_OK) {
-        rc = sti_docs_apply_unlogged(&r->w, &change, err);
-    }
-    sti_docs_change_free(&change);
-    return rc;
-}
-
 /* Go on in another batch. */
-static stele_code split(struct restoring *r, stele_error *err)
+static stele_code split(struct sti_docs_restoring *r, stele_error *err)
 {
     stele_docs *db = r->w.db;
     stele_code rc = STELE_OK;
@@ -158,17 +59,17 @@ static stele_code split(struct restoring *r, stele_error *err)
 }
 
 static stele_code restore_one(
-        struct restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
+        struct sti_docs_restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
     switch (pair->section) {
     case STI_DOCS_CDBK_TYPE:
         return STI_MUTANT(DOCS_RESTORE_NO_TYPES) ? STELE_OK : restore_type(r, pair, err);
     case STI_DOCS_CDBK_LOG:
-        return restore_entry(r, pair, err);
+        return sti_docs_restore_entry(r, pair, err);
     case STI_DOCS_CDBK_INFO:
-        return restore_info(r, pair, err);
+        return sti_docs_restore_info(r, pair, err);
     case STI_DOCS_CDBK_DATA:
-        return restore_document(r, pair, err);
+        return sti_docs_restore_document(r, pair, err);
     case STI_DOCS_CDBK_CHECKPOINT:
     default:
         /* Checkpoints follow from the log, which they were compared with. */
@@ -178,7 +79,7 @@ static stele_code restore_one(
 
 static stele_code restore_pair(void *arg, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
-    struct restoring *r = arg;
+    struct sti_docs_restoring *r = arg;
     stele_code rc = restore_one(r, pair, err);
 
     r->pairs++;
@@ -210,7 +111,7 @@ static stele_code check_pristine(struct sti_docs_write *w, stele_error *err)
     return rc;
 }
 
-static stele_code begin(struct restoring *r, stele_docs *db, stele_error *err)
+static stele_code begin(struct sti_docs_restoring *r, stele_docs *db, stele_error *err)
 {
     stele_code rc = sti_docs_write_begin(&r->w, db, err);
 
@@ -232,7 +133,7 @@ static stele_code begin(struct restoring *r, stele_docs *db, stele_error *err)
 }
 
 /* Nothing is left of it. Where even that fails, nobody sees it, and the next open takes it back. */
-static void take_back(struct restoring *r, stele_docs *db)
+static void take_back(struct sti_docs_restoring *r, stele_docs *db)
 {
     struct sti_docs_write w = {.db = db};
     stele_code rc = STELE_OK;
@@ -252,10 +153,16 @@ static void take_back(struct restoring *r, stele_docs *db)
     }
 }
 
-static stele_code end(struct restoring *r, stele_docs *db, stele_error *err)
+static stele_code end(struct sti_docs_restoring *r, stele_docs *db, stele_error *err)
 {
-    stele_code rc = r->split ? sti_docs_undo_unmark(&r->w, err) : STELE_OK;
+    stele_code rc = sti_docs_restore_rest(r, err);
 
+    if (rc == STELE_OK) {
+        rc = sti_docs_gathered_end(&r->gathered, &r->w, err);
+    }
+    if (rc == STELE_OK && r->split) {
+        rc = sti_docs_undo_unmark(&r->w, err);
+    }
     if (rc != STELE_OK) {
         return rc;
     }
@@ -278,7 +185,7 @@ static stele_code end(struct restoring *r, stele_docs *db, stele_error *err)
 stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, bool manifest_demanded,
         stele_docs_backup_summary *out, stele_error *err)
 {
-    struct restoring r = {.w = {.db = db}};
+    struct sti_docs_restoring r = {.w = {.db = db}};
     stele_docs_backup_summary summary = {.pairs = 0};
     stele_code rc;
 
@@ -286,6 +193,9 @@ stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, boo
         return sti_fail(err, STELE_EINVAL, "no database, or nowhere to read from");
     }
     stele_buf_init(&r.saved, SIZE_MAX);
+    stele_buf_init(&r.gathered.keys, SIZE_MAX);
+    r.waiting.seeds[0] = sti_env_random64(&db->env);
+    r.waiting.seeds[1] = sti_env_random64(&db->env);
     rc = begin(&r, db, err);
     if (rc == STELE_OK) {
         rc = sti_docs_backup_go(read, arg, manifest_demanded, restore_pair, &r, &summary, err);
@@ -300,6 +210,8 @@ stele_code stele_docs_restore(stele_docs *db, stele_read_fn read, void *arg, boo
         take_back(&r, db);
     }
     stele_buf_free(&r.saved);
+    stele_buf_free(&r.gathered.keys);
+    sti_docs_waiting_free(&r.waiting);
     if (rc == STELE_OK && out != NULL) {
         *out = summary;
     }
