@@ -11,8 +11,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "json/quick.h"
-#include "json/utf8.h"
 
 #include <errno.h>
 
@@ -127,17 +125,11 @@ static size_t depth_of(stele_bytes text)
 stele_code sti_json_load(
         stele_bytes text, const struct sti_json_rules *rules, struct json_t **out, stele_error *err)
 {
-    json_t *value;
     size_t depth;
 
     if (text.len > rules->size_max) {
         return sti_fail(
                 err, STELE_ETOOBIG, "JSON: %zu bytes, of at most %zu", text.len, rules->size_max);
-    }
-    value = sti_json_quick(text, rules->depth_max);
-    if (value != NULL) {
-        *out = value;
-        return STELE_OK;
     }
     depth = depth_of(text);
     if (depth > rules->depth_max) {
@@ -173,12 +165,53 @@ void sti_json_string_free(struct sti_json_string *string)
     *string = (struct sti_json_string){.bytes = stele_nil()};
 }
 
+static bool is_tail(uint8_t c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+/* Length of the UTF-8 sequence at the start of len > 0 bytes; 0 if there is
+ * none. The ranges of the second byte shut out over-long forms, surrogates
+ * and what lies beyond U+10FFFF. */
+static size_t utf8_len(const uint8_t *in, size_t len)
+{
+    uint8_t low = 0x80;
+    uint8_t high = 0xBF;
+    size_t need;
+
+    if (in[0] < 0x80) {
+        return 1;
+    }
+    if (in[0] >= 0xC2 && in[0] <= 0xDF) {
+        need = 2;
+    } else if (in[0] >= 0xE0 && in[0] <= 0xEF) {
+        need = 3;
+        low = in[0] == 0xE0 ? 0xA0 : low;
+        high = in[0] == 0xED ? 0x9F : high;
+    } else if (in[0] >= 0xF0 && in[0] <= 0xF4) {
+        need = 4;
+        low = in[0] == 0xF0 ? 0x90 : low;
+        high = in[0] == 0xF4 ? 0x8F : high;
+    } else {
+        return 0;
+    }
+    if (len < need || in[1] < low || in[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < need; i++) {
+        if (!is_tail(in[i])) {
+            return 0;
+        }
+    }
+    return need;
+}
+
 static bool is_utf8(stele_bytes text)
 {
     size_t at = 0;
 
     while (at < text.len) {
-        size_t len = sti_json_utf8_len(text.data + at, text.len - at);
+        size_t len = utf8_len(text.data + at, text.len - at);
 
         if (len == 0) {
             return false;

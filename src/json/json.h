@@ -16,8 +16,6 @@
  * It also takes memory: some 80 bytes for each byte of the worst text, which
  * is a list of empty objects; and, for the deepest, up to 256 KiB of stack.
  *
- * Plain texts, as most are, are read by a reader of our own (quick.h) that makes the same values.
- *
  * Encoding writes the same bytes as Go's encoding/json does for a string, with
  * <, >, &, U+2028 and U+2029 escaped, as no library does. That matters where
  * the text is a key: it is looked up by its bytes.
