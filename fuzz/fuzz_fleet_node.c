@@ -183,7 +183,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char definition[] =
             "{\"name\":\"t\",\"keys\":[{\"name\":\"u\",\"fields\":[\"u\"],\"method\":\"binary\","
             "\"unique\":true}],\"version\":1}";
-    char dir[] = "/tmp/fuzz_fleet_node.XXXXXX";
+    char in_memory[] = "/dev/shm/fuzz_fleet_node.XXXXXX";
+    char on_disk[] = "/tmp/fuzz_fleet_node.XXXXXX";
+    const char *dir = mkdtemp(in_memory);
     struct fuzz_input in = {data, size};
     stele_docs_options options;
     stele_docs *db = NULL;
@@ -195,7 +197,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.env = &env;
     options.not_durable = true;
     options.no_background = true;
-    fuzz_require(mkdtemp(dir) != NULL);
+    dir = dir != NULL ? dir : mkdtemp(on_disk);
+    fuzz_require(dir != NULL);
     fuzz_require(stele_docs_open(&db, dir, &options, NULL) == STELE_OK);
     fuzz_require(stele_docs_register(db, stele_str(definition), NULL) == STELE_OK);
     fuzz_require(stele_docs_set(db, stele_str("a"), stele_str("{\"@type\":\"t\",\"u\":1}"), NULL,
