@@ -23,6 +23,7 @@
 enum {
     STEPS_MAX = 64,
     KINDS = 6,
+    STORES_MAX = 16,
     PLACE_MIN = 8 /* bytes of a bound at least */
 };
 
@@ -45,31 +46,32 @@ struct node {
     stele_node n; /* its database and view alone */
     int64_t now_ns;
     uint64_t asked;
+    uint64_t tokens[STORES_MAX]; /* of what is to be stored */
+    stele_buf stores[STORES_MAX];
+    size_t store_count;
 };
 
-static void step(struct node *node, struct sti_fleet_event event);
-
-static void store(struct node *node, uint64_t token, stele_bytes sized)
+static void note_store(struct node *node, const struct sti_fleet_effect *e)
 {
-    struct sti_fleet_event stored = {.kind = STI_FLEET_EV_STORED, .token = token};
-    struct sti_fleet_reader r = sti_fleet_reader_of(sized);
-    struct sti_docs_taken taken;
+    stele_buf *buf = &node->stores[node->store_count];
 
-    while (r.rest.len > 0 && stored.code == STELE_OK) {
-        stele_bytes entry = sti_fleet_read_sized(&r);
-
-        fuzz_require(!r.bad);
-        stored.code = sti_docs_peer_apply(node->n.db, &entry, 1, &taken, NULL, NULL, NULL);
-        fuzz_require(stored.code == STELE_OK && taken.refused == 0);
-    }
-    step(node, stored);
+    fuzz_require(node->store_count < STORES_MAX);
+    stele_buf_init(buf, SIZE_MAX);
+    fuzz_require(stele_buf_append(buf, e->bytes, NULL) == STELE_OK);
+    node->tokens[node->store_count++] = e->token;
 }
 
-/* What a store leads to comes after what is left of the step. */
-static void carry_out(struct node *node, struct sti_fleet_effects *effects)
+static void step_once(struct node *node, struct sti_fleet_event event)
 {
-    for (size_t i = 0; i < effects->count; i++) {
-        const struct sti_fleet_effect *e = &effects->list[i];
+    struct sti_fleet_effects effects = {.count = 0};
+
+    event.now_ns = node->now_ns;
+    event.wall = (struct sti_docs_time){.seconds = WALL + node->now_ns / (1000 * MS)};
+    event.random = (uint64_t)node->now_ns * 7 + 1;
+    fuzz_require(sti_fleet_step(node->n.core, &event, &effects, NULL) == STELE_OK);
+    sti_docs_view_end(&node->n.view);
+    for (size_t i = 0; i < effects.count; i++) {
+        const struct sti_fleet_effect *e = &effects.list[i];
 
         if (e->kind == STI_FLEET_DO_SEND || e->kind == STI_FLEET_DO_REQUEST) {
             fuzz_require(strcmp(e->peer, "p") == 0);
@@ -77,24 +79,39 @@ static void carry_out(struct node *node, struct sti_fleet_effects *effects)
         if (e->kind == STI_FLEET_DO_REQUEST) {
             node->asked = e->token;
         } else if (e->kind == STI_FLEET_DO_STORE) {
-            store(node, e->token, e->bytes);
+            note_store(node, e);
         }
     }
+    sti_fleet_effects_free(&effects);
 }
 
+static void store(struct node *node)
+{
+    stele_buf sized = node->stores[--node->store_count];
+    struct sti_fleet_event stored = {
+            .kind = STI_FLEET_EV_STORED, .token = node->tokens[node->store_count]};
+    struct sti_fleet_reader r = sti_fleet_reader_of(stele_buf_view(&sized));
+    struct sti_docs_taken taken;
+
+    while (r.rest.len > 0) {
+        stele_bytes entry = sti_fleet_read_sized(&r);
+
+        fuzz_require(!r.bad);
+        fuzz_require(
+                sti_docs_peer_apply(node->n.db, &entry, 1, &taken, NULL, NULL, NULL) == STELE_OK);
+        fuzz_require(taken.refused == 0);
+    }
+    stele_buf_free(&sized);
+    step_once(node, stored);
+}
+
+/* A step, and all that comes of it. */
 static void step(struct node *node, struct sti_fleet_event event)
 {
-    struct sti_fleet_effects effects = {.count = 0};
-    stele_code rc;
-
-    event.now_ns = node->now_ns;
-    event.wall = (struct sti_docs_time){.seconds = WALL + node->now_ns / (1000 * MS)};
-    event.random = (uint64_t)node->now_ns * 7 + 1;
-    rc = sti_fleet_step(node->n.core, &event, &effects, NULL);
-    fuzz_require(rc == STELE_OK);
-    sti_docs_view_end(&node->n.view);
-    carry_out(node, &effects);
-    sti_fleet_effects_free(&effects);
+    step_once(node, event);
+    while (node->store_count > 0) {
+        store(node);
+    }
 }
 
 /* ---- Ranges. ---- */
@@ -183,7 +200,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char definition[] =
             "{\"name\":\"t\",\"keys\":[{\"name\":\"u\",\"fields\":[\"u\"],\"method\":\"binary\","
             "\"unique\":true}],\"version\":1}";
-    char dir[] = "/tmp/fuzz_fleet_node.XXXXXX";
+    char in_memory[] = "/dev/shm/fuzz_fleet_node.XXXXXX";
+    char on_disk[] = "/tmp/fuzz_fleet_node.XXXXXX";
+    const char *dir = mkdtemp(in_memory);
     struct fuzz_input in = {data, size};
     stele_docs_options options;
     stele_docs *db = NULL;
@@ -195,7 +214,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.env = &env;
     options.not_durable = true;
     options.no_background = true;
-    fuzz_require(mkdtemp(dir) != NULL);
+    dir = dir != NULL ? dir : mkdtemp(on_disk);
+    fuzz_require(dir != NULL);
     fuzz_require(stele_docs_open(&db, dir, &options, NULL) == STELE_OK);
     fuzz_require(stele_docs_register(db, stele_str(definition), NULL) == STELE_OK);
     fuzz_require(stele_docs_set(db, stele_str("a"), stele_str("{\"@type\":\"t\",\"u\":1}"), NULL,

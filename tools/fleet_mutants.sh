@@ -36,7 +36,7 @@ while IFS=$'\t' read -r name finder what; do
         out=$(STELE_FLEET_MUTANT=$name timeout "$limit" "$(program "$finder")" 2>&1) || code=$?
         if [ $code -eq 124 ]; then
             by="fleet_${finder}_test does not end"
-        elif [ $code -ne 0 ] && [ $code -ne 2 ]; then
+        elif [ $code -ne 0 ] && [ $code -ne 99 ]; then
             by="fleet_${finder}_test: $(sed -nE 's/^\[  FAILED  \] (test_.*)/\1/p' <<<"$out" | head -1)"
         fi
     fi

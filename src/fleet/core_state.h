@@ -18,6 +18,7 @@ enum {
     STI_FLEET_RING = 1024,        /* pushes whose sizes are remembered */
     STI_FLEET_WANTS_MAX = 1024,   /* ranges to be fetched in a session */
     STI_FLEET_PENDING_MAX = 4096, /* changes and stores on their way */
+    STI_FLEET_HELD_MAX = 4096,    /* entries in quarantine, which are in a list */
     STI_FLEET_FULL_RATE = 1000,
     STI_FLEET_READY_RATE = 980
 };

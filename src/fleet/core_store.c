@@ -36,7 +36,8 @@ static stele_code hold(struct sti_fleet_core *c, struct sti_fleet_peer *p,
             return STELE_OK;
         }
     }
-    if (entry.len + sizeof *h > c->config.quarantine_max - c->held_bytes) {
+    if (c->counters.quarantined >= STI_FLEET_HELD_MAX ||
+            entry.len + sizeof *h > c->config.quarantine_max - c->held_bytes) {
         c->counters.dropped++;
         return STELE_OK;
     }

@@ -15,7 +15,7 @@
 #include "base/thread.h"
 
 enum {
-    STI_FLEET_PARCEL_COST = 128 /* bytes that one in a queue counts for, beside its data */
+    STI_FLEET_PARCEL_COST = 384 /* bytes that one in a queue counts for, beside its data */
 };
 
 struct sti_fleet_blob {

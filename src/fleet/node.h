@@ -38,8 +38,7 @@
 
 enum {
     STI_NODE_CALLERS_MAX = 8,
-    STI_NODE_FAILED_MAX = 64,
-    STI_NODE_PARCEL_COST = 64 /* bytes that one counts for, beside its data */
+    STI_NODE_FAILED_MAX = 64
 };
 
 enum sti_node_job {
@@ -62,6 +61,9 @@ struct sti_node_parcel {
     size_t len;
     uint8_t bytes[];
 };
+
+/* Bytes that one counts for, beside its data. */
+#define STI_NODE_PARCEL_COST (sizeof(struct sti_node_parcel) + 32)
 
 struct sti_node_queue {
     struct sti_node_parcel *first;

@@ -140,7 +140,8 @@ static stele_code check_room_locked(
         return sti_fail(err, STELE_ECANCELED, "the node is being closed");
     }
     if (limited && !STI_FLEET_MUTANT(NODE_QUEUE_ENDLESS) &&
-            (n->in.bytes > n->options.queue_max || p->len > n->options.queue_max - n->in.bytes)) {
+            (n->in.bytes > n->options.queue_max ||
+                    p->len + STI_NODE_PARCEL_COST > n->options.queue_max - n->in.bytes)) {
         n->dropped++;
         return sti_fail(err, STELE_EBUSY, "the node has no room for more messages");
     }

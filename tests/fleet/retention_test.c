@@ -6,6 +6,9 @@
  *
  * Days pass on the clocks of all nodes at once.
  */
+#include "base/coding.h"
+#include "docs/peer.h"
+#include "fleet/damage.h"
 #include "unit/fleet_node/nodes.h"
 
 #include <stdio.h>
@@ -14,6 +17,7 @@
 
 enum {
     RETENTION_DAYS = 3,
+    SOME = 50, /* naps */
     DAY_S = 86400
 };
 
@@ -33,11 +37,37 @@ static stele_docs_status db_status(struct one *o)
     return status;
 }
 
-static void await_horizon(struct one *o, stele_time above)
+/* All that may be trimmed is: the horizon is as high as it can be, and what is below it has gone.
+ */
+static void await_trimmed(struct one *o)
 {
-    while (db_status(o).horizon <= above) {
+    stele_time wall = o->env.wall_clock(o->env.arg);
+
+    while (db_status(o).horizon < wall - (RETENTION_DAYS + 1) * DAY_US) {
         nap();
     }
+    for (int i = 0; i < SOME; i++) {
+        nap();
+    }
+}
+
+/* It is stored that all of another one is here that is below the horizon. */
+static void await_note(struct one *o)
+{
+    int64_t seconds = 0;
+    stele_buf note;
+    stele_error err;
+
+    stele_buf_init(&note, SIZE_MAX);
+    while (seconds * 1000000 < db_status(o).horizon) {
+        nap();
+        stele_buf_clear(&note);
+        CHECK_OK(sti_docs_peer_get_note(o->db, &note, &err), &err);
+        seconds = note.len <= STI_DOCS_VERSION_SIZE + 8
+                          ? 0
+                          : (int64_t)sti_get_be64(note.data + note.len - STI_DOCS_VERSION_SIZE);
+    }
+    stele_buf_free(&note);
 }
 
 static void open_all(struct fleet *f, int count)
@@ -80,9 +110,9 @@ static void test_nobody_trims_what_one_lacks(void **state)
     one_await(&f->list[2], "a", NULL);
     one_await(&f->list[2], "b", "{'n':1}");
     /* Now all have it. */
-    await_horizon(&f->list[0], 0);
-    await_horizon(&f->list[1], 0);
-    await_horizon(&f->list[2], 0);
+    await_trimmed(&f->list[0]);
+    await_trimmed(&f->list[1]);
+    await_trimmed(&f->list[2]);
     fleet_await_same_documents(f, 3);
 }
 
@@ -93,7 +123,6 @@ static void test_one_that_was_given_up_comes_back(void **state)
     struct one *a = &f->list[0];
     struct one *b = &f->list[1];
     struct one *c = &f->list[2];
-    stele_time horizon;
 
     open_all(f, 3);
     one_set(a, "deleted", "{'@type':'t','u':1}");
@@ -113,9 +142,8 @@ static void test_one_that_was_given_up_comes_back(void **state)
     days_pass(f, 10);
     one_set(a, "late", "{'n':1}");
     one_await(b, "late", "{'n':1}");
-    await_horizon(a, 0);
-    await_horizon(b, 0);
-    horizon = db_status(a).horizon;
+    await_trimmed(a);
+    await_trimmed(b);
     one_set(c, "later", "{'n':2}");
     one_set(c, "third", "{'@type':'t','u':6}");
     one_join(f, 2);
@@ -133,10 +161,9 @@ static void test_one_that_was_given_up_comes_back(void **state)
     }
     /* Who claimed a key first owns it, though its entry is below the horizon. */
     CHECK_CODE(one_try_set(c, "third", "{'@type':'t','u':6,'n':1}"), STELE_ECONFLICT);
-    assert_true(db_status(a).horizon >= horizon);
     days_pass(f, 10);
     one_set(a, "last", "{}");
-    await_horizon(c, horizon);
+    await_trimmed(c);
     fleet_await_same_documents(f, 3);
 }
 
@@ -148,16 +175,16 @@ static void test_two_that_have_trimmed_meet(void **state)
     struct one *b = &f->list[1];
 
     for (int i = 0; i < 2; i++) {
-        open_all(f, i + 1);
+        f->list[i].retention_s = RETENTION_DAYS * DAY_S;
+        one_open(f, i);
         one_set(&f->list[i], i == 0 ? "a" : "b", "{'@type':'t','u':1}");
         one_set(&f->list[i], i == 0 ? "gone-a" : "gone-b", "{'n':1}");
         one_delete(&f->list[i], i == 0 ? "gone-a" : "gone-b");
         one_set(&f->list[i], "both", i == 0 ? "{'n':1}" : "{'n':2}");
         days_pass(f, 10);
         one_set(&f->list[i], "after", i == 0 ? "{'n':1}" : "{'n':2}");
-        await_horizon(&f->list[i], 0);
-        one_close(a);
-        one_close(b);
+        await_trimmed(&f->list[i]);
+        one_close(&f->list[i]);
     }
     open_all(f, 2);
     fleet_await_same_documents(f, 2);
@@ -169,6 +196,33 @@ static void test_two_that_have_trimmed_meet(void **state)
     fleet_await_same_documents(f, 2);
 }
 
+/* What is below the horizon is in no session: a snapshot has it. */
+static void test_what_was_trimmed_and_damaged_comes_again(void **state)
+{
+    struct fleet *f = *state;
+    struct one *a = &f->list[0];
+    struct one *b = &f->list[1];
+
+    open_all(f, 2);
+    one_set(a, "old", "{'@type':'t','u':1,'s':'a text that is damaged'}");
+    fleet_await_equal(f, 2);
+    days_pass(f, 10);
+    one_set(a, "new", "{}");
+    await_trimmed(a);
+    await_trimmed(b);
+    await_note(b);
+    one_close(b);
+    assert_true(damage_text(&b->tmp, "a text that is damaged") >= 2);
+    one_open_db(f, 1);
+    one_join(f, 1);
+    one_await_event(b, STELE_NODE_EV_DAMAGED);
+    while (one_status(b).lost == 0) {
+        nap();
+    }
+    fleet_await_same_documents(f, 2);
+    one_await(b, "old", "{'@type':'t','u':1,'s':'a text that is damaged'}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +232,8 @@ int main(void)
                     test_one_that_was_given_up_comes_back, fleet_set_up, fleet_tear_down),
             cmocka_unit_test_setup_teardown(
                     test_two_that_have_trimmed_meet, fleet_set_up, fleet_tear_down),
+            cmocka_unit_test_setup_teardown(
+                    test_what_was_trimmed_and_damaged_comes_again, fleet_set_up, fleet_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,18 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum {
-    FAULTS = 12, /* about so many in a run */
-    FAULT_DRAW = 0,
-    FAULT_RESTART = 1,
-    FAULT_DISK_OK = 2,
-    FAULT_AWAY = 3, /* for long: the others forget it */
-    FAULT_FORGET = 4,
-    FAULT_BACK = 5
-};
-
 #define LEVEL_STEP_NS (250 * SIM_MS)
-#define DAY_NS        (86400 * SIM_SECOND)
 
 /* ---- Chance, trace, complaints. ---- */
 
@@ -126,190 +115,6 @@ static struct sim_happening take(struct sim *s)
     return first;
 }
 
-/* ---- Trouble. ---- */
-
-static void draw_links(struct sim *s, bool clean)
-{
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        for (size_t j = 0; j < s->config.nodes; j++) {
-            struct sim_link *l = &s->links[i][j];
-            bool cut = l->cut;
-
-            *l = (struct sim_link){.delay_min = SIM_MS, .delay_max = 5 * SIM_MS, .cut = cut};
-            if (!clean) {
-                l->drop = (unsigned)sim_below(s, sim_chance(s, 300) ? 400 : 50);
-                l->dup = (unsigned)sim_below(s, 100);
-                l->delay_max += (int64_t)sim_below(s, sim_chance(s, 200) ? 3000 : 100) * SIM_MS;
-            }
-        }
-    }
-}
-
-static void partition(struct sim *s)
-{
-    uint64_t side = sim_draw(s);
-    bool one_way = sim_chance(s, 300);
-
-    s->figures.cuts++;
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        for (size_t j = 0; j < s->config.nodes; j++) {
-            bool across = ((side >> i % 64) & 1) != ((side >> j % 64) & 1);
-
-            s->links[i][j].cut = across && (!one_way || i < j);
-        }
-    }
-    sim_look_soon(s);
-}
-
-static void mend_links(struct sim *s)
-{
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        for (size_t j = 0; j < s->config.nodes; j++) {
-            s->links[i][j].cut = false;
-        }
-    }
-    sim_look_soon(s);
-}
-
-void sim_crash(struct sim *s, struct sim_node *n)
-{
-    if (!n->up) {
-        return;
-    }
-    s->figures.crashes++;
-    sim_node_crash(n);
-    if (s->config.wipes && !n->is_reference && sim_chance(s, 300)) {
-        sim_node_wipe(n);
-    }
-    sim_look_soon(s);
-    sim_happen(s, (struct sim_happening){.at = s->now + (int64_t)sim_below(s, 5000) * SIM_MS,
-                          .kind = SIM_FAULT,
-                          .node = n->index,
-                          .number = FAULT_RESTART});
-}
-
-static void step_clock(struct sim *s, struct sim_node *n)
-{
-    int64_t range = sim_chance(s, 300) ? 2 * DAY_NS : 100 * SIM_SECOND;
-
-    s->figures.clocks++;
-    n->stepped_at = s->now;
-    n->offset_ns = (int64_t)sim_below(s, 2 * (uint64_t)range) - range;
-}
-
-/* A clock that goes too fast, or too slow, from here on. */
-static void drift(struct sim *s, struct sim_node *n)
-{
-    int64_t range = sim_chance(s, 300) ? 500000 : 1000;
-
-    s->figures.drifts++;
-    n->offset_ns += (s->now - n->drift_from) / 1000000 * n->drift_ppm;
-    n->drift_from = s->now;
-    n->drift_ppm = (int64_t)sim_below(s, 2 * (uint64_t)range) - range;
-}
-
-/* Nothing happens at it for a while, and then all at once. */
-static void pause_node(struct sim *s, struct sim_node *n)
-{
-    s->figures.pauses++;
-    n->paused_until = s->now + (int64_t)sim_below(s, 8000) * SIM_MS;
-}
-
-static void draw_more(struct sim *s, struct sim_node *n)
-{
-    if (s->config.pauses && sim_chance(s, 200)) {
-        pause_node(s, n);
-    }
-    if (s->config.pauses && !n->is_reference && sim_chance(s, 200)) {
-        drift(s, n);
-    }
-    if (s->config.rot && sim_chance(s, 500)) {
-        sim_save(&s->nodes[0]);
-    }
-    if (s->config.rot && sim_chance(s, 300)) {
-        sim_damage(s, &s->nodes[0]);
-    }
-}
-
-static void draw_fault(struct sim *s)
-{
-    struct sim_node *n = &s->nodes[sim_below(s, s->config.nodes)];
-
-    draw_more(s, n);
-    switch (sim_below(s, 7)) {
-    case 0:
-    case 1:
-        sim_crash(s, n);
-        break;
-    case 2:
-    case 3:
-        partition(s);
-        break;
-    case 4:
-        mend_links(s);
-        break;
-    case 5:
-        if (s->config.clocks && !n->is_reference) {
-            step_clock(s, n);
-        } else {
-            draw_links(s, false);
-        }
-        break;
-    default:
-        n->disk_full = true;
-        s->figures.fulls++;
-        sim_happen(s, (struct sim_happening){.at = s->now + (int64_t)sim_below(s, 4000) * SIM_MS,
-                              .kind = SIM_FAULT,
-                              .node = n->index,
-                              .number = FAULT_DISK_OK});
-        break;
-    }
-}
-
-static void forget(struct sim *s, const struct sim_node *gone)
-{
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        struct sim_node *n = &s->nodes[i];
-
-        n->knows[gone->index] = false;
-        n->synced[gone->index] = (struct sti_docs_version){.seconds = 0};
-        if (n->up && !n->is_reference && n != gone) {
-            sim_node_event(
-                    n, (struct sti_fleet_event){.kind = STI_FLEET_EV_FORGET, .peer = gone->name});
-        }
-    }
-}
-
-static void on_fault(struct sim *s, const struct sim_happening *h)
-{
-    struct sim_node *n = &s->nodes[h->node];
-
-    if (h->number == FAULT_AWAY) {
-        s->figures.away++;
-        sim_crash(s, n);
-        n->is_away = true;
-        return;
-    }
-    if (h->number == FAULT_FORGET) {
-        forget(s, n);
-        return;
-    }
-    if (h->number == FAULT_BACK) {
-        n->is_away = false;
-    }
-    if (n->is_away && h->number == FAULT_RESTART) {
-        return;
-    }
-    if (h->number == FAULT_DRAW) {
-        draw_fault(s);
-    } else if (h->number == FAULT_DISK_OK) {
-        n->disk_full = false;
-    } else if (!n->up) {
-        sim_node_start(n);
-        sim_look_soon(s);
-    }
-}
-
 /* ---- One after the other. ---- */
 
 /* What was said of a boot is not for the next one. */
@@ -399,7 +204,7 @@ static void happen(struct sim *s, struct sim_happening *h)
         }
         break;
     default:
-        on_fault(s, h);
+        sim_fault(s, h);
         break;
     }
 }
@@ -431,7 +236,7 @@ static void begin(struct sim *s)
         memset(n->knows, 1, s->config.nodes); /* as they were set up */
         stele_buf_init(&n->arrivals, SIZE_MAX);
     }
-    draw_links(s, false);
+    sim_draw_links(s, false);
     for (size_t i = 0; i < s->config.nodes; i++) {
         sim_node_start(&s->nodes[i]);
     }
@@ -442,200 +247,7 @@ static void begin(struct sim *s)
         sim_happen(s, (struct sim_happening){
                               .at = (int64_t)sim_below(s, (uint64_t)span), .kind = SIM_OP});
     }
-    if (s->config.away_ns != 0) {
-        static const int64_t parts[] = {FAULT_AWAY, FAULT_FORGET, FAULT_BACK};
-
-        for (int i = 0; i < 3; i++) {
-            sim_happen(s, (struct sim_happening){
-                                  .at = s->config.trouble_ns / 5 + s->config.away_ns * i / 2,
-                                  .kind = SIM_FAULT,
-                                  .node = 0,
-                                  .number = (uint64_t)parts[i]});
-        }
-    }
-    for (unsigned i = 0; i < FAULTS; i++) {
-        sim_happen(s,
-                (struct sim_happening){.at = (int64_t)sim_below(s, (uint64_t)s->config.trouble_ns),
-                        .kind = SIM_FAULT,
-                        .number = FAULT_DRAW});
-    }
-}
-
-/* All clocks are right, and time has passed the highest version. */
-static void set_clocks_right(struct sim *s)
-{
-    int64_t highest = 0;
-
-    for (size_t i = 0; i < s->made.count; i++) {
-        struct sti_docs_version v;
-
-        CHECK_OK(sti_docs_version_get(&v, s->made.items[i].key.data, NULL), NULL);
-        highest = v.seconds > highest ? v.seconds : highest;
-    }
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        s->nodes[i].offset_ns = 0;
-        s->nodes[i].drift_ppm = 0;
-        s->nodes[i].stepped_at = s->now;
-    }
-    if (highest + 1 > sim_wall(&s->nodes[0]).seconds) {
-        s->wall_jump_ns += (highest + 1 - sim_wall(&s->nodes[0]).seconds) * SIM_SECOND;
-    }
-}
-
-static void heal(struct sim *s)
-{
-    for (size_t i = 0; i < s->heap_count;) {
-        if (s->heap[i].kind == SIM_FAULT) {
-            s->heap[i].kind = SIM_LOOK;
-        }
-        i++;
-    }
-    if (s->config.rot && s->figures.flips + s->figures.truncated + s->figures.wipes == 0) {
-        sim_damage(s, &s->nodes[0]);
-    }
-    draw_links(s, true);
-    mend_links(s);
-    set_clocks_right(s);
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        s->nodes[i].disk_full = false;
-        s->nodes[i].paused_until = 0;
-        s->nodes[i].is_away = false;
-        if (!s->nodes[i].up) {
-            sim_node_start(&s->nodes[i]);
-        }
-    }
-    sim_look_soon(s);
-}
-
-static void view_of(struct sim *s, size_t i, stele_buf *out)
-{
-    struct sim_node *n = &s->nodes[i];
-
-    stele_buf_clear(out);
-    if (sim_is_by_arrival(s)) {
-        sim_arrival_view(stele_buf_view(&n->arrivals), s->config.rules, out);
-    } else {
-        sim_view(&n->log, out);
-    }
-}
-
-/* All have the documents that the oracle finds; of wiped disks that were trimmed elsewhere, and by
- * the rules of the reference, the same as each other. */
-static bool same_views(struct sim *s)
-{
-    stele_buf first;
-    stele_buf other;
-    bool same = true;
-
-    stele_buf_init(&first, SIZE_MAX);
-    stele_buf_init(&other, SIZE_MAX);
-    if (sim_is_by_arrival(s) || ((s->config.wipes || s->config.rot || s->config.away_ns != 0) &&
-                                        s->config.retention != 0)) {
-        view_of(s, 0, &first);
-    } else {
-        sim_oracle(&s->made, &first);
-    }
-    for (size_t i = 0; same && i < s->config.nodes; i++) {
-        view_of(s, i, &other);
-        same = stele_bytes_compare(stele_buf_view(&first), stele_buf_view(&other)) == 0;
-    }
-    stele_buf_free(&first);
-    stele_buf_free(&other);
-    return same;
-}
-
-/* All that was ever durable anywhere is everywhere; what was trimmed does not count. Nothing is on
- * its way to a disk. */
-static bool is_level(struct sim *s)
-{
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        if (s->config.retention == 0 && !fleet_memory_equal(&s->nodes[i].log, &s->made)) {
-            return false;
-        }
-        if ((!s->nodes[i].is_reference && !s->nodes[i].ready) || s->nodes[i].write_count > 0) {
-            return false;
-        }
-        if (sim_is_damaged(&s->nodes[i])) {
-            return false;
-        }
-    }
-    return s->config.retention == 0 || same_views(s);
-}
-
-static void complain_of_levels(struct sim *s)
-{
-    char text[256] = "";
-    size_t len = 0;
-
-    for (size_t i = 0; i < s->config.nodes; i++) {
-        len += (size_t)snprintf(text + len, sizeof text - len, " %zu%s", s->nodes[i].log.count,
-                s->nodes[i].ready ? "" : "(not ready)");
-    }
-    sim_complain(s, "not level %lld s after healing: %zu entries,%s",
-            (long long)(s->config.heal_ns / SIM_SECOND), s->made.count, text);
-}
-
-static void check_acked(struct sim *s)
-{
-    for (size_t i = 0; i < s->acked.count; i++) {
-        for (size_t j = 0; s->config.retention == 0 && j < s->config.nodes; j++) {
-            if (fleet_memory_find(&s->nodes[j].log, s->acked.items[i].key) == NULL) {
-                sim_complain(s, "%s has lost what was acknowledged", s->nodes[j].name);
-            }
-        }
-    }
-    if (!same_views(s)) {
-        sim_complain(s, "the documents are not those that the entries make");
-    }
-}
-
-/* Of each ID the entry that counts of all that were ever made is the one that counts here, though
- * who owns keys is told from what was kept. A line ends in the version. */
-static void check_versions(struct sim *s)
-{
-    stele_buf wanted;
-    stele_buf view;
-    size_t i = 0;
-    size_t j = 0;
-
-    stele_buf_init(&wanted, SIZE_MAX);
-    stele_buf_init(&view, SIZE_MAX);
-    sim_oracle(&s->made, &wanted);
-    sim_view(&s->nodes[0].log, &view);
-    while (i < wanted.len && j < view.len && s->wrong[0] == 0) {
-        const uint8_t *a = memchr(wanted.data + i, '\n', wanted.len - i);
-        const uint8_t *b = memchr(view.data + j, '\n', view.len - j);
-
-        if (a == NULL || b == NULL || wanted.data[i] != view.data[j] ||
-                memcmp(a - 32, b - 32, 32) != 0) {
-            sim_complain(s, "%c is not what was made last", wanted.data[i]);
-        } else {
-            i = (size_t)(a - wanted.data) + 1;
-            j = (size_t)(b - view.data) + 1;
-        }
-    }
-    if (s->wrong[0] == 0 && (i < wanted.len || j < view.len)) {
-        sim_complain(s, "what was made is not there, or more is");
-    }
-    stele_buf_free(&wanted);
-    stele_buf_free(&view);
-}
-
-/* What is changed from now on is above all that others have seen, of whoever it was. */
-static void check_clocks(struct sim *s)
-{
-    for (size_t i = 0; i < s->made.count; i++) {
-        struct sti_docs_version v;
-
-        CHECK_OK(sti_docs_version_get(&v, s->made.items[i].key.data, NULL), NULL);
-        for (size_t j = 0; s->config.retention == 0 && j < s->config.nodes; j++) {
-            const struct sti_docs_time *last = &s->nodes[j].clock.last;
-
-            if (v.seconds > last->seconds || (v.seconds == last->seconds && v.ns > last->ns)) {
-                sim_complain(s, "the clock of %s is behind what is known", s->nodes[j].name);
-            }
-        }
-    }
+    sim_trouble_begin(s);
 }
 
 /* What came once changes nothing when it comes again; but what was lost with a disk may be in it,
@@ -659,10 +271,10 @@ static void deliver_again(struct sim *s)
         }
     }
     run_until(s, s->now + 3 * SIM_SECOND);
-    if (loses && !is_level(s)) {
+    if (loses && !sim_is_level(s)) {
         run_until(s, s->now + s->config.heal_ns);
     }
-    if (s->wrong[0] == 0 && (!is_level(s) || (s->made.count != made && !loses))) {
+    if (s->wrong[0] == 0 && (!sim_is_level(s) || (s->made.count != made && !loses))) {
         sim_complain(s, "messages that came again have changed something");
     }
 }
@@ -678,22 +290,18 @@ void sim_run(struct sim *s, const struct sim_config *config)
     begin(s);
     run_until(s, config->trouble_ns);
     if (s->wrong[0] == 0) {
-        heal(s);
+        sim_heal(s);
     }
     healed = s->now;
-    while (s->wrong[0] == 0 && !is_level(s)) {
+    while (s->wrong[0] == 0 && !sim_is_level(s)) {
         if (s->now - healed >= config->heal_ns) {
-            complain_of_levels(s);
+            sim_complain_of_levels(s);
         }
         run_until(s, s->now + LEVEL_STEP_NS);
     }
     s->figures.level_ns = s->now - healed;
     if (s->wrong[0] == 0) {
-        check_acked(s);
-        check_clocks(s);
-        if (s->config.away_ns != 0 && s->wrong[0] == 0) {
-            check_versions(s);
-        }
+        sim_check_end(s);
     }
     if (s->wrong[0] == 0) {
         deliver_again(s);

@@ -253,7 +253,21 @@ void sim_look(struct sim_node *n);
 void sim_forget_requests(struct sim_node *n);
 int sim_index(const char *name);
 
+/* ---- sim_trouble.c ---- */
+
+/* Faults are drawn, and happen by and by. */
+void sim_trouble_begin(struct sim *s);
+void sim_fault(struct sim *s, const struct sim_happening *h);
+void sim_draw_links(struct sim *s, bool clean);
 void sim_crash(struct sim *s, struct sim_node *n);
+void sim_heal(struct sim *s);
+
+/* ---- sim_check.c ---- */
+
+/* All that was ever durable anywhere is everywhere, and nothing is on its way. */
+bool sim_is_level(struct sim *s);
+void sim_complain_of_levels(struct sim *s);
+void sim_check_end(struct sim *s);
 
 /* ---- sim_storage.c ---- */
 

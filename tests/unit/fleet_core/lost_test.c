@@ -8,7 +8,8 @@
 
 enum {
     BOOT = 7,
-    HORIZON = 1000 /* seconds before the wall */
+    HORIZON = 1000, /* seconds before the wall */
+    AHEAD = 5000
 };
 
 static void meet_trimmed(struct kit *k, const char *peer)
@@ -225,6 +226,33 @@ static void test_long_packets(void **state)
     kit_free(&k);
 }
 
+/* A peer whose clock is off may say much: so many are kept, and no more. */
+static void test_quarantine_has_an_end(void **state)
+{
+    struct sti_fleet_counters c;
+    struct kit k;
+
+    (void)state;
+    begin(&k);
+    for (int i = 0; i < AHEAD; i++) {
+        stele_buf out;
+        stele_buf entry;
+
+        stele_buf_init(&out, SIZE_MAX);
+        stele_buf_init(&entry, SIZE_MAX);
+        kit_entry(&entry, KIT_WALL + 100000 + i, 9, "a", "{}");
+        CHECK_OK(sti_fleet_push_begin(BOOT, 0, 1, &out, NULL), NULL);
+        CHECK_OK(sti_fleet_entries_add(stele_buf_view(&entry), &out, NULL), NULL);
+        kit_message(&k, "b", 0, stele_buf_view(&out));
+        stele_buf_free(&entry);
+        stele_buf_free(&out);
+    }
+    sti_fleet_core_counters(k.core, &c);
+    assert_true(c.quarantined < AHEAD);
+    assert_int_equal(c.quarantined + c.dropped, AHEAD);
+    kit_free(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +262,7 @@ int main(void)
             cmocka_unit_test(test_a_snapshot_leads_on_or_ends),
             cmocka_unit_test(test_credit_that_is_none),
             cmocka_unit_test(test_long_packets),
+            cmocka_unit_test(test_quarantine_has_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
