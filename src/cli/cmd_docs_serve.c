@@ -13,6 +13,7 @@
 #include "cli/word.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,20 @@ static void note(const char *what, const stele_node_event *event)
     sti_serve_log(NULL, STELE_LOG_WARN, text);
 }
 
+/* What is tried again and again is told once. */
+static void note_failed(stele_code code)
+{
+    static _Atomic(stele_code) told = STELE_OK;
+    char text[256];
+
+    if (atomic_exchange(&told, code) != code && code != STELE_OK) {
+        (void)snprintf(text, sizeof text,
+                "what came from peers cannot be stored, and is tried again: %s",
+                stele_code_text(code));
+        sti_serve_log(NULL, STELE_LOG_WARN, text);
+    }
+}
+
 static void on_event(void *arg, const stele_node_event *event)
 {
     char text[512];
@@ -88,6 +103,12 @@ static void on_event(void *arg, const stele_node_event *event)
         break;
     case STELE_NODE_EV_COLLATION:
         note("it compares text in another way: unique keys may differ", event);
+        break;
+    case STELE_NODE_EV_FAILED:
+        note_failed(event->code);
+        break;
+    case STELE_NODE_EV_PROGRESS:
+        note_failed(STELE_OK);
         break;
     case STELE_NODE_EV_CONFLICT:
         (void)snprintf(text, sizeof text, "key %s of type %s is that of document %.*s, not of %.*s",

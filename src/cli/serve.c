@@ -20,6 +20,8 @@
 
 enum {
     PATIENCE_MS = 3000, /* with who connected, and has to send what he has at once */
+    LOG_SIZE = 1024,
+    DELETE = 127,
     FILES = 3,
     FAILED_EXIT = 6
 };
@@ -30,11 +32,21 @@ static int log_fd = STDERR_FILENO;
 static int no_input = -1; /* /dev/null, for requests without */
 static sti_serve_where_fn where;
 
+/* Names in it are those of others, who may have put anything there. */
 void sti_serve_log(void *arg, stele_log_level level, const char *message)
 {
+    char text[LOG_SIZE];
+    size_t len = 0;
+
     (void)arg;
+    for (; message[len] != '\0' && len < sizeof text - 1; len++) {
+        const unsigned char c = (unsigned char)message[len];
+
+        text[len] = c < ' ' || c == DELETE ? '?' : message[len];
+    }
+    text[len] = '\0';
     if (level <= STELE_LOG_WARN) {
-        (void)dprintf(log_fd, "note: %s\n", message);
+        (void)dprintf(log_fd, "note: %s\n", text);
     }
 }
 
