@@ -42,7 +42,7 @@ typedef struct stele_nats_server {
     const char *credentials_file; /* a JWT and a seed, as `nsc` writes them */
     const char *nkey_seed_file;   /* the seed of `nkey` */
     const char *nkey;             /* the public key */
-    const char *user;
+    const char *user;             /* without ", \ and control characters, as is the password */
     const char *password;
 
     /* TLS. Before version 3.11 libnats reads and writes one OpenSSL object from two threads at

@@ -356,7 +356,6 @@ static const struct sti_verb verb_table[] = {
                         "  {\"type\":\"...\",\"key\":\"...\",\"owner\":\"...\",\"losers\":[\"...\"]}",
                 .example = "  stele docs conflicts /tmp/home",
                 .options = READS,
-                .elsewhere = sti_docs_elsewhere,
                 .operands_min = 1,
                 .operands_max = 1,
                 .run = sti_docs_conflicts_verb,
@@ -371,7 +370,6 @@ static const struct sti_verb verb_table[] = {
                         "  {\"version\":\"...\",\"id\":\"...\",\"op\":\"set\"|\"delete\",\"doc\":{...}|null}",
                 .example = "  stele docs history /tmp/home lamp1",
                 .options = READS,
-                .elsewhere = sti_docs_elsewhere,
                 .operands_min = 2,
                 .operands_max = 2,
                 .run = sti_docs_history_verb,
@@ -443,7 +441,7 @@ static const struct sti_verb verb_table[] = {
                         "end it with 0. Prints a line when it is ready, also with no peer there. The\n"
                         "database is made if it is not there. Other verbs work meanwhile: those that\n"
                         "change something are run by this process, which they reach over a socket in the\n"
-                        "database's directory.",
+                        "database's directory, and the others see all that was changed before.",
                 .output = "  {\"ready\":true,\"socket\":\"...\"}   always as JSON",
                 .example =
                         "  stele docs serve /tmp/home --id kitchen --fleet home --nats nats://10.0.0.1",

@@ -14,7 +14,8 @@
  *     cmd_docs_log.c      log, history, feed
  *     cmd_docs_stat.c     stat, checkpoints
  *     cmd_docs_nats.c     the way of serve to a server of NATS
- *     cmd_docs_serve.c    serve, and the way of the other verbs to a process that serves
+ *     cmd_docs_serve.c    serve
+ *     cmd_docs_there.c    the other verbs, while another process serves the database
  */
 #ifndef STI_CLI_CMD_DOCS_H
 #define STI_CLI_CMD_DOCS_H
@@ -82,6 +83,13 @@ stele_code sti_docs_open_nats(
         const struct sti_docs_args *args, struct stele_fleet **out, stele_error *err);
 /* STELE_EPERM: the server refuses us for good. */
 stele_code sti_docs_check_nats(stele_error *err);
+
+/* Where a database is: for sti_remote_where(). */
+struct sti_remote_place;
+stele_code sti_docs_place(stele_docs *db, struct sti_remote_place *out, stele_error *err);
+
+/* If the database is served, wait until `db`, which reads beside, has all that was acknowledged. */
+void sti_docs_await_level(const char *path, stele_docs *db);
 
 /* An sti_elsewhere for verbs whose database may be served. */
 stele_code sti_docs_elsewhere(const struct sti_run *run, const char *area, const char *verb,

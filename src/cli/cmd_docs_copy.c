@@ -143,6 +143,18 @@ static stele_code check_pristine(const struct sti_run *run, stele_error *err)
     return code;
 }
 
+/* A file that is not there is no question of the database. */
+static stele_code check_there(const char *path, stele_error *err)
+{
+    struct sti_input in;
+    stele_code code = sti_input_open(&in, path, err);
+
+    if (code == STELE_OK) {
+        sti_input_close(&in);
+    }
+    return code;
+}
+
 /* A file is looked through before there is a database; what comes through a pipe comes once. */
 stele_code sti_docs_restore_verb(const struct sti_run *run, stele_error *err)
 {
@@ -150,8 +162,9 @@ stele_code sti_docs_restore_verb(const struct sti_run *run, stele_error *err)
     const char *path = run->operands->items[FILE_AT];
     const bool dry_run = args->common.dry_run;
     stele_docs_backup_summary summary = {.pairs = 0};
-    stele_code code = check_pristine(run, err);
+    stele_code code = check_there(path, err);
 
+    code = code == STELE_OK ? check_pristine(run, err) : code;
     if (code == STELE_OK && (dry_run || strcmp(path, "-") != 0)) {
         code = verify(path, !args->no_manifest, &summary, err);
     }

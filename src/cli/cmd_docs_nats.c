@@ -72,7 +72,7 @@ static void on_event(void *arg, const stele_nats_event *event)
         break;
     case STELE_NATS_DISCONNECTED:
         if (count(event) && !sti_signals_came()) {
-            note("not connected, and tried again", event);
+            note("not connected, trying again", event);
         }
         break;
     case STELE_NATS_CLOSED:

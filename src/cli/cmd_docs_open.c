@@ -19,6 +19,16 @@ enum {
 
 /* ---- Opening. ---- */
 
+/* The name that who asks has for what this process serves. */
+static const char *asked_for;
+
+static bool take_served(const struct sti_run *run, stele_docs **out)
+{
+    asked_for = run->operands->items[0];
+    *out = sti_docs_served();
+    return *out != NULL;
+}
+
 stele_code sti_docs_open_writer(const struct sti_run *run, enum sti_docs_missing missing,
         stele_docs **out, stele_error *err)
 {
@@ -26,8 +36,7 @@ stele_code sti_docs_open_writer(const struct sti_run *run, enum sti_docs_missing
     const struct sti_docs_args *args = run->args;
     stele_docs_options opts;
 
-    if (sti_docs_served() != NULL) {
-        *out = sti_docs_served();
+    if (take_served(run, out)) {
         return STELE_OK;
     }
     stele_env_init(&env);
@@ -42,26 +51,33 @@ stele_code sti_docs_open_writer(const struct sti_run *run, enum sti_docs_missing
 
 stele_code sti_docs_open_reader(const struct sti_run *run, stele_docs **out, stele_error *err)
 {
+    const struct sti_operands *operands = run->operands;
     stele_docs_options opts;
+    stele_code code;
 
-    if (sti_docs_served() != NULL) {
-        *out = sti_docs_served();
+    if (take_served(run, out)) {
         return STELE_OK;
     }
     stele_docs_options_init(&opts);
     opts.read_only = true;
-    return stele_docs_open(out, run->operands->items[0], &opts, err);
+    code = stele_docs_open(out, operands->items[0], &opts, err);
+    if (code == STELE_OK) {
+        sti_docs_await_level(operands->items[0], *out);
+    }
+    return code;
 }
 
 stele_code sti_docs_done(stele_docs *db, stele_code code, stele_error *err)
 {
     stele_code closed;
 
-    if (db == sti_docs_served()) {
-        return code;
-    }
+    const bool is_served = db == sti_docs_served();
+
     if (code < STELE_OK) {
-        (void)sti_cli_wrap(err, code, "%s", stele_docs_name(db));
+        (void)sti_cli_wrap(err, code, "%s", is_served ? asked_for : stele_docs_name(db));
+    }
+    if (is_served) {
+        return code;
     }
     closed = stele_docs_close(db, code < STELE_OK ? NULL : err);
     return code < STELE_OK ? code : closed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_docs_serve.c: `stele docs serve`, and the way of other verbs to it.
+ * cmd_docs_serve.c: `stele docs serve`.
  */
 #include <stele/node.h>
 
@@ -13,6 +13,7 @@
 #include "cli/word.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,20 @@ static void note(const char *what, const stele_node_event *event)
     sti_serve_log(NULL, STELE_LOG_WARN, text);
 }
 
+/* What is tried again and again is told once. */
+static void note_failed(stele_code code)
+{
+    static _Atomic(stele_code) told = STELE_OK;
+    char text[256];
+
+    if (atomic_exchange(&told, code) != code && code != STELE_OK) {
+        (void)snprintf(text, sizeof text,
+                "what came from peers cannot be stored, and is tried again: %s",
+                stele_code_text(code));
+        sti_serve_log(NULL, STELE_LOG_WARN, text);
+    }
+}
+
 static void on_event(void *arg, const stele_node_event *event)
 {
     char text[512];
@@ -89,6 +104,12 @@ static void on_event(void *arg, const stele_node_event *event)
     case STELE_NODE_EV_COLLATION:
         note("it compares text in another way: unique keys may differ", event);
         break;
+    case STELE_NODE_EV_FAILED:
+        note_failed(event->code);
+        break;
+    case STELE_NODE_EV_PROGRESS:
+        note_failed(STELE_OK);
+        break;
     case STELE_NODE_EV_CONFLICT:
         (void)snprintf(text, sizeof text, "key %s of type %s is that of document %.*s, not of %.*s",
                 event->key, event->type, (int)event->owner.len, (const char *)event->owner.data,
@@ -100,6 +121,36 @@ static void on_event(void *arg, const stele_node_event *event)
     }
 }
 
+/* ---- Where the database is. ---- */
+
+static stele_code add_type(void *arg, stele_bytes definition, stele_error *err)
+{
+    uint64_t *sum = arg;
+
+    (void)err;
+    for (size_t i = 0; i < definition.len; i++) {
+        *sum = (*sum ^ definition.data[i]) * 1099511628211ULL; /* FNV-1a */
+    }
+    return STELE_OK;
+}
+
+stele_code sti_docs_place(stele_docs *db, struct sti_remote_place *out, stele_error *err)
+{
+    stele_docs_status status;
+    stele_code code = stele_docs_get_status(db, &status, err);
+
+    *out = (struct sti_remote_place){.types = 14695981039346656037ULL};
+    out->seq = code == STELE_OK ? status.seq : 0;
+    return code == STELE_OK ? stele_docs_types(db, add_type, &out->types, err) : code;
+}
+
+static stele_code place_of_served(struct sti_remote_place *out, stele_error *err)
+{
+    return sti_docs_place(served, out, err);
+}
+
+/* ---- Serving. ---- */
+
 static stele_code begin(
         struct server *s, const struct sti_run *run, stele_docs *db, stele_error *err)
 {
@@ -108,7 +159,7 @@ static stele_code begin(
 
     stele_node_options_init(&options);
     options.event = on_event;
-    code = code == STELE_OK ? sti_serve_begin(s->path, err) : code;
+    code = code == STELE_OK ? sti_serve_begin(s->path, place_of_served, err) : code;
     code = code == STELE_OK ? open_transport(s, run->args, err) : code;
     code = code == STELE_OK ? stele_node_open(&served_node, db, s->transport, &options, err) : code;
     return code;
@@ -180,118 +231,4 @@ stele_code sti_docs_serve_verb(const struct sti_run *run, stele_error *err)
     }
     end(&s);
     return sti_docs_done(db, code, err);
-}
-
-/* ---- The way there. ---- */
-
-static bool is_dash(const char *word)
-{
-    return strcmp(word, "-") == 0;
-}
-
-/* The operand that names input, or may; -1: the verb has none. *needed: without it, too. */
-static int input_operand(const char *verb, bool *needed)
-{
-    *needed = strcmp(verb, "load") == 0;
-    if (strcmp(verb, "set") == 0 || strcmp(verb, "patch") == 0) {
-        *needed = true;
-        return 2;
-    }
-    if (strcmp(verb, "type") == 0) {
-        return 2;
-    }
-    return strcmp(verb, "restore") == 0 ? 1 : -1;
-}
-
-/* Files are read here, where their names mean something. The word for them becomes "-". */
-static stele_code take_input(const struct sti_run *run, const char *verb, int argc,
-        const char **argv, stele_buf *out, stele_error *err)
-{
-    bool needed = false;
-    int at = input_operand(verb, &needed);
-    const char *word =
-            at >= 0 && (size_t)at < run->operands->count ? run->operands->items[at] : NULL;
-    bool is_document = at == 2 && strcmp(verb, "type") != 0;
-    struct sti_input in;
-    stele_code code;
-
-    if (word == NULL || is_dash(word) || is_document) {
-        needed = word == NULL ? needed : is_dash(word);
-        return needed ? sti_read_input(out, "input", err) : STELE_OK;
-    }
-    code = sti_input_open(&in, word, err);
-    if (code != STELE_OK) {
-        return code;
-    }
-    code = sti_input_read_all(&in, out, "a file", err);
-    sti_input_close(&in);
-    for (int i = 0; i < argc; i++) {
-        if (argv[i] == word) {
-            argv[i] = "-";
-        }
-    }
-    return code;
-}
-
-/* Before input is read, which who serves nobody needs for himself. */
-static bool is_served(const char *db)
-{
-    char path[STI_REMOTE_PATH_SIZE];
-    stele_error err;
-    int fd = -1;
-
-    if (sti_remote_path(db, path, &err) != STELE_OK ||
-            sti_remote_connect(path, &fd, &err) != STELE_OK || fd < 0) {
-        return false;
-    }
-    sti_remote_hang_up(fd);
-    return true;
-}
-
-/* Verbs that change something are run there, and those whose short answer ought to have what was
- * changed just now. The others read beside it, a tenth of a second late at most: NULL. */
-static const char *database_of(const struct sti_run *run, const char *area, const char *verb)
-{
-    const struct sti_docs_args *args = run->args;
-    const struct sti_operands *operands = run->operands;
-
-    if (strcmp(area, "docs") == 0 && strcmp(verb, "type") == 0) {
-        return operands->count > 1 && strcmp(operands->items[0], "add") == 0 ? operands->items[1]
-                                                                             : NULL;
-    }
-    if (strcmp(area, "docs") == 0 && strcmp(verb, "validate") == 0 && !args->mend) {
-        return NULL;
-    }
-    return operands->items[0];
-}
-
-stele_code sti_docs_elsewhere(const struct sti_run *run, const char *area, const char *verb,
-        int argc, char *const *argv, bool *done, int *exit_code, stele_error *err)
-{
-    const char *db = database_of(run, area, verb);
-    const char **words;
-    stele_buf input;
-    stele_code code;
-
-    *done = false;
-    if (served != NULL || db == NULL || !is_served(db)) {
-        return STELE_OK;
-    }
-    words = calloc((size_t)argc + 3, sizeof *words);
-    if (words == NULL) {
-        return sti_cli_fail(err, STELE_ENOMEM, "no memory for the arguments");
-    }
-    words[0] = area;
-    words[1] = verb;
-    for (int i = 0; i < argc; i++) {
-        words[i + 2] = argv[i];
-    }
-    stele_buf_init(&input, STI_REMOTE_MAX / 2);
-    code = take_input(run, verb, argc + 2, words, &input, err);
-    code = code == STELE_OK ? sti_remote_run(db, argc + 2, words, stele_buf_view(&input), done,
-                                      exit_code, err)
-                            : code;
-    stele_buf_free(&input);
-    free(words);
-    return code;
 }

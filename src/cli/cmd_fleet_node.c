@@ -10,9 +10,14 @@
 #include "cli/cmd_fleet.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/word.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+enum {
+    NAME_WIDTH = 24
+};
 
 static stele_code node_of(const struct sti_run *run, stele_node **out, stele_error *err)
 {
@@ -46,6 +51,7 @@ static void print_peer(void *arg, const stele_node_peer *peer)
 {
     struct listing *l = arg;
     const char *protocol = protocol_of(peer);
+    const stele_bytes name = stele_str(peer->name); /* of any bytes */
     struct sti_json j;
 
     if (l->different_only && (!peer->online || peer->in_step)) {
@@ -53,13 +59,15 @@ static void print_peer(void *arg, const stele_node_peer *peer)
     }
     l->given++;
     if (!l->json) {
-        (void)printf("%-24s  %-7s  %-11s  %3u.%u %%  %s\n", peer->name,
+        sti_print_word(name);
+        (void)printf("%*s  %-7s  %-11s  %3u.%u %%  %s\n",
+                name.len < NAME_WIDTH ? (int)(NAME_WIDTH - name.len) : 0, "",
                 peer->online ? "online" : "offline", peer->in_step ? "in step" : "not in step",
                 peer->rate / 10, peer->rate % 10, protocol == NULL ? "-" : protocol);
         return;
     }
     j = sti_json_begin(stdout);
-    sti_json_text(&j, "peer", peer->name);
+    sti_json_bytes(&j, "peer", name);
     sti_json_bool(&j, "online", peer->online);
     sti_json_bool(&j, "in_step", peer->in_step);
     sti_json_uint(&j, "rate", peer->rate);
@@ -109,13 +117,13 @@ static void print_status(bool json, const stele_node_status *s)
             {"peers", "peers", s->peers},
             {"online", "online", s->online},
             {"sessions", "sessions", s->sessions},
-            {"sessions_failed", "sessions failed", s->failed},
-            {"fetched", "entries fetched", s->fetched},
-            {"given", "entries given", s->given},
-            {"stored", "entries stored", s->stored},
-            {"known", "entries known", s->known},
-            {"quarantined", "in quarantine", s->quarantined},
-            {"stale", "from before the horizon", s->stale},
+            {"sessions_failed", "failed", s->failed},
+            {"fetched", "fetched", s->fetched},
+            {"given", "given", s->given},
+            {"stored", "stored", s->stored},
+            {"known", "known", s->known},
+            {"quarantined", "quarantined", s->quarantined},
+            {"stale", "stale", s->stale},
             {"refused", "refused", s->refused},
             {"bad_packets", "bad packets", s->bad},
             {"dropped", "dropped", s->dropped},

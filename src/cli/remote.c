@@ -13,12 +13,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum {
     PATIENCE_S = 30, /* for the other side */
-    BACKLOG = 16,
+    BACKLOG = 128,
     LENGTH_SIZE = 4
 };
 
@@ -31,6 +32,12 @@ stele_code sti_remote_path(const char *db, char out[STI_REMOTE_PATH_SIZE], stele
     return len < 0 || len >= STI_REMOTE_PATH_SIZE
                    ? sti_cli_fail(err, STELE_ETOOBIG, "the path of the database is too long")
                    : STELE_OK;
+}
+
+/* Who may not connect may still read beside the process that serves. */
+static bool is_nobody(int failure)
+{
+    return failure == ENOENT || failure == ECONNREFUSED || failure == ENOTDIR || failure == EACCES;
 }
 
 /* A path of a socket takes no more than a hundred bytes: a longer one goes by its directory. */
@@ -55,7 +62,7 @@ static stele_code address_of(
     parent[slash - path] = '\0';
     *directory = open(parent, O_DIRECTORY | O_CLOEXEC);
     if (*directory < 0) {
-        return errno == ENOENT ? STELE_OK : sti_cli_fail_errno(err, errno, parent);
+        return is_nobody(errno) ? STELE_OK : sti_cli_fail_errno(err, errno, parent);
     }
     len = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d%s", *directory, slash);
     return len < (int)sizeof out->sun_path
@@ -70,12 +77,14 @@ static void close_directory(int directory)
     }
 }
 
-static stele_code be_patient(int fd, stele_error *err)
+stele_code sti_remote_be_patient(int fd, int patience_ms, stele_error *err)
 {
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    const struct timeval here = {
+            .tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
+    const struct timeval there = {.tv_sec = PATIENCE_S};
 
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &here, sizeof here) != 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &there, sizeof there) != 0) {
         return sti_cli_fail_errno(err, errno, "a local socket");
     }
     return STELE_OK;
@@ -121,7 +130,7 @@ stele_code sti_remote_listen(const char *path, int *fd, stele_error *err)
     return code;
 }
 
-stele_code sti_remote_connect(const char *path, int *fd, stele_error *err)
+stele_code sti_remote_connect(const char *path, int patience_ms, int *fd, stele_error *err)
 {
     struct sockaddr_un address;
     int directory = -1;
@@ -132,24 +141,72 @@ stele_code sti_remote_connect(const char *path, int *fd, stele_error *err)
         return code;
     }
     *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (*fd < 0) {
-        code = sti_cli_fail_errno(err, errno, "a local socket");
-    } else if (connect(*fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        code = errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR
-                       ? STELE_OK
-                       : sti_cli_fail_errno(err, errno, path);
+    code = *fd < 0 ? sti_cli_fail_errno(err, errno, "a local socket")
+                   : sti_remote_be_patient(*fd, patience_ms, err);
+    if (code == STELE_OK && connect(*fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        code = is_nobody(errno) ? STELE_OK : sti_cli_fail_errno(err, errno, path);
         (void)close(*fd);
         *fd = -1;
-    } else {
-        code = be_patient(*fd, err);
     }
     close_directory(directory);
     return code;
 }
 
-void sti_remote_hang_up(int fd)
+/* ---- Files. ---- */
+
+struct sti_remote_files sti_remote_no_files(void)
 {
-    (void)close(fd);
+    return (struct sti_remote_files){{-1, -1}};
+}
+
+void sti_remote_close_files(struct sti_remote_files *files)
+{
+    for (int i = 0; i < STI_REMOTE_FILES_MAX; i++) {
+        if (files->fds[i] >= 0) {
+            (void)close(files->fds[i]);
+            files->fds[i] = -1;
+        }
+    }
+}
+
+/* Room for what goes along, aligned. */
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(STI_REMOTE_FILES_MAX * sizeof(int))];
+};
+
+static void attach(struct msghdr *m, union control *control, const struct sti_remote_files *files)
+{
+    size_t count = 0;
+    struct cmsghdr *header;
+
+    while (count < STI_REMOTE_FILES_MAX && files->fds[count] >= 0) {
+        count++;
+    }
+    if (count == 0) {
+        return;
+    }
+    memset(control, 0, sizeof *control);
+    m->msg_control = control->bytes;
+    m->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    header = CMSG_FIRSTHDR(m);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(header), files->fds, count * sizeof(int));
+}
+
+/* The kernel closes what there is no room for. */
+static void detach(struct msghdr *m, struct sti_remote_files *files)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(m);
+    size_t size;
+
+    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+        return;
+    }
+    size = header->cmsg_len - CMSG_LEN(0);
+    memcpy(files->fds, CMSG_DATA(header), size < sizeof files->fds ? size : sizeof files->fds);
 }
 
 /* ---- Messages. ---- */
@@ -193,14 +250,54 @@ static stele_code receive_all(int fd, uint8_t *data, size_t len, stele_error *er
     return STELE_OK;
 }
 
-static void encode_length(uint8_t out[LENGTH_SIZE], size_t len)
+static void encode(uint8_t *out, uint64_t value, int size)
 {
-    for (int i = 0; i < LENGTH_SIZE; i++) {
-        out[i] = (uint8_t)(len >> (8 * (LENGTH_SIZE - 1 - i)));
+    for (int i = 0; i < size; i++) {
+        out[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
     }
 }
 
-stele_code sti_remote_send(int fd, stele_bytes message, stele_error *err)
+/* The length, with which files go along. */
+static stele_code send_length(
+        int fd, uint8_t *length, const struct sti_remote_files *files, stele_error *err)
+{
+    struct iovec piece = {length, LENGTH_SIZE};
+    struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
+    union control control;
+    ssize_t n;
+
+    attach(&m, &control, files);
+    do {
+        n = sendmsg(fd, &m, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? fail_io(err) : send_all(fd, length + n, LENGTH_SIZE - (size_t)n, err);
+}
+
+static stele_code receive_length(
+        int fd, uint8_t *length, struct sti_remote_files *files, stele_error *err)
+{
+    struct iovec piece = {length, LENGTH_SIZE};
+    union control control;
+    struct msghdr m = {.msg_iov = &piece,
+            .msg_iovlen = 1,
+            .msg_control = control.bytes,
+            .msg_controllen = sizeof control.bytes};
+    ssize_t n;
+
+    memset(&control, 0, sizeof control);
+    do {
+        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return fail_io(err);
+    }
+    detach(&m, files);
+    return n == 0 ? sti_cli_fail(err, STELE_EIO, "the local socket was closed")
+                  : receive_all(fd, length + n, LENGTH_SIZE - (size_t)n, err);
+}
+
+stele_code sti_remote_send(
+        int fd, stele_bytes message, const struct sti_remote_files *files, stele_error *err)
 {
     uint8_t length[LENGTH_SIZE];
     stele_code code;
@@ -210,18 +307,21 @@ stele_code sti_remote_send(int fd, stele_bytes message, stele_error *err)
                 "%zu bytes are more than the process that has the database open takes",
                 message.len);
     }
-    encode_length(length, message.len);
-    code = send_all(fd, length, sizeof length, err);
+    encode(length, message.len, LENGTH_SIZE);
+    code = send_length(fd, length, files, err);
     return code == STELE_OK ? send_all(fd, message.data, message.len, err) : code;
 }
 
-stele_code sti_remote_receive(int fd, stele_buf *out, stele_error *err)
+stele_code sti_remote_receive(
+        int fd, stele_buf *out, struct sti_remote_files *files, stele_error *err)
 {
     uint8_t length[LENGTH_SIZE];
     uint8_t piece[1 << 12];
     size_t left = 0;
-    stele_code code = receive_all(fd, length, sizeof length, err);
+    stele_code code;
 
+    *files = sti_remote_no_files();
+    code = receive_length(fd, length, files, err);
     for (int i = 0; code == STELE_OK && i < LENGTH_SIZE; i++) {
         left = left << 8 | length[i];
     }
@@ -238,12 +338,14 @@ stele_code sti_remote_receive(int fd, stele_buf *out, stele_error *err)
     return code;
 }
 
-stele_code sti_remote_put(stele_buf *out, uint32_t value, int size, stele_error *err)
-{
-    uint8_t bytes[LENGTH_SIZE];
+/* ---- Parts. ---- */
 
-    encode_length(bytes, value);
-    return stele_buf_append(out, stele_bytes_of(bytes + LENGTH_SIZE - size, (size_t)size), err);
+stele_code sti_remote_put(stele_buf *out, uint64_t value, int size, stele_error *err)
+{
+    uint8_t bytes[sizeof value];
+
+    encode(bytes, value, size);
+    return stele_buf_append(out, stele_bytes_of(bytes, (size_t)size), err);
 }
 
 stele_code sti_remote_put_bytes(stele_buf *out, stele_bytes bytes, stele_error *err)
@@ -253,11 +355,11 @@ stele_code sti_remote_put_bytes(stele_buf *out, stele_bytes bytes, stele_error *
     if (bytes.len > STI_REMOTE_MAX) {
         return sti_cli_fail(err, STELE_ETOOBIG, "more than the local socket takes");
     }
-    code = sti_remote_put(out, (uint32_t)bytes.len, LENGTH_SIZE, err);
+    code = sti_remote_put(out, bytes.len, LENGTH_SIZE, err);
     return code == STELE_OK ? stele_buf_append(out, bytes, err) : code;
 }
 
-stele_code sti_remote_take(stele_bytes *rest, int size, uint32_t *value, stele_error *err)
+stele_code sti_remote_take(stele_bytes *rest, int size, uint64_t *value, stele_error *err)
 {
     if (rest->len < (size_t)size) {
         return sti_cli_fail(err, STELE_ECORRUPT, "a message that ends too early");
@@ -272,7 +374,7 @@ stele_code sti_remote_take(stele_bytes *rest, int size, uint32_t *value, stele_e
 
 stele_code sti_remote_take_bytes(stele_bytes *rest, stele_bytes *bytes, stele_error *err)
 {
-    uint32_t len = 0;
+    uint64_t len = 0;
     stele_code code = sti_remote_take(rest, LENGTH_SIZE, &len, err);
 
     if (code == STELE_OK && len > rest->len) {
@@ -283,68 +385,4 @@ stele_code sti_remote_take_bytes(stele_bytes *rest, stele_bytes *bytes, stele_er
         *rest = stele_bytes_of(rest->data + len, rest->len - len);
     }
     return code;
-}
-
-/* ---- Asking. ---- */
-
-static stele_code encode_request(
-        int argc, const char *const *argv, stele_bytes input, stele_buf *out, stele_error *err)
-{
-    stele_code code = sti_remote_put(out, STI_REMOTE_VERSION, 1, err);
-
-    if (argc > STI_REMOTE_WORDS_MAX) {
-        return sti_cli_fail(err, STELE_ETOOBIG, "too many arguments");
-    }
-    code = code == STELE_OK ? sti_remote_put(out, (uint32_t)argc, 2, err) : code;
-    for (int i = 0; code == STELE_OK && i < argc; i++) {
-        code = sti_remote_put_bytes(out, stele_str(argv[i]), err);
-    }
-    return code == STELE_OK ? sti_remote_put_bytes(out, input, err) : code;
-}
-
-static stele_code print_answer(stele_bytes answer, int *exit_code, stele_error *err)
-{
-    stele_bytes out = stele_nil();
-    stele_bytes errors = stele_nil();
-    uint32_t version = 0;
-    uint32_t result = 0;
-    stele_code code = sti_remote_take(&answer, 1, &version, err);
-
-    if (code == STELE_OK && version != STI_REMOTE_VERSION) {
-        code = sti_cli_fail(err, STELE_EVERSION, "another version of the command serves");
-    }
-    code = code == STELE_OK ? sti_remote_take(&answer, 1, &result, err) : code;
-    code = code == STELE_OK ? sti_remote_take_bytes(&answer, &out, err) : code;
-    code = code == STELE_OK ? sti_remote_take_bytes(&answer, &errors, err) : code;
-    if (code == STELE_OK) {
-        (void)fwrite(out.data, 1, out.len, stdout);
-        (void)fwrite(errors.data, 1, errors.len, stderr);
-        *exit_code = (int)result;
-    }
-    return code;
-}
-
-stele_code sti_remote_run(const char *db, int argc, const char *const *argv, stele_bytes input,
-        bool *done, int *exit_code, stele_error *err)
-{
-    char path[STI_REMOTE_PATH_SIZE];
-    stele_buf buf;
-    int fd = -1;
-    stele_code code = sti_remote_path(db, path, err);
-
-    *done = false;
-    code = code == STELE_OK ? sti_remote_connect(path, &fd, err) : code;
-    if (code != STELE_OK || fd < 0) {
-        return code;
-    }
-    *done = true;
-    stele_buf_init(&buf, SIZE_MAX);
-    code = encode_request(argc, argv, input, &buf, err);
-    code = code == STELE_OK ? sti_remote_send(fd, stele_buf_view(&buf), err) : code;
-    stele_buf_clear(&buf);
-    code = code == STELE_OK ? sti_remote_receive(fd, &buf, err) : code;
-    code = code == STELE_OK ? print_answer(stele_buf_view(&buf), exit_code, err) : code;
-    stele_buf_free(&buf);
-    (void)close(fd);
-    return code == STELE_OK ? STELE_OK : sti_cli_wrap(err, code, "%s", path);
 }

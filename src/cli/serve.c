@@ -15,11 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    PATIENCE_S = 10, /* with who connected */
+    PATIENCE_MS = 3000, /* with who connected, and has to send what he has at once */
+    LOG_SIZE = 1024,
+    DELETE = 127,
     FILES = 3,
     FAILED_EXIT = 6
 };
@@ -27,21 +29,35 @@ enum {
 /* There is one listener in a process, and streams of one process are what requests change. */
 static int listener = -1;
 static int log_fd = STDERR_FILENO;
+static int no_input = -1; /* /dev/null, for requests without */
+static sti_serve_where_fn where;
 
+/* Names in it are those of others, who may have put anything there. */
 void sti_serve_log(void *arg, stele_log_level level, const char *message)
 {
+    char text[LOG_SIZE];
+    size_t len = 0;
+
     (void)arg;
+    for (; message[len] != '\0' && len < sizeof text - 1; len++) {
+        const unsigned char c = (unsigned char)message[len];
+
+        text[len] = c < ' ' || c == DELETE ? '?' : message[len];
+    }
+    text[len] = '\0';
     if (level <= STELE_LOG_WARN) {
-        (void)dprintf(log_fd, "note: %s\n", message);
+        (void)dprintf(log_fd, "note: %s\n", text);
     }
 }
 
-stele_code sti_serve_begin(const char *path, stele_error *err)
+stele_code sti_serve_begin(const char *path, sti_serve_where_fn where_fn, stele_error *err)
 {
-    int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FILES);
+    const int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FILES);
 
-    if (copy < 0) {
-        return sti_cli_fail_errno(err, errno, "standard error");
+    where = where_fn;
+    no_input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (copy < 0 || no_input < 0) {
+        return sti_cli_fail_errno(err, errno, "standard error, or /dev/null");
     }
     log_fd = copy;
     return sti_remote_listen(path, &listener, err);
@@ -59,9 +75,17 @@ void sti_serve_end(const char *path)
 /* ---- Files in place of the three streams. ---- */
 
 struct stand_ins {
-    FILE *files[FILES];
+    int input;
+    FILE *files[FILES]; /* those of output */
     int saved[FILES];
 };
+
+static int stand_in(const struct stand_ins *s, int i)
+{
+    const int input = s->input >= 0 ? s->input : no_input;
+
+    return i == STDIN_FILENO ? input : fileno(s->files[i]);
+}
 
 static void close_all(struct stand_ins *s)
 {
@@ -75,46 +99,50 @@ static void close_all(struct stand_ins *s)
     }
 }
 
-static stele_code open_all(struct stand_ins *s, stele_bytes input, stele_error *err)
+/* Nobody waits for what comes through a pipe. */
+static bool is_whole(int input)
 {
-    *s = (struct stand_ins){.saved = {-1, -1, -1}};
+    struct stat st;
+
+    return fstat(input, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static stele_code open_all(struct stand_ins *s, int input, stele_error *err)
+{
+    *s = (struct stand_ins){.input = input, .saved = {-1, -1, -1}};
+    if (input >= 0 && !is_whole(input)) {
+        return sti_cli_fail(err, STELE_EINVAL, "input that is no file");
+    }
     for (int i = 0; i < FILES; i++) {
-        s->files[i] = tmpfile();
+        s->files[i] = i == STDIN_FILENO ? NULL : tmpfile();
         s->saved[i] = fcntl(i, F_DUPFD_CLOEXEC, FILES);
-        if (s->files[i] == NULL || s->saved[i] < 0) {
+        if ((i != STDIN_FILENO && s->files[i] == NULL) || s->saved[i] < 0) {
             return sti_cli_fail_errno(err, errno, "a temporary file");
         }
-    }
-    if (fwrite(input.data, 1, input.len, s->files[0]) != input.len || fflush(s->files[0]) != 0 ||
-            lseek(fileno(s->files[0]), 0, SEEK_SET) != 0) {
-        return sti_cli_fail_errno(err, errno, "a temporary file");
     }
     return STELE_OK;
 }
 
-static void put_in_place(const struct stand_ins *s, bool back)
+static stele_code put_in_place(const struct stand_ins *s, stele_error *err)
 {
     (void)fflush(stdout);
     (void)fflush(stderr);
     for (int i = 0; i < FILES; i++) {
-        (void)dup2(back ? s->saved[i] : fileno(s->files[i]), i);
+        if (dup2(stand_in(s, i), i) < 0) {
+            return sti_cli_fail_errno(err, errno, "a temporary file");
+        }
     }
-    clearerr(stdout);
+    return STELE_OK;
 }
 
-static stele_code read_back(FILE *file, stele_buf *out, stele_error *err)
+static void put_back(const struct stand_ins *s)
 {
-    uint8_t piece[1 << 12];
-    size_t n;
-    stele_code code = STELE_OK;
-
-    rewind(file);
-    while (code == STELE_OK && (n = fread(piece, 1, sizeof piece, file)) > 0) {
-        code = out->len + n > STI_REMOTE_MAX / 2
-                       ? sti_cli_fail(err, STELE_ETOOBIG, "more output than a request may have")
-                       : stele_buf_append(out, stele_bytes_of(piece, n), err);
+    (void)fflush(stdout);
+    (void)fflush(stderr);
+    for (int i = 0; i < FILES; i++) {
+        (void)dup2(s->saved[i], i);
     }
-    return code;
+    clearerr(stdout);
 }
 
 /* ---- A request. ---- */
@@ -122,7 +150,6 @@ static stele_code read_back(FILE *file, stele_buf *out, stele_error *err)
 struct request {
     int argc;
     char *argv[STI_REMOTE_WORDS_MAX + 1];
-    stele_bytes input;
 };
 
 static void free_words(struct request *r)
@@ -149,54 +176,70 @@ static stele_code take_word(struct request *r, stele_bytes *rest, stele_error *e
 
 static stele_code decode(struct request *r, stele_bytes message, stele_error *err)
 {
-    uint32_t version = 0;
-    uint32_t count = 0;
+    uint64_t version = 0;
+    uint64_t count = 0;
     stele_code code = sti_remote_take(&message, 1, &version, err);
 
     code = code == STELE_OK ? sti_remote_take(&message, 2, &count, err) : code;
     if (code == STELE_OK &&
-            (version != STI_REMOTE_VERSION || count > STI_REMOTE_WORDS_MAX || count < 2)) {
+            (version != STI_REMOTE_VERSION || count > STI_REMOTE_WORDS_MAX || count == 1)) {
         code = sti_cli_fail(err, STELE_EVERSION, "a request that this version does not know");
     }
-    for (uint32_t i = 0; code == STELE_OK && i < count; i++) {
+    for (uint64_t i = 0; code == STELE_OK && i < count; i++) {
         code = take_word(r, &message, err);
     }
-    return code == STELE_OK ? sti_remote_take_bytes(&message, &r->input, err) : code;
+    return code;
 }
 
-static stele_code encode(
-        stele_buf *out, int exit_code, stele_bytes printed, stele_bytes errors, stele_error *err)
+static stele_code begin_answer(stele_buf *out, int exit_code, stele_error *err)
 {
     stele_code code = sti_remote_put(out, STI_REMOTE_VERSION, 1, err);
 
-    code = code == STELE_OK ? sti_remote_put(out, (uint32_t)exit_code, 1, err) : code;
-    code = code == STELE_OK ? sti_remote_put_bytes(out, printed, err) : code;
-    return code == STELE_OK ? sti_remote_put_bytes(out, errors, err) : code;
+    return code == STELE_OK ? sti_remote_put(out, (uint64_t)exit_code, 1, err) : code;
 }
 
-static stele_code run(const struct request *r, stele_buf *answer, stele_error *err)
+/* He may be gone. */
+static void send_reply(int fd, const stele_buf *reply, struct sti_remote_files files)
+{
+    stele_error ignored;
+
+    (void)sti_remote_send(fd, stele_buf_view(reply), &files, &ignored);
+}
+
+/* Run it, and send what came of it. */
+static stele_code run(
+        int fd, const struct request *r, int input, stele_buf *reply, stele_error *err)
 {
     struct stand_ins s;
-    stele_buf printed;
-    stele_buf errors;
     int exit_code = 0;
-    stele_code code = open_all(&s, r->input, err);
+    stele_code code = open_all(&s, input, err);
 
-    stele_buf_init(&printed, SIZE_MAX);
-    stele_buf_init(&errors, SIZE_MAX);
     if (code == STELE_OK) {
-        put_in_place(&s, false);
-        exit_code = sti_command_run(r->argc, r->argv);
-        put_in_place(&s, true);
-        code = read_back(s.files[1], &printed, err);
+        code = put_in_place(&s, err);
+        exit_code = code == STELE_OK ? sti_command_run(r->argc, r->argv) : 0;
+        put_back(&s);
     }
-    code = code == STELE_OK ? read_back(s.files[2], &errors, err) : code;
-    code = code == STELE_OK ? encode(answer, exit_code, stele_buf_view(&printed),
-                                      stele_buf_view(&errors), err)
-                            : code;
+    code = code == STELE_OK ? begin_answer(reply, exit_code, err) : code;
+    if (code == STELE_OK) {
+        send_reply(fd, reply,
+                (struct sti_remote_files){
+                        {fileno(s.files[STDOUT_FILENO]), fileno(s.files[STDERR_FILENO])}});
+    }
     close_all(&s);
-    stele_buf_free(&printed);
-    stele_buf_free(&errors);
+    return code;
+}
+
+static stele_code tell_where(int fd, stele_buf *reply, stele_error *err)
+{
+    struct sti_remote_place place = {.seq = 0};
+    stele_code code = where(&place, err);
+
+    code = code == STELE_OK ? begin_answer(reply, 0, err) : code;
+    code = code == STELE_OK ? sti_remote_put(reply, place.seq, 8, err) : code;
+    code = code == STELE_OK ? sti_remote_put(reply, place.types, 8, err) : code;
+    if (code == STELE_OK) {
+        send_reply(fd, reply, sti_remote_no_files());
+    }
     return code;
 }
 
@@ -207,21 +250,34 @@ static stele_code check_who(int fd, stele_error *err)
 {
     struct ucred who = {.uid = (uid_t)-1};
     socklen_t len = sizeof who;
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0) {
         return sti_cli_fail_errno(err, errno, "a connection");
     }
     return who.uid == geteuid() || who.uid == 0
-                   ? STELE_OK
+                   ? sti_remote_be_patient(fd, PATIENCE_MS, err)
                    : sti_cli_fail(err, STELE_EPERM, "a connection of another user");
+}
+
+static void send_failure(int fd, stele_buf *reply, const stele_error *why)
+{
+    stele_error ignored;
+    char text[STELE_ERROR_MESSAGE_SIZE + 16];
+    stele_code code;
+
+    (void)snprintf(text, sizeof text, "stele: %s\n", why->message);
+    stele_buf_clear(reply);
+    code = begin_answer(reply, FAILED_EXIT, &ignored);
+    code = code == STELE_OK ? stele_buf_append(reply, stele_str(text), &ignored) : code;
+    if (code == STELE_OK) {
+        send_reply(fd, reply, sti_remote_no_files());
+    }
 }
 
 static void answer(int fd)
 {
     static struct request r; /* large, and one at a time */
+    struct sti_remote_files files = sti_remote_no_files();
     stele_buf message;
     stele_buf reply;
     stele_error err;
@@ -230,19 +286,15 @@ static void answer(int fd)
     r = (struct request){.argc = 0};
     stele_buf_init(&message, SIZE_MAX);
     stele_buf_init(&reply, SIZE_MAX);
-    code = code == STELE_OK ? sti_remote_receive(fd, &message, &err) : code;
+    code = code == STELE_OK ? sti_remote_receive(fd, &message, &files, &err) : code;
     code = code == STELE_OK ? decode(&r, stele_buf_view(&message), &err) : code;
-    code = code == STELE_OK ? run(&r, &reply, &err) : code;
-    if (code != STELE_OK) {
-        char text[STELE_ERROR_MESSAGE_SIZE + 16];
-
-        (void)snprintf(text, sizeof text, "stele: %s\n", err.message);
-        stele_buf_clear(&reply);
-        code = encode(&reply, FAILED_EXIT, stele_empty(), stele_str(text), &err);
-    }
     if (code == STELE_OK) {
-        (void)sti_remote_send(fd, stele_buf_view(&reply), &err);
+        code = r.argc == 0 ? tell_where(fd, &reply, &err) : run(fd, &r, files.fds[0], &reply, &err);
     }
+    if (code != STELE_OK) {
+        send_failure(fd, &reply, &err);
+    }
+    sti_remote_close_files(&files);
     free_words(&r);
     stele_buf_free(&message);
     stele_buf_free(&reply);

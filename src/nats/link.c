@@ -18,7 +18,9 @@ enum {
     WRITE_DEADLINE_MS = 2000,
     DELAY_MAX_MS = 2000,
     PATH_SIZE = 4096,
-    LIBNATS_SAFE_TLS = 0x030B00
+    LIBNATS_SAFE_TLS = 0x030B00,
+    ATTEMPTS = 5, /* until a refusal counts */
+    NAME_AT = 1   /* of the strings */
 };
 
 /* ---- What the caller gave. ---- */
@@ -85,6 +87,24 @@ static stele_code check_files(const stele_nats_server *s, stele_error *err)
     return rc == STELE_OK ? check_file(s->tls_key_file, "file of a key", err) : rc;
 }
 
+/* libnats puts these between quotes as they are, in the middle of what it tells the server: a quote
+ * would end them, and what follows would count as something else. */
+static bool is_quotable(char c)
+{
+    return (unsigned char)c >= ' ' && c != 127 && c != '"' && c != '\\';
+}
+
+static stele_code check_quotable(const char *text, const char *what, stele_error *err)
+{
+    for (; text != NULL && *text != 0; text++) {
+        if (!is_quotable(*text)) {
+            return sti_nats_fail(err, STELE_EINVAL,
+                    "a %s with \", \\ or a control character, which libnats cannot send", what);
+        }
+    }
+    return STELE_OK;
+}
+
 static size_t count_urls(const char *urls)
 {
     size_t count = 1;
@@ -115,6 +135,10 @@ static stele_code check(const stele_nats_server *s, stele_error *err)
                 "one join the others with it",
                 nats_GetVersion());
     }
+    if (check_quotable(s->user, "user", err) != STELE_OK ||
+            check_quotable(s->password, "password", err) != STELE_OK) {
+        return STELE_EINVAL;
+    }
     return check_files(s, err);
 }
 
@@ -131,7 +155,11 @@ stele_code sti_nats_server_copy(
     s->connect_ms = s->connect_ms <= 0 ? 1000 : s->connect_ms;
     s->reconnect_ms = s->reconnect_ms <= 0 ? 250 : s->reconnect_ms;
     rc = check(s, err);
-    return rc == STELE_OK ? copy_strings(out, err) : rc;
+    rc = rc == STELE_OK ? copy_strings(out, err) : rc;
+    for (char *c = rc == STELE_OK ? out->strings[NAME_AT] : NULL; c != NULL && *c != 0; c++) {
+        *c = is_quotable(*c) ? *c : '?'; /* it is for people */
+    }
+    return rc;
 }
 
 void sti_nats_server_free(struct sti_nats_server *server)
@@ -281,4 +309,18 @@ stele_code sti_nats_link_options(
     }
     *out = o;
     return STELE_OK;
+}
+
+/* Before version 3.8 libnats leaves a signature out now and then, whatever the key: one refusal
+ * says nothing then. */
+natsStatus sti_nats_link_connect(
+        natsConnection **out, natsOptions *o, const struct sti_nats_server *server)
+{
+    const bool is_signed = server->given.credentials_file != NULL || server->given.nkey != NULL;
+    natsStatus s = natsConnection_Connect(out, o);
+
+    for (int i = 1; i < ATTEMPTS && is_signed && s == NATS_CONNECTION_AUTH_FAILED; i++) {
+        s = natsConnection_Connect(out, o);
+    }
+    return s;
 }

@@ -32,4 +32,8 @@ void sti_nats_server_show(const struct sti_nats_server *server, char out[STI_NAT
 stele_code sti_nats_link_options(
         natsOptions **out, const struct sti_nats_server *server, stele_error *err);
 
+/* Connect. */
+natsStatus sti_nats_link_connect(
+        natsConnection **out, natsOptions *o, const struct sti_nats_server *server);
+
 #endif /* STI_NATS_LINK_H */

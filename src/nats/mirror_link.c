@@ -184,7 +184,7 @@ static natsStatus connect_now(struct sti_nats_mirror *m, natsOptions *o)
     s = natsOptions_SetCustomInboxPrefix(o, prefix);
     s = s != NATS_OK ? s : natsOptions_SetClosedCB(o, on_closed, m);
     s = s != NATS_OK ? s : natsOptions_SetErrorHandler(o, on_error, m);
-    return s != NATS_OK ? s : natsConnection_Connect(&m->nc, o);
+    return s != NATS_OK ? s : sti_nats_link_connect(&m->nc, o, &m->server);
 }
 
 /* Until the first connection is there it is tried here: then who asks hears why it fails. */

@@ -180,7 +180,7 @@ static natsStatus connect_once(
 {
     natsStatus s = set_callbacks(n, o, way, retry);
 
-    return s != NATS_OK ? s : natsConnection_Connect(&n->ways[way], o);
+    return s != NATS_OK ? s : sti_nats_link_connect(&n->ways[way], o, &n->server);
 }
 
 stele_code sti_nats_make_way(struct sti_nats *n, enum sti_nats_way way, stele_error *err)

@@ -49,4 +49,4 @@ stop() { # ID
 # await DB ID JSON: until it is there; the time limit of the test ends what hangs.
 await() { until [ "$("$stele" docs get "$1" "$2" 2>/dev/null)" = "$3" ]; do sleep 0.02; done; }
 # notes DB TEXT: until serve says so on standard error.
-notes() { until grep -qF -- "$2" "$1.err"; do sleep 0.02; done; }
+notes() { until grep -qsF -- "$2" "$1.err"; do sleep 0.02; done; }

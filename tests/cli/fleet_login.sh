@@ -57,6 +57,9 @@ refused "Authorization Violation" --user anna --password-file wrong
 host=${url#nats://}
 url=nats://anna:secret@$host refused "connecting to $host: "
 ! grep -q secret .err || fail "the password is told"
+printf 'pass","nkey":"x' >odd
+verb docs 2 serve stranger --id kitchen --fleet home --nats "$url" --user anna --password-file odd
+says "which libnats cannot send"
 verb docs 2 serve stranger --id kitchen --fleet home --nats "$url" --user anna
 says "--user and --password-file belong together"
 verb docs 1 serve stranger --id kitchen --fleet home --nats "$url" --user anna --password-file none
@@ -149,7 +152,7 @@ stop_server plain
 # ---- Nobody there. ----
 
 begin alone alone --nats "$url"
-notes alone "NATS: not connected, and tried again: for receiving: no server can be reached"
+notes alone "NATS: not connected, trying again: for receiving: no server can be reached"
 until grep -q '"ready":true' alone.out; do sleep 0.01; done
 verb docs 0 set alone x '{"n":1}'
 start_server plain "${url##*:}"

@@ -93,6 +93,61 @@ serve a one
 verb docs 0 set a k '{"n":2}'
 stop one INT
 
+# It ends while somebody types what is to be loaded: nothing of that is lost.
+serve a one
+mkfifo typed
+"$stele" docs load a <typed >/dev/null 2>load.err &
+loader=$!
+children+=("$loader")
+exec 9>typed
+echo '{"id":"typed/1","doc":{}}' >&9
+until ls -l "/proc/$loader/fd" | grep -q deleted; do # it copies, and so has seen who serves
+    kill -0 "$loader" || fail "load ended: $(<load.err)"
+    sleep 0.01
+done
+stop one TERM
+echo '{"id":"typed/2","doc":{}}' >&9
+exec 9>&-
+wait "$loader" || fail "load: $(<load.err)"
+verb docs 0 has a typed/1
+verb docs 0 has a typed/2
+# Input that is no file is refused there: nobody may keep it waiting.
+serve a one
+open_files() { ls -l "/proc/${node[one]}/fd" | grep -c 'pipe:\|deleted'; }
+before=$(open_files)
+python3 - <<'END' || fail "a pipe as input"
+import array, os, socket, struct
+def answer_of(s):
+    answer = b""
+    while piece := s.recv(4096):
+        answer += piece
+    return answer
+s = socket.socket(socket.AF_UNIX)
+s.connect("a/node.sock")
+words = [b"docs", b"load", b"a"]
+m = struct.pack(">BH", 2, len(words)) + b"".join(struct.pack(">I", len(w)) + w for w in words)
+r, w = os.pipe()
+s.sendmsg([struct.pack(">I", len(m))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [r, w, r, w]))])
+s.sendall(m)
+answer = answer_of(s)
+assert answer[4] == 2 and answer[5] == 6 and b"no file" in answer, answer
+# Words that say that they are longer than they are, and a length beyond all bounds.
+for bad in (struct.pack(">BHI", 2, 2, 2**32 - 1), b"", b"\x02", struct.pack(">BH", 2, 1), struct.pack(">BH", 9, 0)):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect("a/node.sock")
+    s.sendall(struct.pack(">I", len(bad)) + bad)
+    answer = answer_of(s)
+    assert answer[5] == 6, (bad, answer)
+s = socket.socket(socket.AF_UNIX)
+s.connect("a/node.sock")
+s.sendall(struct.pack(">I", 2**32 - 1))
+answer = answer_of(s)
+assert answer[5] == 6, answer
+END
+verb docs 0 has a typed/2
+equal "files that stay open" "$before" "$(open_files)"
+stop one TERM
+
 # ---- Two, over NATS. ----
 
 start_server() { # PORT: -1 chooses one
@@ -132,6 +187,21 @@ await b only-a '{"n":1}'
 await a only-b '{"n":1}'
 
 stop one TERM
+
+# A name is of any bytes: nothing of it does anything to who reads it.
+odd=$'od\e[2Jd\n\xff'
+: >odd.out
+"$stele" docs serve odd --id "$odd" --fleet home --nats "$url" >odd.out 2>odd.err &
+odd_node=$!
+children+=("$odd_node")
+until "$stele" fleet peers b -J | jq -se --arg name "$(printf '%s' "$odd" | base64)" \
+    'any(.peer_b64 == $name and .online)' >/dev/null; do sleep 0.05; done
+until grep -q '^note: peer od?\[2Jd?' b.err; do sleep 0.02; done
+verb fleet 0 peers b
+grep -q "^b64:$(printf '%s' "$odd" | base64) " .out || fail "an odd name"
+! grep -qP '\e' .out b.err || fail "it is obeyed"
+kill -TERM "$odd_node"
+wait "$odd_node" || fail "it ends"
 stop two TERM
 for db in a b; do
     verb docs 0 validate $db
