@@ -38,10 +38,41 @@ stele_code sti_docs_read(stele_store_read *read, enum sti_docs_bucket bucket, st
     return STELE_OK;
 }
 
+/* Somebody puts what is remembered. Sums that were changed are put all the same. */
+static void forget(struct sti_docs_write *w, enum sti_docs_bucket bucket)
+{
+    struct sti_docs_sums *sums = &w->memo.sums;
+
+    if (bucket == STI_DOCS_TNO) {
+        w->memo.type_number = 0;
+    } else if (bucket == STI_DOCS_CHK || bucket == STI_DOCS_AGG) {
+        sums->has_day = sums->has_day && sums->day_changed;
+        for (size_t i = 0; i < STI_DOCS_LEVELS; i++) {
+            sums->has[i] = sums->has[i] && sums->changed[i];
+        }
+    }
+}
+
+void sti_docs_forget(struct sti_docs_write *w)
+{
+    w->memo = (struct sti_docs_memo){.type_number = 0};
+}
+
+stele_code sti_docs_put_sum(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes value, bool remove, stele_error *err)
+{
+    stele_bytes name = sti_docs_bucket_name(bucket);
+
+    w->writes++;
+    return remove ? stele_store_batch_delete(w->batch, name, key, err)
+                  : stele_store_batch_put(w->batch, name, key, value, err);
+}
+
 stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
         stele_bytes value, stele_error *err)
 {
     w->writes++;
+    forget(w, bucket);
     return stele_store_batch_put(w->batch, sti_docs_bucket_name(bucket), key, value, err);
 }
 
@@ -49,6 +80,7 @@ stele_code sti_docs_remove(
         struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key, stele_error *err)
 {
     w->writes++;
+    forget(w, bucket);
     return stele_store_batch_delete(w->batch, sti_docs_bucket_name(bucket), key, err);
 }
 

@@ -91,6 +91,7 @@ static stele_code make(struct sti_docs_write *w, struct sti_docs_entry *entry, j
     if (rc == STELE_OK) {
         rc = sti_docs_apply(w, &change, &applied, err);
     }
+    w->unclaimed = false;
     if (rc == STELE_OK && applied != STI_DOCS_APPLIED_CURRENT) {
         rc = sti_fail(err, STELE_ECORRUPT, "the document has a version that is still to come");
     }

@@ -229,8 +229,21 @@ stele_code sti_docs_type_new_number(
 stele_code sti_docs_type_need_number(struct sti_docs_write *w, stele_bytes name,
         struct sti_docs_type_state *state, stele_error *err)
 {
-    stele_code rc = sti_docs_type_state_read(w->view, name, state, err);
+    struct sti_docs_memo *memo = &w->memo;
+    stele_code rc;
 
+    if (memo->type_number != 0 &&
+            stele_bytes_equal(name, stele_bytes_of(memo->type, memo->type_len))) {
+        *state = (struct sti_docs_type_state){.number = memo->type_number};
+        return STELE_OK;
+    }
+    rc = sti_docs_type_state_read(w->view, name, state, err);
+    if (rc == STELE_OK && state->number != 0 && state->phase == STI_DOCS_WHOLE &&
+            name.len <= sizeof memo->type) {
+        memcpy(memo->type, name.data, name.len);
+        memo->type_len = name.len;
+        memo->type_number = state->number;
+    }
     if (rc != STELE_OK || state->number != 0) {
         return rc;
     }
