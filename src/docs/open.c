@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mutant.h"
 #include "docs/seq.h"
+#include "docs/together.h"
 #include "docs/trim.h"
 #include "docs/undo.h"
 
@@ -280,15 +281,20 @@ static void docs_free(stele_docs *db)
     sti_cond_destroy(&db->changed);
     sti_mutex_destroy(&db->feed);
     sti_mutex_destroy(&db->kinds);
+    sti_docs_line_destroy(&db->line);
     sti_free(db);
 }
 
 static stele_code init_locks(stele_docs *db, stele_error *err)
 {
-    stele_code rc = sti_mutex_init(&db->kinds, STI_RANK_DOCS_KINDS, err);
+    stele_code rc = sti_docs_line_init(&db->line, err);
 
     if (rc != STELE_OK) {
         return rc;
+    }
+    rc = sti_mutex_init(&db->kinds, STI_RANK_DOCS_KINDS, err);
+    if (rc != STELE_OK) {
+        goto no_kinds;
     }
     rc = sti_mutex_init(&db->feed, STI_RANK_DOCS_FEED, err);
     if (rc != STELE_OK) {
@@ -307,6 +313,8 @@ no_changed:
     sti_mutex_destroy(&db->feed);
 no_feed:
     sti_mutex_destroy(&db->kinds);
+no_kinds:
+    sti_docs_line_destroy(&db->line);
     return rc;
 }
 
