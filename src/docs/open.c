@@ -215,6 +215,24 @@ static stele_code start_clock(struct sti_docs_write *w, stele_error *err)
     return rc == STELE_END ? STELE_OK : rc;
 }
 
+/* Whether there are any from before. */
+static stele_code look_for_conflicts(struct sti_docs_write *w, stele_error *err)
+{
+    stele_store_cursor *cursor = NULL;
+    stele_code rc =
+            stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_CFL), err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = stele_store_cursor_first(cursor, err);
+    if (rc == STELE_OK) {
+        atomic_store(&w->db->conflicts, true);
+    }
+    stele_store_cursor_close(cursor);
+    return rc == STELE_END ? STELE_OK : rc;
+}
+
 static stele_code start(stele_docs *db, stele_error *err)
 {
     struct sti_docs_write w = {.db = db};
@@ -241,6 +259,9 @@ static stele_code start(stele_docs *db, stele_error *err)
         rc = sti_docs_seq_load(&w, err);
     }
     if (rc == STELE_OK) {
+        rc = look_for_conflicts(&w, err);
+    }
+    if (rc == STELE_OK) {
         rc = sti_docs_types_load(&w, err);
     }
     return sti_docs_write_end(&w, rc, err);
@@ -253,6 +274,7 @@ static stele_code start_reader(stele_docs *db, stele_error *err)
     bool fresh = false;
     stele_code rc = look(db, &fresh, err);
 
+    atomic_store(&db->conflicts, true); /* the writer may note some at any time */
     if (rc == STELE_OK && fresh) {
         rc = sti_fail(err, STELE_ENOTFOUND, "the store is empty: there is no database yet");
     }

@@ -155,6 +155,7 @@ struct sti_docs_kind {
     struct sti_docs_type *type;
     struct sti_docs_indexer indexer;
     struct sti_docs_path expiry; /* if the type has one */
+    _Atomic uint64_t noted;      /* the last stamp under which it is that of its type; 0: none */
 };
 
 /* The thread that indexes documents anew; begun when there is something to do for the first time.
@@ -234,7 +235,10 @@ struct stele_docs {
 
     _Atomic bool restoring; /* several batches long: nobody else reads or writes until the end */
     _Atomic bool expires;   /* some documents may end; set before the first of them is seen */
-    _Atomic uint64_t users; /* iterators and batches that are open */
+    _Atomic bool conflicts; /* several documents may claim a key; set as above */
+    _Atomic uint64_t types_changing; /* batches that put what types are, */
+    _Atomic uint64_t types_changed;  /* and those of them that have ended (kinds.c) */
+    _Atomic uint64_t users;          /* iterators and batches that are open */
 };
 
 /* A batch. */
@@ -251,6 +255,7 @@ struct sti_docs_write {
     struct sti_docs_memo memo;
     uint64_t begun;  /* its number among the batches */
     uint64_t writes; /* keys that were put or removed */
+    bool types;      /* what types are is among them */
     bool unclaimed;  /* nobody claims the unique keys that are being put */
 };
 
@@ -318,6 +323,16 @@ stele_code sti_docs_feed_wait(stele_docs *db,
 /* The definition of the type that has, or had, that number; NULL if there is none. Valid until
  * close. */
 const struct sti_docs_kind *sti_docs_kind_find(stele_docs *db, uint32_t number, stele_bytes name)
+        STI_EXCLUDES(db->kinds);
+
+/* What types are has a stamp. If it is the same, and not 0, before and after a read has begun, that
+ * read sees what it stands for. */
+uint64_t sti_docs_types_stamp(stele_docs *db);
+
+/* The definition of a type that is whole, if a search has noted it under this stamp; NULL. */
+const struct sti_docs_kind *sti_docs_kind_noted(stele_docs *db, stele_bytes name, uint64_t stamp)
+        STI_EXCLUDES(db->kinds);
+void sti_docs_kind_note(stele_docs *db, uint32_t number, stele_bytes name, uint64_t stamp)
         STI_EXCLUDES(db->kinds);
 
 /* That of a unique key's claim, and which of its keys it is; NULL: there is none. */

@@ -123,7 +123,7 @@ stele_code sti_docs_read_begin(stele_store_read **out, stele_docs *db, stele_err
     return rc;
 }
 
-stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
+static stele_code end(struct sti_docs_write *w, stele_code rc, stele_error *err)
 {
     stele_docs *db = w->db;
     struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
@@ -160,6 +160,15 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
         /* The numbers that were given stay given: somebody else may have the next one already. */
         sti_docs_kinds_disown(db, kind, w->kind);
+    }
+    return rc;
+}
+
+stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
+{
+    rc = end(w, rc, err);
+    if (w->types) {
+        atomic_fetch_add(&w->db->types_changed, 1);
     }
     return rc;
 }
