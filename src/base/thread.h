@@ -36,9 +36,10 @@ enum sti_rank {
     STI_RANK_NODE_CORE = 1,      /* the core of a node, during a step */
     STI_RANK_NODE = 2,           /* what the threads of a node hand to each other */
     STI_RANK_FLEET = 3,          /* the peers of a fleet in one process, and their messages */
+    STI_RANK_DOCS_LINE = 4,      /* who waits to change documents */
     STI_RANK_DOCS_KINDS = 5,     /* which definitions of types a database knows */
     STI_RANK_DOCS_WORK = 6,      /* what a database's thread is asked for */
-    STI_RANK_DOCS_FEED = 7,      /* who waits for changes of a database */
+    STI_RANK_DOCS_FEED = 7,      /* who waits for changes of a database; its memo */
     STI_RANK_STREAM_DELETE = 10, /* one deletion at a time */
     STI_RANK_STREAM_WRITE = 20,  /* the tail of a stream, and its file */
     STI_RANK_STREAM_SYNC = 30,   /* group commit */

@@ -139,6 +139,7 @@ static stele_code check_owner(struct sti_docs_write *w, const struct sti_docs_ch
             return rc;
         }
         rc = sti_docs_index_owner(cursor, claim, &owner, &found, err);
+        w->unclaimed = w->unclaimed && rc == STELE_OK && !found;
         if (rc == STELE_OK && found &&
                 (!stele_bytes_equal(owner, change->entry.id) || STI_MUTANT(DOCS_OWNER_REFUSED))) {
             rc = expire_owner(w, owner, &expired, err);
@@ -165,6 +166,7 @@ stele_code sti_docs_change_check_owners(
     if (STI_MUTANT(DOCS_CONFLICT_ALLOWED)) {
         return STELE_OK;
     }
+    w->unclaimed = count == change->unique_count;
     for (size_t i = 0; i < count && rc == STELE_OK; i++) {
         rc = check_owner(w, change, change->unique[i], err);
     }
@@ -233,6 +235,25 @@ static stele_code make_current(struct sti_docs_write *w, const struct sti_docs_c
     return rc == STELE_OK ? sti_docs_index_replace(w, entry->id, &change->keys, info, err) : rc;
 }
 
+/* The same of an ID that comes for the first time: nothing is there that would go. */
+static stele_code make_first(struct sti_docs_write *w, const struct sti_docs_change *change,
+        const struct sti_docs_info *info, stele_error *err)
+{
+    const struct sti_docs_entry *entry = &change->entry;
+    stele_code rc = put_info(w, entry->id, info, err);
+
+    if (rc == STELE_OK && change->ends) {
+        rc = sti_docs_expiry_replace(w, entry->id, &change->end, err);
+    }
+    if (rc == STELE_OK && change->document == NULL) {
+        rc = sti_docs_note_unreadable(w, entry->id, true, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_DAT, entry->id, entry->json, err);
+    }
+    return rc == STELE_OK ? sti_docs_index_first(w, entry->id, &change->keys, info, err) : rc;
+}
+
 /* The claims of the document that counts are those of `info`; the entry is not it. */
 static stele_code move_claims(struct sti_docs_write *w, stele_bytes id,
         const struct sti_docs_info *info, stele_error *err)
@@ -271,7 +292,9 @@ static stele_code apply_newest(struct sti_docs_write *w, const struct sti_docs_c
     stele_code rc = sti_docs_info_after(
             &info, old, change->entry.version, change->entry.is_delete, keys, err);
 
-    if (rc == STELE_OK) {
+    if (rc == STELE_OK && old == NULL && !change->entry.is_delete) {
+        rc = make_first(w, change, &info, err);
+    } else if (rc == STELE_OK) {
         rc = make_current(w, change, &info, err);
     }
     sti_docs_info_free(&info);
@@ -344,13 +367,11 @@ stele_code sti_docs_apply(struct sti_docs_write *w, const struct sti_docs_change
     if (rc != STELE_OK) {
         return rc;
     }
-    if (STI_MUTANT(DOCS_LATE_APPLIES)) {
-        found = false;
-    }
-    if ((!found || sti_docs_version_compare(change->entry.version, old.version) > 0) &&
+    if ((!found || STI_MUTANT(DOCS_LATE_APPLIES) ||
+                sti_docs_version_compare(change->entry.version, old.version) > 0) &&
             (change->type.phase == STI_DOCS_WHOLE || change->type.phase == STI_DOCS_CLEARING)) {
         *out = STI_DOCS_APPLIED_CURRENT;
-        rc = apply_newest(w, change, found ? &old : NULL, err);
+        rc = apply_newest(w, change, found && !STI_MUTANT(DOCS_LATE_APPLIES) ? &old : NULL, err);
     } else {
         rc = apply_late(w, change, out, err);
     }

@@ -130,6 +130,10 @@ stele_code sti_docs_claims_of_log(struct sti_docs_write *w, stele_bytes id,
 stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
         const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
 
+/* The same for a document that has none. */
+stele_code sti_docs_index_first(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);
+
 /* The same where what is noted of its keys may be wrong. */
 stele_code sti_docs_index_mend(struct sti_docs_write *w, stele_bytes id,
         const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err);

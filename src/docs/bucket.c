@@ -3,6 +3,7 @@
  * bucket.c: reading and writing the buckets of a database.
  */
 #include "base/error.h"
+#include "base/mutant.h"
 #include "docs/state.h"
 
 stele_bytes sti_docs_bucket_name(enum sti_docs_bucket bucket)
@@ -38,10 +39,55 @@ stele_code sti_docs_read(stele_store_read *read, enum sti_docs_bucket bucket, st
     return STELE_OK;
 }
 
+/* Before what types are is changed for the first time in a batch. */
+static void change_types(struct sti_docs_write *w)
+{
+    if (!w->types) {
+        w->types = true;
+        atomic_fetch_add(&w->db->types_changing, 1);
+    }
+}
+
+/* Somebody puts what is remembered. Sums that were changed are put all the same. */
+static void forget(struct sti_docs_write *w, enum sti_docs_bucket bucket)
+{
+    struct sti_docs_sums *sums = &w->memo.sums;
+
+    if (bucket == STI_DOCS_TNO) {
+        w->memo.type_number = 0;
+        change_types(w);
+    } else if (bucket == STI_DOCS_CHK || bucket == STI_DOCS_AGG) {
+        sums->has_day = sums->has_day && sums->day_changed;
+        for (size_t i = 0; i < STI_DOCS_LEVELS; i++) {
+            sums->has[i] = sums->has[i] && sums->changed[i];
+        }
+    }
+}
+
+void sti_docs_forget(struct sti_docs_write *w)
+{
+    w->memo = (struct sti_docs_memo){.type_number = 0};
+    change_types(w);
+}
+
+stele_code sti_docs_put_sum(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes value, bool remove, stele_error *err)
+{
+    stele_bytes name = sti_docs_bucket_name(bucket);
+
+    w->writes++;
+    return remove ? stele_store_batch_delete(w->batch, name, key, err)
+                  : stele_store_batch_put(w->batch, name, key, value, err);
+}
+
 stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
         stele_bytes value, stele_error *err)
 {
     w->writes++;
+    forget(w, bucket);
+    if (bucket == STI_DOCS_CFL && !STI_MUTANT(DOCS_CONFLICTS_NOT_SEEN)) {
+        atomic_store(&w->db->conflicts, true);
+    }
     return stele_store_batch_put(w->batch, sti_docs_bucket_name(bucket), key, value, err);
 }
 
@@ -49,6 +95,7 @@ stele_code sti_docs_remove(
         struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key, stele_error *err)
 {
     w->writes++;
+    forget(w, bucket);
     return stele_store_batch_delete(w->batch, sti_docs_bucket_name(bucket), key, err);
 }
 

@@ -8,6 +8,7 @@
 #include "docs/apply.h"
 #include "docs/expiry.h"
 #include "docs/patch.h"
+#include "docs/together.h"
 
 enum {
     PEER_ID_MAX = 239 /* with its version, what a reference can list */
@@ -91,6 +92,7 @@ static stele_code make(struct sti_docs_write *w, struct sti_docs_entry *entry, j
     if (rc == STELE_OK) {
         rc = sti_docs_apply(w, &change, &applied, err);
     }
+    w->unclaimed = false;
     if (rc == STELE_OK && applied != STI_DOCS_APPLIED_CURRENT) {
         rc = sti_fail(err, STELE_ECORRUPT, "the document has a version that is still to come");
     }
@@ -318,15 +320,48 @@ void stele_docs_batch_abort(stele_docs_batch *batch)
     }
 }
 
-/* ---- Batches of one change. ---- */
+/* ---- Batches of one change, or those of several threads. ---- */
+
+/* What is to be changed. */
+struct single {
+    stele_docs *db;
+    stele_bytes id;
+    stele_bytes json; /* of the document, or the patch */
+    json_t *document; /* parsed */
+    stele_docs_version made;
+};
+
+static stele_code make_set(struct sti_docs_write *w, void *arg, stele_error *err)
+{
+    struct single *s = arg;
+    struct sti_docs_entry entry = {.id = s->id, .json = s->json};
+
+    return set_in(w, &entry, json_incref(s->document), NULL, &s->made, err);
+}
+
+static stele_code make_patch(struct sti_docs_write *w, void *arg, stele_error *err)
+{
+    struct single *s = arg;
+
+    return patch_in(w, s->id, s->json, NULL, &s->made, err);
+}
+
+static stele_code make_delete(struct sti_docs_write *w, void *arg, stele_error *err)
+{
+    struct single *s = arg;
+
+    return delete_in(w, s->id, NULL, &s->made, err);
+}
 
 /* What was given is given only if it is there. */
-static stele_code end_one(struct sti_docs_write *w, stele_code rc, const stele_docs_version *made,
+static stele_code change_one(struct single *s,
+        stele_code (*how)(struct sti_docs_write *w, void *arg, stele_error *err),
         stele_docs_version *version, stele_error *err)
 {
-    rc = sti_docs_write_end(w, rc, err);
+    stele_code rc = sti_docs_together(s->db, how, s, s->json.len, err);
+
     if (rc == STELE_OK && version != NULL) {
-        *version = *made;
+        *version = s->made;
     }
     return rc;
 }
@@ -334,61 +369,35 @@ static stele_code end_one(struct sti_docs_write *w, stele_code rc, const stele_d
 stele_code stele_docs_set(stele_docs *db, stele_bytes id, stele_bytes json,
         stele_docs_version *version, stele_error *err)
 {
-    struct sti_docs_entry entry = {.id = id, .json = json};
-    struct sti_docs_write w = {.db = db};
-    json_t *document = NULL;
-    stele_docs_version made = {.seconds = 0};
+    struct single s = {.db = db, .id = id, .json = json};
     stele_code rc;
 
     if (db == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database");
     }
-    rc = parse(db, json, &document, err);
-    if (rc == STELE_OK) {
-        rc = sti_docs_write_begin(&w, db, err);
-        if (rc != STELE_OK) {
-            json_decref(document);
-        }
-    }
+    rc = parse(db, json, &s.document, err);
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = set_in(&w, &entry, document, NULL, &made, err);
-    return end_one(&w, rc, &made, version, err);
+    rc = change_one(&s, make_set, version, err);
+    json_decref(s.document);
+    return rc;
 }
 
 stele_code stele_docs_patch(stele_docs *db, stele_bytes id, stele_bytes patch,
         stele_docs_version *version, stele_error *err)
 {
-    struct sti_docs_write w = {.db = db};
-    stele_docs_version made = {.seconds = 0};
-    stele_code rc;
+    struct single s = {.db = db, .id = id, .json = patch};
 
-    if (db == NULL) {
-        return sti_fail(err, STELE_EINVAL, "no database");
-    }
-    rc = sti_docs_write_begin(&w, db, err);
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    rc = patch_in(&w, id, patch, NULL, &made, err);
-    return end_one(&w, rc, &made, version, err);
+    return db == NULL ? sti_fail(err, STELE_EINVAL, "no database")
+                      : change_one(&s, make_patch, version, err);
 }
 
 stele_code stele_docs_delete(
         stele_docs *db, stele_bytes id, stele_docs_version *version, stele_error *err)
 {
-    struct sti_docs_write w = {.db = db};
-    stele_docs_version made = {.seconds = 0};
-    stele_code rc;
+    struct single s = {.db = db, .id = id};
 
-    if (db == NULL) {
-        return sti_fail(err, STELE_EINVAL, "no database");
-    }
-    rc = sti_docs_write_begin(&w, db, err);
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    rc = delete_in(&w, id, NULL, &made, err);
-    return end_one(&w, rc, &made, version, err);
+    return db == NULL ? sti_fail(err, STELE_EINVAL, "no database")
+                      : change_one(&s, make_delete, version, err);
 }

@@ -67,7 +67,7 @@ static stele_code write_key(struct sti_docs_write *w, stele_bytes id,
         }
     }
     stele_buf_free(&key);
-    if (rc == STELE_OK && kept->version.len > 0) {
+    if (rc == STELE_OK && kept->version.len > 0 && !(put && w->unclaimed)) {
         rc = sti_docs_index_note_conflict(w, kept->claim, err);
     }
     return rc;
@@ -150,6 +150,31 @@ stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
         rc = replace_kept(w, id, stele_buf_view(&kept), err);
     }
     stele_buf_free(&kept);
+    return rc;
+}
+
+stele_code sti_docs_index_first(struct sti_docs_write *w, stele_bytes id,
+        const struct sti_docs_index_keys *keys, const struct sti_docs_info *info, stele_error *err)
+{
+    struct sti_docs_kept none = {.rest = stele_nil()};
+    struct sti_docs_kept kept = {.rest = stele_nil()};
+    stele_buf bytes;
+    stele_code rc;
+
+    stele_buf_init(&bytes, SIZE_MAX);
+    rc = sti_docs_claims_fit(keys, info)
+                 ? sti_docs_kept_encode(keys, info, &bytes, err)
+                 : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
+    if (rc == STELE_OK) {
+        rc = sti_docs_kept_begin(&kept, stele_buf_view(&bytes), err);
+    }
+    if (rc == STELE_OK) {
+        rc = write_differences(w, id, &none, &kept, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_docs_put(w, STI_DOCS_KDT, id, stele_buf_view(&bytes), err);
+    }
+    stele_buf_free(&bytes);
     return rc;
 }
 

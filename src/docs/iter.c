@@ -26,8 +26,7 @@ stele_code sti_docs_iter_new(
     it->left = UINT64_MAX;
     stele_buf_init(&it->start, SIZE_MAX);
     stele_buf_init(&it->end, SIZE_MAX);
-    stele_buf_init(&it->low, SIZE_MAX);
-    stele_buf_init(&it->high, SIZE_MAX);
+    stele_buf_init(&it->moved, SIZE_MAX);
     stele_buf_init(&it->sought, SIZE_MAX);
     stele_buf_init(&it->token, SIZE_MAX);
     atomic_fetch_add(&db->users, 1);
@@ -54,8 +53,7 @@ void stele_docs_iter_end(stele_docs_iter *it)
     stele_store_read_end(it->read);
     stele_buf_free(&it->start);
     stele_buf_free(&it->end);
-    stele_buf_free(&it->low);
-    stele_buf_free(&it->high);
+    stele_buf_free(&it->moved);
     stele_buf_free(&it->sought);
     stele_buf_free(&it->token);
     atomic_fetch_sub(&it->db->users, 1);
@@ -69,10 +67,9 @@ stele_bytes stele_docs_iter_token(const stele_docs_iter *it)
 
 /* ---- Moving. ---- */
 
-static bool is_between(stele_bytes key, const stele_buf *start, const stele_buf *end, bool to_end)
+static bool is_between(stele_bytes key, stele_bytes start, stele_bytes end, bool to_end)
 {
-    return stele_bytes_compare(key, stele_buf_view(start)) >= 0 &&
-           (to_end || stele_bytes_compare(key, stele_buf_view(end)) < 0);
+    return stele_bytes_compare(key, start) >= 0 && (to_end || stele_bytes_compare(key, end) < 0);
 }
 
 /* To the first key of the part, or to the last, or to what is beyond it where it is empty. */
@@ -81,12 +78,12 @@ static stele_code go_to_edge(stele_docs_iter *it, bool last, stele_error *err)
     stele_code rc;
 
     if (!last) {
-        return stele_store_cursor_seek(it->cursor, stele_buf_view(&it->low), err);
+        return stele_store_cursor_seek(it->cursor, it->low, err);
     }
     if (it->to_end) {
         return stele_store_cursor_last(it->cursor, err);
     }
-    rc = stele_store_cursor_seek(it->cursor, stele_buf_view(&it->high), err);
+    rc = stele_store_cursor_seek(it->cursor, it->high, err);
     if (rc == STELE_OK) {
         return stele_store_cursor_prev(it->cursor, err);
     }
@@ -103,10 +100,10 @@ static stele_code go_from_sought(
     stele_code rc;
     bool same;
 
-    if (upwards && stele_bytes_compare(sought, stele_buf_view(&it->low)) < 0) {
+    if (upwards && stele_bytes_compare(sought, it->low) < 0) {
         return go_to_edge(it, false, err);
     }
-    if (!upwards && !it->to_end && stele_bytes_compare(sought, stele_buf_view(&it->high)) >= 0) {
+    if (!upwards && !it->to_end && stele_bytes_compare(sought, it->high) >= 0) {
         return go_to_edge(it, true, err);
     }
     rc = stele_store_cursor_seek(it->cursor, sought, err);
@@ -153,7 +150,7 @@ static stele_code move(
     if (rc == STELE_OK) {
         rc = stele_store_cursor_pair(it->cursor, key, value, err);
     }
-    if (rc == STELE_OK && !is_between(*key, &it->low, &it->high, it->to_end)) {
+    if (rc == STELE_OK && !is_between(*key, it->low, it->high, it->to_end)) {
         rc = STELE_END;
     }
     it->place = rc == STELE_OK ? STI_DOCS_ITER_AT
@@ -174,7 +171,7 @@ static stele_code owns(stele_docs_iter *it, stele_bytes claim, bool unique, stel
     stele_code rc;
 
     *out = true;
-    if (!unique || STI_MUTANT(DOCS_LOSERS_FOUND)) {
+    if (!unique || !atomic_load(&it->db->conflicts) || STI_MUTANT(DOCS_LOSERS_FOUND)) {
         return STELE_OK;
     }
     rc = sti_docs_read(it->read, STI_DOCS_CFL, claim, &value, &found, err);
@@ -222,7 +219,8 @@ static stele_code is_first(
         if (rc == STELE_OK) {
             rc = sti_docs_kept_key(&kept, id, &full, err);
         }
-        if (rc == STELE_OK && is_between(stele_buf_view(&full), &it->start, &it->end, false)) {
+        if (rc == STELE_OK && is_between(stele_buf_view(&full), stele_buf_view(&it->start),
+                                      stele_buf_view(&it->end), false)) {
             rc = owns(it, kept.claim, kept.version.len > 0, id, &owned, err);
         }
         if (rc == STELE_OK && owned) {
@@ -412,10 +410,12 @@ stele_code stele_docs_range(stele_docs_iter **out, stele_docs *db, stele_bytes s
     }
     it->backward = backward;
     it->to_end = stele_is_nil(end);
-    rc = stele_buf_append(&it->low, start, err);
+    rc = stele_buf_append(&it->start, start, err);
     if (rc == STELE_OK) {
-        rc = stele_buf_append(&it->high, end, err);
+        rc = stele_buf_append(&it->end, end, err);
     }
+    it->low = stele_buf_view(&it->start);
+    it->high = stele_buf_view(&it->end);
     if (rc != STELE_OK) {
         stele_docs_iter_end(it);
         return rc;

@@ -34,8 +34,9 @@ struct stele_docs_iter {
     uint64_t left;     /* documents that may still be given */
     stele_buf start;   /* of what is searched */
     stele_buf end;
-    stele_buf low;     /* the part of it that is gone over: a search may be resumed */
-    stele_buf high;    /* the first one behind */
+    stele_buf moved;   /* the side of it that is elsewhere, since a search is resumed */
+    stele_bytes low;   /* the part that is gone over */
+    stele_bytes high;  /* the first one behind */
     bool to_end;       /* there is no such one */
     stele_buf sought;  /* a key, if that is the place */
     stele_bytes given; /* the document that was given last; nil: none */

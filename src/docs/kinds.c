@@ -29,6 +29,43 @@ const struct sti_docs_kind *sti_docs_kind_find(stele_docs *db, uint32_t number, 
     return kind;
 }
 
+/* Batches that change what types are count themselves before they put anything, and when they have
+ * ended. With as many ended as begun, each is seen by whatever read begins now, unless another one
+ * begins before; and then there is another stamp afterwards. Those of other processes do not count.
+ */
+uint64_t sti_docs_types_stamp(stele_docs *db)
+{
+    uint64_t changed = atomic_load(&db->types_changed);
+    uint64_t changing = atomic_load(&db->types_changing);
+
+    return changed == changing && !db->options.read_only ? changing + 1 : 0;
+}
+
+const struct sti_docs_kind *sti_docs_kind_noted(stele_docs *db, stele_bytes name, uint64_t stamp)
+{
+    const struct sti_docs_kind *kind;
+
+    sti_mutex_lock(&db->kinds);
+    kind = db->first_kind;
+    while (kind != NULL && (atomic_load(&kind->noted) != stamp ||
+                                   !stele_bytes_equal(stele_str(kind->type->name), name))) {
+        kind = kind->next;
+    }
+    sti_mutex_unlock(&db->kinds);
+    return kind;
+}
+
+void sti_docs_kind_note(stele_docs *db, uint32_t number, stele_bytes name, uint64_t stamp)
+{
+    sti_mutex_lock(&db->kinds);
+    for (struct sti_docs_kind *kind = db->first_kind; kind != NULL; kind = kind->next) {
+        if (kind->number == number && stele_bytes_equal(stele_str(kind->type->name), name)) {
+            atomic_store(&kind->noted, stamp);
+        }
+    }
+    sti_mutex_unlock(&db->kinds);
+}
+
 const struct sti_docs_kind *sti_docs_kind_of_claim(
         stele_docs *db, stele_bytes claim, uint16_t *number)
 {
@@ -229,8 +266,21 @@ stele_code sti_docs_type_new_number(
 stele_code sti_docs_type_need_number(struct sti_docs_write *w, stele_bytes name,
         struct sti_docs_type_state *state, stele_error *err)
 {
-    stele_code rc = sti_docs_type_state_read(w->view, name, state, err);
+    struct sti_docs_memo *memo = &w->memo;
+    stele_code rc;
 
+    if (memo->type_number != 0 &&
+            stele_bytes_equal(name, stele_bytes_of(memo->type, memo->type_len))) {
+        *state = (struct sti_docs_type_state){.number = memo->type_number};
+        return STELE_OK;
+    }
+    rc = sti_docs_type_state_read(w->view, name, state, err);
+    if (rc == STELE_OK && state->number != 0 && state->phase == STI_DOCS_WHOLE &&
+            name.len <= sizeof memo->type) {
+        memcpy(memo->type, name.data, name.len);
+        memo->type_len = name.len;
+        memo->type_number = state->number;
+    }
     if (rc != STELE_OK || state->number != 0) {
         return rc;
     }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mutant.h"
 #include "docs/seq.h"
+#include "docs/together.h"
 #include "docs/trim.h"
 #include "docs/undo.h"
 
@@ -214,6 +215,24 @@ static stele_code start_clock(struct sti_docs_write *w, stele_error *err)
     return rc == STELE_END ? STELE_OK : rc;
 }
 
+/* Whether there are any from before. */
+static stele_code look_for_conflicts(struct sti_docs_write *w, stele_error *err)
+{
+    stele_store_cursor *cursor = NULL;
+    stele_code rc =
+            stele_store_cursor_open(&cursor, w->view, sti_docs_bucket_name(STI_DOCS_CFL), err);
+
+    if (rc != STELE_OK) {
+        return rc;
+    }
+    rc = stele_store_cursor_first(cursor, err);
+    if (rc == STELE_OK) {
+        atomic_store(&w->db->conflicts, true);
+    }
+    stele_store_cursor_close(cursor);
+    return rc == STELE_END ? STELE_OK : rc;
+}
+
 static stele_code start(stele_docs *db, stele_error *err)
 {
     struct sti_docs_write w = {.db = db};
@@ -240,6 +259,9 @@ static stele_code start(stele_docs *db, stele_error *err)
         rc = sti_docs_seq_load(&w, err);
     }
     if (rc == STELE_OK) {
+        rc = look_for_conflicts(&w, err);
+    }
+    if (rc == STELE_OK) {
         rc = sti_docs_types_load(&w, err);
     }
     return sti_docs_write_end(&w, rc, err);
@@ -252,6 +274,7 @@ static stele_code start_reader(stele_docs *db, stele_error *err)
     bool fresh = false;
     stele_code rc = look(db, &fresh, err);
 
+    atomic_store(&db->conflicts, true); /* the writer may note some at any time */
     if (rc == STELE_OK && fresh) {
         rc = sti_fail(err, STELE_ENOTFOUND, "the store is empty: there is no database yet");
     }
@@ -280,15 +303,20 @@ static void docs_free(stele_docs *db)
     sti_cond_destroy(&db->changed);
     sti_mutex_destroy(&db->feed);
     sti_mutex_destroy(&db->kinds);
+    sti_docs_line_destroy(&db->line);
     sti_free(db);
 }
 
 static stele_code init_locks(stele_docs *db, stele_error *err)
 {
-    stele_code rc = sti_mutex_init(&db->kinds, STI_RANK_DOCS_KINDS, err);
+    stele_code rc = sti_docs_line_init(&db->line, err);
 
     if (rc != STELE_OK) {
         return rc;
+    }
+    rc = sti_mutex_init(&db->kinds, STI_RANK_DOCS_KINDS, err);
+    if (rc != STELE_OK) {
+        goto no_kinds;
     }
     rc = sti_mutex_init(&db->feed, STI_RANK_DOCS_FEED, err);
     if (rc != STELE_OK) {
@@ -307,6 +335,8 @@ no_changed:
     sti_mutex_destroy(&db->feed);
 no_feed:
     sti_mutex_destroy(&db->kinds);
+no_kinds:
+    sti_docs_line_destroy(&db->line);
     return rc;
 }
 

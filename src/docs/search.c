@@ -79,32 +79,56 @@ static stele_code arguments_take(struct arguments *a, const stele_docs *db,
     return rc;
 }
 
-/* The plan by the definition that the read sees. */
-static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
-        const struct arguments *a, stele_error *err)
+/* The number and the kind of a type as the read sees it. `stamp`: what is noted of it under this
+ * one holds for the read; 0: nothing does. */
+static stele_code find_type(stele_docs_iter *it, stele_bytes name, uint64_t stamp, uint32_t *number,
+        const struct sti_docs_kind **kind, stele_error *err)
 {
-    struct sti_docs_indexer plain = {.type = NULL};
-    const struct sti_docs_indexer *indexer = &plain;
-    const struct sti_docs_kind *kind;
-    stele_bytes name = stele_str(a->given.type);
     struct sti_docs_type_state state = {.number = 0};
-    uint32_t number;
-    stele_code rc = sti_docs_types_follow(it->db, it->read, err);
+    stele_code rc = STELE_OK;
 
-    if (rc == STELE_OK && name.len > 0 && name.len <= STI_DOCS_NAME_MAX) {
+    *kind = stamp == 0 ? NULL : sti_docs_kind_noted(it->db, name, stamp);
+    if (*kind != NULL) {
+        *number = (*kind)->number;
+        return STELE_OK;
+    }
+    if (name.len > 0 && name.len <= STI_DOCS_NAME_MAX) {
         rc = sti_docs_type_state_read(it->read, name, &state, err);
     }
     if (rc != STELE_OK) {
         return rc;
     }
-    number = sti_docs_type_searched(&state);
-    kind = sti_docs_kind_find(it->db, number, name);
-    if (number == 0) {
-        return sti_fail(err, STELE_ETYPE, "type %.64s is not known", a->given.type);
+    *number = sti_docs_type_searched(&state);
+    if (*number == 0) {
+        return sti_fail(err, STELE_ETYPE, "type %.64s is not known", (const char *)name.data);
     }
     if (state.phase == STI_DOCS_ALONE) {
         /* Beside the writer that has just begun. */
-        return sti_fail(err, STELE_EMISMATCH, "type %.64s is being indexed anew", a->given.type);
+        return sti_fail(
+                err, STELE_EMISMATCH, "type %.64s is being indexed anew", (const char *)name.data);
+    }
+    *kind = sti_docs_kind_find(it->db, *number, name);
+    if (*kind != NULL && state.phase == STI_DOCS_WHOLE) {
+        sti_docs_kind_note(it->db, *number, name, stamp);
+    }
+    return STELE_OK;
+}
+
+/* The plan by the definition that the read sees. */
+static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
+        const struct arguments *a, uint64_t stamp, stele_error *err)
+{
+    struct sti_docs_indexer plain = {.type = NULL};
+    const struct sti_docs_indexer *indexer = &plain;
+    const struct sti_docs_kind *kind = NULL;
+    uint32_t number = 0;
+    stele_code rc = sti_docs_types_follow(it->db, it->read, err);
+
+    if (rc == STELE_OK) {
+        rc = find_type(it, stele_str(a->given.type), stamp, &number, &kind, err);
+    }
+    if (rc != STELE_OK) {
+        return rc;
     }
     if (kind != NULL) {
         indexer = &kind->indexer;
@@ -119,8 +143,16 @@ static stele_code make_plan(struct sti_docs_plan *plan, stele_docs_iter *it,
     return rc == STELE_OK ? sti_docs_plan_make(plan, indexer, &a->search, err) : rc;
 }
 
-/* The part of the index that the plan says; a resumed search begins elsewhere within it. */
-static stele_code set_out(stele_docs_iter *it, struct sti_docs_plan *plan,
+static stele_buf take(stele_buf *buf)
+{
+    stele_buf taken = *buf;
+
+    stele_buf_init(buf, SIZE_MAX);
+    return taken;
+}
+
+/* A resumed search begins elsewhere within its part of the index. */
+static stele_code set_out_again(stele_docs_iter *it, struct sti_docs_plan *plan,
         const stele_docs_search *given, stele_error *err)
 {
     stele_code rc = stele_buf_append(&it->start, stele_buf_view(&plan->start), err);
@@ -128,19 +160,32 @@ static stele_code set_out(stele_docs_iter *it, struct sti_docs_plan *plan,
     if (rc == STELE_OK) {
         rc = stele_buf_append(&it->end, stele_buf_view(&plan->end), err);
     }
-    if (rc == STELE_OK && !stele_is_nil(given->after)) {
+    if (rc == STELE_OK) {
         rc = sti_docs_plan_resume(plan, given->after, given->backward, err);
     }
     if (rc == STELE_OK) {
-        rc = stele_buf_append(&it->low, stele_buf_view(&plan->start), err);
+        it->moved = take(given->backward ? &plan->end : &plan->start);
+        it->low = stele_buf_view(given->backward ? &it->start : &it->moved);
+        it->high = stele_buf_view(given->backward ? &it->moved : &it->end);
     }
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&it->high, stele_buf_view(&plan->end), err);
-    }
+    return rc;
+}
+
+/* The part of the index that the plan says. */
+static stele_code set_out(stele_docs_iter *it, struct sti_docs_plan *plan,
+        const stele_docs_search *given, stele_error *err)
+{
     it->may_repeat = plan->may_repeat;
     it->backward = given->backward;
     it->left = given->limit == 0 ? UINT64_MAX : given->limit;
-    return rc;
+    if (!stele_is_nil(given->after)) {
+        return set_out_again(it, plan, given, err);
+    }
+    it->start = take(&plan->start);
+    it->end = take(&plan->end);
+    it->low = stele_buf_view(&it->start);
+    it->high = stele_buf_view(&it->end);
+    return STELE_OK;
 }
 
 stele_code stele_docs_search_begin(
@@ -149,17 +194,19 @@ stele_code stele_docs_search_begin(
     struct arguments a = {.match = NULL};
     struct sti_docs_plan plan = {.key = NULL};
     stele_docs_iter *it = NULL;
+    uint64_t stamp;
     stele_code rc;
 
     if (out == NULL || db == NULL || search == NULL) {
         return sti_fail(err, STELE_EINVAL, "no database or search, or nowhere to put the answer");
     }
+    stamp = sti_docs_types_stamp(db);
     rc = arguments_take(&a, db, search, err);
     if (rc == STELE_OK) {
         rc = sti_docs_iter_new(&it, db, STI_DOCS_IDX, err);
     }
     if (rc == STELE_OK) {
-        rc = make_plan(&plan, it, &a, err);
+        rc = make_plan(&plan, it, &a, sti_docs_types_stamp(db) == stamp ? stamp : 0, err);
     }
     if (rc == STELE_OK) {
         rc = set_out(it, &plan, &a.given, err);

@@ -156,6 +156,7 @@ struct sti_docs_kind {
     struct sti_docs_type *type;
     struct sti_docs_indexer indexer;
     struct sti_docs_path expiry; /* if the type has one */
+    _Atomic uint64_t noted;      /* the last stamp under which it is that of its type; 0: none */
 };
 
 /* The thread that indexes documents anew; begun when there is something to do for the first time.
@@ -169,6 +170,41 @@ struct sti_docs_worker {
     _Atomic bool stop;
 };
 
+enum {
+    STI_DOCS_LEVELS = 4,    /* of aggregates */
+    STI_DOCS_MEMO_NAME = 48 /* bytes of the name of a type that is remembered */
+};
+
+/* What days, hours, minutes and seconds add up to, as far as it was read; what a batch has changed
+ * and not put yet (sums.c). */
+struct sti_docs_sums {
+    bool has_day;
+    bool day_changed;
+    struct sti_docs_checkpoint day;
+    bool has[STI_DOCS_LEVELS];
+    bool changed[STI_DOCS_LEVELS];
+    int64_t at[STI_DOCS_LEVELS];
+    struct sti_docs_aggregate aggregates[STI_DOCS_LEVELS];
+};
+
+/* What a batch knows of the store without reading it, since it, or the batch before it, has read or
+ * put it. */
+struct sti_docs_memo {
+    struct sti_docs_sums sums;
+    uint32_t type_number; /* of a type that is whole; 0: of none */
+    size_t type_len;
+    uint8_t type[STI_DOCS_MEMO_NAME];
+};
+
+/* Those who wait with a change (together.c). */
+struct sti_docs_line {
+    struct sti_mutex lock;
+    struct sti_docs_waiter *first;
+    struct sti_docs_waiter *last;
+    size_t count;
+    bool led;
+};
+
 struct stele_docs {
     stele_env env;
     stele_docs_options options; /* all set */
@@ -180,14 +216,18 @@ struct stele_docs {
     uint64_t last_seq;           /* the number of the last entry (seq.h) */
     int64_t horizon;             /* entries below it are not taken (trim.h) */
 
+    struct sti_docs_line line;
+
     struct sti_mutex kinds;
     struct sti_docs_kind *first_kind; /* the newest */
     _Atomic uint32_t last_number;     /* read_only: the last number that a type had got; */
     _Atomic bool other_collation;     /* the loose keys that are stored are not of our collation */
 
     struct sti_mutex feed;
-    struct sti_cond changed; /* `changes` is another one */
-    uint64_t changes;        /* batches that ended */
+    struct sti_cond changed;   /* `changes` is another one */
+    uint64_t changes;          /* batches that ended */
+    uint64_t begun;            /* batches that began; */
+    struct sti_docs_memo memo; /* of the last of them, if it has ended, and well */
 
     struct sti_docs_worker worker;
     _Atomic uint64_t anew_done; /* documents that were indexed anew, of those that are to be */
@@ -196,21 +236,10 @@ struct stele_docs {
 
     _Atomic bool restoring; /* several batches long: nobody else reads or writes until the end */
     _Atomic bool expires;   /* some documents may end; set before the first of them is seen */
-    _Atomic uint64_t users; /* iterators and batches that are open */
-};
-
-enum {
-    STI_DOCS_LEVELS = 4 /* of aggregates */
-};
-
-/* What days, hours, minutes and seconds add up to, of which a batch has changed the last ones and
- * not put them yet (sums.c). */
-struct sti_docs_sums {
-    bool has_day;
-    struct sti_docs_checkpoint day;
-    bool has[STI_DOCS_LEVELS];
-    int64_t at[STI_DOCS_LEVELS];
-    struct sti_docs_aggregate aggregates[STI_DOCS_LEVELS];
+    _Atomic bool conflicts; /* several documents may claim a key; set as above */
+    _Atomic uint64_t types_changing; /* batches that put what types are, */
+    _Atomic uint64_t types_changed;  /* and those of them that have ended (kinds.c) */
+    _Atomic uint64_t users;          /* iterators and batches that are open */
 };
 
 /* A batch. */
@@ -225,8 +254,11 @@ struct sti_docs_write {
     struct sti_docs_kind *kind;   /* the newest then */
     uint64_t last_seq;            /* then */
     int64_t horizon;              /* then */
-    struct sti_docs_sums sums;
+    struct sti_docs_memo memo;
+    uint64_t begun;  /* its number among the batches */
     uint64_t writes; /* keys that were put or removed */
+    bool types;      /* what types are is among them */
+    bool unclaimed;  /* nobody claims the unique keys that are being put */
 };
 
 /* ---- bucket.c ---- */
@@ -241,6 +273,13 @@ stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, s
         stele_bytes value, stele_error *err);
 stele_code sti_docs_remove(
         struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key, stele_error *err);
+
+/* The same for sums.c, which knows itself what it puts; `remove`: take it away. */
+stele_code sti_docs_put_sum(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
+        stele_bytes value, bool remove, stele_error *err);
+
+/* Know nothing: buckets were changed as a whole. */
+void sti_docs_forget(struct sti_docs_write *w);
 
 /* A value of ours of just so many bytes after its form. STELE_EVERSION, STELE_ECORRUPT. */
 stele_code sti_docs_check_form(stele_bytes value, size_t len, const char *what, stele_error *err);
@@ -286,6 +325,16 @@ stele_code sti_docs_feed_wait(stele_docs *db,
 /* The definition of the type that has, or had, that number; NULL if there is none. Valid until
  * close. */
 const struct sti_docs_kind *sti_docs_kind_find(stele_docs *db, uint32_t number, stele_bytes name)
+        STI_EXCLUDES(db->kinds);
+
+/* What types are has a stamp. If it is the same, and not 0, before and after a read has begun, that
+ * read sees what it stands for. */
+uint64_t sti_docs_types_stamp(stele_docs *db);
+
+/* The definition of a type that is whole, if a search has noted it under this stamp; NULL. */
+const struct sti_docs_kind *sti_docs_kind_noted(stele_docs *db, stele_bytes name, uint64_t stamp)
+        STI_EXCLUDES(db->kinds);
+void sti_docs_kind_note(stele_docs *db, uint32_t number, stele_bytes name, uint64_t stamp)
         STI_EXCLUDES(db->kinds);
 
 /* That of a unique key's claim, and which of its keys it is; NULL: there is none. */

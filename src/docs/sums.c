@@ -3,7 +3,8 @@
  * sums.c: what days, hours, minutes and seconds of the log add up to.
  *
  * Many entries of a batch are often of one second. Therefore each sum is put when another second,
- * minute, hour or day comes, or at the end of the batch.
+ * minute, hour or day comes, or at the end of the batch. The next batch, which often goes on with
+ * the same ones, knows them.
  */
 #include "base/coding.h"
 #include "base/mutant.h"
@@ -26,33 +27,33 @@ void sti_docs_aggregate_key(uint8_t out[STI_DOCS_AGGREGATE_KEY_SIZE], uint8_t le
 
 static stele_code put_checkpoint(struct sti_docs_write *w, stele_error *err)
 {
-    const struct sti_docs_checkpoint *day = &w->sums.day;
+    struct sti_docs_sums *sums = &w->memo.sums;
     uint8_t key[STI_DOCS_CHECKPOINT_KEY_SIZE];
     uint8_t value[STI_DOCS_CHECKPOINT_SIZE];
 
-    if (!w->sums.has_day) {
+    if (!sums->has_day || !sums->day_changed) {
         return STELE_OK;
     }
-    w->sums.has_day = false;
-    sti_docs_checkpoint_key(key, day->epoch);
-    if (sti_docs_checkpoint_is_empty(day)) {
-        return sti_docs_remove(w, STI_DOCS_CHK, stele_bytes_of(key, sizeof key), err);
-    }
-    sti_docs_checkpoint_put(value, day);
-    return sti_docs_put(w, STI_DOCS_CHK, stele_bytes_of(key, sizeof key),
-            stele_bytes_of(value, sizeof value), err);
+    sums->day_changed = false;
+    sums->has_day = !sti_docs_checkpoint_is_empty(&sums->day);
+    sti_docs_checkpoint_key(key, sums->day.epoch);
+    sti_docs_checkpoint_put(value, &sums->day);
+    return sti_docs_put_sum(w, STI_DOCS_CHK, stele_bytes_of(key, sizeof key),
+            stele_bytes_of(value, sizeof value), !sums->has_day, err);
 }
 
 static stele_code need_checkpoint(
         struct sti_docs_write *w, struct sti_docs_version version, stele_error *err)
 {
+    struct sti_docs_sums *sums = &w->memo.sums;
     struct sti_docs_checkpoint day = {.epoch = 0};
     uint8_t key[STI_DOCS_CHECKPOINT_KEY_SIZE];
     stele_bytes old = stele_nil();
     bool found = false;
     stele_code rc;
 
-    if (w->sums.has_day && sti_docs_checkpoint_covers(&w->sums.day, version)) {
+    if (sums->has_day && sti_docs_checkpoint_covers(&sums->day, version) &&
+            !STI_MUTANT(DOCS_CHECKPOINT_ANEW)) {
         return STELE_OK;
     }
     rc = put_checkpoint(w, err);
@@ -66,8 +67,9 @@ static stele_code need_checkpoint(
         rc = sti_docs_checkpoint_get(&day, old, err);
     }
     if (rc == STELE_OK) {
-        w->sums.day = day;
-        w->sums.has_day = true;
+        sums->day = day;
+        sums->has_day = true;
+        sums->day_changed = false;
     }
     return rc;
 }
@@ -80,42 +82,42 @@ static stele_code change_checkpoint(struct sti_docs_write *w, struct sti_docs_ve
     if (rc != STELE_OK) {
         return rc;
     }
-    return add ? sti_docs_checkpoint_add(&w->sums.day, hash, err)
-               : sti_docs_checkpoint_remove(&w->sums.day, hash, err);
+    w->memo.sums.day_changed = true;
+    return add ? sti_docs_checkpoint_add(&w->memo.sums.day, hash, err)
+               : sti_docs_checkpoint_remove(&w->memo.sums.day, hash, err);
 }
 
 /* ---- Levels. ---- */
 
 static stele_code put_aggregate(struct sti_docs_write *w, uint8_t level, stele_error *err)
 {
-    const struct sti_docs_aggregate *aggregate = &w->sums.aggregates[level];
+    struct sti_docs_sums *sums = &w->memo.sums;
     uint8_t key[STI_DOCS_AGGREGATE_KEY_SIZE];
     uint8_t value[1 + STI_DOCS_AGGREGATE_SIZE];
 
-    if (!w->sums.has[level]) {
+    if (!sums->has[level] || !sums->changed[level]) {
         return STELE_OK;
     }
-    w->sums.has[level] = false;
-    sti_docs_aggregate_key(key, level, w->sums.at[level]);
-    if (aggregate->count == 0) {
-        return sti_docs_remove(w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key), err);
-    }
+    sums->changed[level] = false;
+    sums->has[level] = sums->aggregates[level].count > 0;
+    sti_docs_aggregate_key(key, level, sums->at[level]);
     value[0] = STI_DOCS_FORM;
-    sti_docs_aggregate_put(value + 1, aggregate);
-    return sti_docs_put(w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key),
-            stele_bytes_of(value, sizeof value), err);
+    sti_docs_aggregate_put(value + 1, &sums->aggregates[level]);
+    return sti_docs_put_sum(w, STI_DOCS_AGG, stele_bytes_of(key, sizeof key),
+            stele_bytes_of(value, sizeof value), !sums->has[level], err);
 }
 
 static stele_code need_aggregate(
         struct sti_docs_write *w, uint8_t level, int64_t at, stele_error *err)
 {
+    struct sti_docs_sums *sums = &w->memo.sums;
     struct sti_docs_aggregate aggregate = {.count = 0};
     uint8_t key[STI_DOCS_AGGREGATE_KEY_SIZE];
     stele_bytes old = stele_nil();
     bool found = false;
     stele_code rc;
 
-    if (w->sums.has[level] && w->sums.at[level] == at) {
+    if (sums->has[level] && sums->at[level] == at) {
         return STELE_OK;
     }
     rc = put_aggregate(w, level, err);
@@ -131,9 +133,10 @@ static stele_code need_aggregate(
         }
     }
     if (rc == STELE_OK) {
-        w->sums.aggregates[level] = aggregate;
-        w->sums.at[level] = at;
-        w->sums.has[level] = true;
+        sums->aggregates[level] = aggregate;
+        sums->at[level] = at;
+        sums->has[level] = true;
+        sums->changed[level] = false;
     }
     return rc;
 }
@@ -153,10 +156,11 @@ stele_code sti_docs_sums_change(struct sti_docs_write *w, struct sti_docs_versio
         if (rc != STELE_OK) {
             break;
         }
+        w->memo.sums.changed[i] = true;
         if (add) {
-            sti_docs_aggregate_add_hash(&w->sums.aggregates[i], hash);
+            sti_docs_aggregate_add_hash(&w->memo.sums.aggregates[i], hash);
         } else {
-            sti_docs_aggregate_remove_hash(&w->sums.aggregates[i], hash);
+            sti_docs_aggregate_remove_hash(&w->memo.sums.aggregates[i], hash);
         }
     }
     return rc;

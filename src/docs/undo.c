@@ -85,6 +85,8 @@ static stele_code empty_all(struct sti_docs_write *w, stele_error *err)
 {
     stele_code rc = STELE_OK;
 
+    sti_docs_forget(w);
+
     for (int b = 0; b < STI_DOCS_BUCKET_COUNT && rc == STELE_OK; b++) {
         stele_bytes name = sti_docs_bucket_name((enum sti_docs_bucket)b);
 

@@ -29,6 +29,30 @@ struct sti_docs_time sti_docs_wall(const stele_docs *db)
     return wall;
 }
 
+/* Go on with what the batch before knew, if that has ended: it is nobody else's from now on. */
+static void take_memo(struct sti_docs_write *w) STI_EXCLUDES(w->db->feed)
+{
+    stele_docs *db = w->db;
+
+    sti_mutex_lock(&db->feed);
+    w->begun = ++db->begun;
+    w->memo = db->memo;
+    db->memo = (struct sti_docs_memo){.type_number = 0};
+    sti_mutex_unlock(&db->feed);
+}
+
+/* The batch has ended well: leave what it knows, unless another one has begun without it. */
+static void leave_memo(const struct sti_docs_write *w) STI_EXCLUDES(w->db->feed)
+{
+    stele_docs *db = w->db;
+
+    sti_mutex_lock(&db->feed);
+    if (db->begun == w->begun) {
+        db->memo = w->memo;
+    }
+    sti_mutex_unlock(&db->feed);
+}
+
 stele_code sti_docs_write_begin_restore(struct sti_docs_write *w, stele_docs *db, stele_error *err)
 {
     stele_store_batch *batch = NULL;
@@ -47,6 +71,7 @@ stele_code sti_docs_write_begin_restore(struct sti_docs_write *w, stele_docs *db
             .last_seq = db->last_seq,
             .horizon = db->horizon,
     };
+    take_memo(w);
     return STELE_OK;
 }
 
@@ -98,7 +123,7 @@ stele_code sti_docs_read_begin(stele_store_read **out, stele_docs *db, stele_err
     return rc;
 }
 
-stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
+static stele_code end(struct sti_docs_write *w, stele_code rc, stele_error *err)
 {
     stele_docs *db = w->db;
     struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
@@ -118,17 +143,32 @@ stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_err
          * version that is above the old ceiling stores one again. */
         db->clock.ceiling = w->ceiling;
         sti_docs_kinds_disown(db, kind, w->kind);
+        if (STI_MUTANT(DOCS_MEMO_OF_FAILED)) {
+            leave_memo(w);
+        }
         stele_store_batch_abort(w->batch);
         return rc;
     }
     rc = db->options.not_durable || w->lazy || STI_MUTANT(DOCS_NOT_DURABLE)
                  ? stele_store_batch_end(w->batch, err)
                  : stele_store_batch_end_durable(w->batch, err);
+    if (rc == STELE_OK) {
+        leave_memo(w);
+    }
     sti_docs_feed_tell(db);
     /* After these two the batch may be there all the same. */
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
         /* The numbers that were given stay given: somebody else may have the next one already. */
         sti_docs_kinds_disown(db, kind, w->kind);
+    }
+    return rc;
+}
+
+stele_code sti_docs_write_end(struct sti_docs_write *w, stele_code rc, stele_error *err)
+{
+    rc = end(w, rc, err);
+    if (w->types) {
+        atomic_fetch_add(&w->db->types_changed, 1);
     }
     return rc;
 }

@@ -4,6 +4,7 @@
  */
 #include "base/coding.h"
 #include "base/error.h"
+#include "base/fnv.h"
 #include "store/base.h"
 
 /* ---- Buckets. ---- */
@@ -20,23 +21,29 @@ static void keep_name(struct sti_store_name *n, stele_bytes name, uint32_t numbe
     memcpy(n->bytes, name.data, name.len);
 }
 
-/* The slot remembers the last one from read to read, until there is another commit. */
+/* The slot remembers some from read to read, until there is another commit. */
 static stele_code find_stored(
         struct sti_store_slot *slot, stele_bytes name, uint32_t *number, stele_error *err)
 {
     uint64_t txn_id = sti_lmdb_txn_id(slot->txn);
+    struct sti_store_name *known = &slot->names[sti_fnv1a64(name.data, name.len) % STI_SLOT_NAMES];
     struct sti_bucket bucket;
     stele_code code;
 
-    if (slot->name_txn_id == txn_id && has_name(&slot->name, name)) {
-        *number = slot->name.number;
+    if (slot->name_txn_id != txn_id) {
+        for (size_t i = 0; i < STI_SLOT_NAMES; i++) {
+            slot->names[i].number = 0;
+        }
+        slot->name_txn_id = txn_id;
+    }
+    if (has_name(known, name)) {
+        *number = known->number;
         return STELE_OK;
     }
     code = sti_bucket_find(slot->txn, name, &bucket, err);
     if (code == STELE_OK) {
         *number = bucket.number;
-        keep_name(&slot->name, name, bucket.number);
-        slot->name_txn_id = txn_id;
+        keep_name(known, name, bucket.number);
     }
     return code;
 }

@@ -105,7 +105,8 @@ static stele_code begin_txn(
     }
     sti_lmdb_reset(slot->txn);
     slot->data = data;
-    slot->name.number = 0; /* transactions of another generation have numbers of their own */
+    memset(slot->names, 0,
+            sizeof slot->names); /* transactions of another generation have numbers of their own */
     return STELE_OK;
 }
 

@@ -146,7 +146,8 @@
 enum {
     STI_STORE_TABLES = 2, /* active and frozen */
     STI_STORE_COMMITS = 256,
-    STI_STORE_NAMES = 64 /* of buckets, that the writer remembers */
+    STI_STORE_NAMES = 64, /* of buckets, that the writer remembers */
+    STI_SLOT_NAMES = 4    /* that a slot does */
 };
 
 /* Bucket of the names in a table. */
@@ -217,9 +218,9 @@ struct sti_store_slot {
     struct sti_store_data *data;         /* that the next two belong to; NULL: there are none */
     struct sti_lmdb_txn *txn;            /* reset while the slot is free */
     struct sti_lmdb_cursor *cursor;      /* over the data */
-    struct sti_store_name name;          /* the last one that was found on disk, ... */
-    uint64_t name_txn_id;                /* ... in this transaction of `data` */
-    uint64_t begun;                      /* counts reads and batches' views */
+    struct sti_store_name names[STI_SLOT_NAMES]; /* the last ones that were found on disk, ... */
+    uint64_t name_txn_id;                        /* ... in this transaction of `data` */
+    uint64_t begun;                              /* counts reads and batches' views */
     struct stele_store_read read;
     uint64_t told_ns; /* began_ns of the read that reader_old was told about */
     void *memory;     /* what was allocated */

@@ -105,6 +105,7 @@ static void clear(struct kit *k)
     stele_error err;
 
     CHECK_OK(sti_docs_write_begin(&w, k->db, &err), &err);
+    sti_docs_forget(&w);
     for (int b = STI_DOCS_LOG; b < STI_DOCS_BUCKET_COUNT; b++) {
         stele_bytes name = sti_docs_bucket_name((enum sti_docs_bucket)b);
 
