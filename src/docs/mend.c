@@ -209,7 +209,7 @@ static stele_code mend_value(
     case STI_DOCS_TNO:
         return sti_fail(err, STELE_ECORRUPT, "the definition of a type is damaged");
     case STI_DOCS_MET:
-        if (!stele_bytes_equal(d->key, stele_str("fleet"))) {
+        if (!stele_bytes_equal(d->key, stele_str(STI_DOCS_NOTE))) {
             return sti_fail(err, STELE_ECORRUPT, "what the database knows of itself is damaged");
         }
         return sti_docs_remove(w, d->bucket, d->key, err);
@@ -283,6 +283,11 @@ static stele_code mend_values(struct mending *m, stele_error *err)
         }
     }
     rc = rc == STELE_OK ? put_mark(&w, err) : rc;
+    if (rc == STELE_OK && m->found.lost > 0) {
+        /* What a node noted of its peers does not hold any more, whether it hears of this or not.
+         */
+        rc = sti_docs_remove(&w, STI_DOCS_MET, stele_str(STI_DOCS_NOTE), err);
+    }
     rc = sti_docs_write_end(&w, rc, err);
     return rc == STELE_OK ? stele_store_commit(m->db->store, err) : rc;
 }
