@@ -59,8 +59,8 @@ static void note_fault(void *arg, const stele_store_fault *fault)
     struct damaged *d;
     uint8_t *key;
 
-    if (fault->code == STELE_OK) {
-        return;
+    if (fault->code != STELE_ECORRUPT && fault->code != STELE_EVERSION) {
+        return; /* a note, or what could not be read for another reason */
     }
     if (stele_is_nil(fault->key) || !bucket_of(fault->bucket, &bucket)) {
         m->found.left++;
