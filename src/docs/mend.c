@@ -59,8 +59,8 @@ static void note_fault(void *arg, const stele_store_fault *fault)
     struct damaged *d;
     uint8_t *key;
 
-    if (fault->code == STELE_OK) {
-        return;
+    if (fault->code != STELE_ECORRUPT && fault->code != STELE_EVERSION) {
+        return; /* a note, or what could not be read for another reason */
     }
     if (stele_is_nil(fault->key) || !bucket_of(fault->bucket, &bucket)) {
         m->found.left++;
@@ -209,7 +209,7 @@ static stele_code mend_value(
     case STI_DOCS_TNO:
         return sti_fail(err, STELE_ECORRUPT, "the definition of a type is damaged");
     case STI_DOCS_MET:
-        if (!stele_bytes_equal(d->key, stele_str("fleet"))) {
+        if (!stele_bytes_equal(d->key, stele_str(STI_DOCS_NOTE))) {
             return sti_fail(err, STELE_ECORRUPT, "what the database knows of itself is damaged");
         }
         return sti_docs_remove(w, d->bucket, d->key, err);
@@ -283,6 +283,11 @@ static stele_code mend_values(struct mending *m, stele_error *err)
         }
     }
     rc = rc == STELE_OK ? put_mark(&w, err) : rc;
+    if (rc == STELE_OK && m->found.lost > 0) {
+        /* What a node noted of its peers does not hold any more, whether it hears of this or not.
+         */
+        rc = sti_docs_remove(&w, STI_DOCS_MET, stele_str(STI_DOCS_NOTE), err);
+    }
     rc = sti_docs_write_end(&w, rc, err);
     return rc == STELE_OK ? stele_store_commit(m->db->store, err) : rc;
 }

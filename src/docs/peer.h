@@ -73,6 +73,8 @@ stele_code sti_docs_view_kept(const struct sti_docs_view *view, stele_bytes afte
 
 /* ---- Writing. ---- */
 
+#define STI_DOCS_NOTE "fleet" /* of a node, in met */
+
 /* A document claims a unique key that another one owns. */
 struct sti_docs_clash {
     const char *type;
@@ -108,8 +110,9 @@ struct sti_docs_mended {
     uint64_t left;    /* faults that remain: of keys, or of what the store knows of itself */
 };
 
-/* Read all that is committed, and mend what is damaged (mend.c). Writers go on meanwhile. `wait`
- * (may be NULL) ends the reading. *out is set in any case. STELE_ECORRUPT: it cannot be mended. */
+/* Read all that is committed, and mend what is damaged (mend.c). Writers go on meanwhile. Where
+ * entries were lost the node's note is empty then. `wait` (may be NULL) ends the reading. *out is
+ * set in any case. STELE_ECORRUPT: it cannot be mended. */
 stele_code sti_docs_peer_mend(
         stele_docs *db, const stele_wait *wait, struct sti_docs_mended *out, stele_error *err);
 

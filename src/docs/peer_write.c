@@ -11,8 +11,6 @@
 #include "docs/collate.h"
 #include "docs/peer.h"
 
-#define NOTE "fleet"
-
 /* ---- Clashes, told when they are there for good. ---- */
 
 struct noted {
@@ -247,7 +245,7 @@ stele_code sti_docs_peer_put_note(stele_docs *db, stele_bytes note, stele_error 
     stele_buf_init(&value, SIZE_MAX);
     rc = stele_buf_append(&value, stele_bytes_of(&form, sizeof form), err);
     rc = rc == STELE_OK ? stele_buf_append(&value, note, err) : rc;
-    rc = rc == STELE_OK ? put_met(db, NOTE, stele_buf_view(&value), 0, err) : rc;
+    rc = rc == STELE_OK ? put_met(db, STI_DOCS_NOTE, stele_buf_view(&value), 0, err) : rc;
     stele_buf_free(&value);
     return rc;
 }
@@ -262,7 +260,7 @@ stele_code sti_docs_peer_get_note(stele_docs *db, stele_buf *out, stele_error *e
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = sti_docs_read(read, STI_DOCS_MET, stele_str(NOTE), &value, &found, err);
+    rc = sti_docs_read(read, STI_DOCS_MET, stele_str(STI_DOCS_NOTE), &value, &found, err);
     if (rc == STELE_OK && found) {
         rc = value.len == 0 ? sti_fail(err, STELE_ECORRUPT, "the note of the node has no bytes")
                             : sti_docs_check_form(value, value.len - 1, "note of the node", err);

@@ -66,7 +66,7 @@
  * Who a packet is from is what the transport says. Nothing is sent to anybody because a packet
  * names him. What a packet makes the core keep is bounded: queues by bytes, sessions by number, a
  * reply by STI_FLEET_RECON_FLUSH. One thing is not: a peer of the reference that asks for the keys
- * of a day gets all of them, since its protocol cannot ask for a part.
+ * of a day gets all of them, since its protocol cannot ask for a part; but only so many a second.
  */
 #ifndef STI_FLEET_CORE_H
 #define STI_FLEET_CORE_H

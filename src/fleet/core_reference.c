@@ -14,7 +14,8 @@
 
 enum {
     KEYS_MAX = 1 << 20, /* bytes of keys that wait to be fetched */
-    ASKED_MAX = 32      /* days that one answer makes us ask for */
+    ASKED_MAX = 32,     /* days that one answer makes us ask for */
+    TOLD_MAX = 1 << 18  /* keys of days that a peer is told in a second, about */
 };
 
 /* ---- Info: checkpoints. ---- */
@@ -202,10 +203,21 @@ static stele_code add_key(
     stele_code rc = STELE_OK;
 
     (void)hash;
+    k->p->told_keys++;
     if (key.len <= STI_FLEET_KEY_MAX) {
         rc = sti_fleet_ref_add_key(key, &k->out, err);
     }
     return rc == STELE_OK && k->out.len > STI_FLEET_KEYS_FLUSH ? send_keys(k) : rc;
+}
+
+/* It has been told so much that it is to ask again later, as it does anyway. */
+static bool may_not_be_told(const struct sti_fleet_core *c, struct sti_fleet_peer *p)
+{
+    if (c->event->now_ns - p->told_since >= 1000 * MS_NS) {
+        p->told_since = c->event->now_ns;
+        p->told_keys = 0;
+    }
+    return p->told_keys > TOLD_MAX;
 }
 
 static stele_code on_get_log_ids(struct sti_fleet_core *c, struct sti_fleet_peer *p,
@@ -219,6 +231,10 @@ static stele_code on_get_log_ids(struct sti_fleet_core *c, struct sti_fleet_peer
     stele_code rc;
 
     if (packet->epoch < 1 || packet->epoch > INT64_MAX / STI_DOCS_DAY_SECONDS) {
+        return STELE_OK;
+    }
+    if (may_not_be_told(c, p)) {
+        c->counters.dropped++;
         return STELE_OK;
     }
     low = sti_fleet_bound_of_second((packet->epoch - 1) * STI_DOCS_DAY_SECONDS);

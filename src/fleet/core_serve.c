@@ -18,7 +18,7 @@ struct selection {
     const struct sti_fleet_recon_head *head;
     uint64_t *ids; /* ascending; NULL: all */
     size_t count;
-    size_t *looked;
+    size_t looked;
     sti_fleet_entry_fn each;
     void *arg;
     bool ended;
@@ -41,7 +41,7 @@ static stele_code look(
     stele_buf entry;
     stele_code rc;
 
-    if ((*s->looked)++ >= LOOK_MAX) {
+    if (s->looked++ >= LOOK_MAX) {
         s->ended = true;
         return STELE_END;
     }
@@ -64,7 +64,7 @@ stele_code sti_fleet_select(struct sti_fleet_core *c, const struct sti_fleet_rec
         bool *whole)
 {
     const struct sti_fleet_set *set = &c->config.storage.set;
-    struct selection s = {.c = c, .head = head, .looked = looked, .each = each, .arg = arg};
+    struct selection s = {.c = c, .head = head, .looked = *looked, .each = each, .arg = arg};
     stele_code rc;
 
     s.count = item->ids.len / STI_FLEET_SHORT_SIZE;
@@ -81,6 +81,7 @@ stele_code sti_fleet_select(struct sti_fleet_core *c, const struct sti_fleet_rec
     rc = set->ops->keys(set->arg, sti_fleet_bound_view(&item->low),
             sti_fleet_bound_view(&item->high), look, &s, c->err);
     sti_free(s.ids);
+    *looked = s.looked;
     *whole = !s.ended;
     return rc;
 }

@@ -62,6 +62,8 @@ struct sti_fleet_peer {
     uint64_t fetch_token;
     uint64_t info_token;
     bool info_due; /* when all keys are fetched */
+    int64_t told_since;
+    uint64_t told_keys; /* of days, since then */
 };
 
 struct sti_fleet_want {

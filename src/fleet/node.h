@@ -141,6 +141,7 @@ struct stele_node {
     uint64_t damaged;
     uint64_t lost;
     bool look_over_soon;
+    bool lost_untold;     /* what peers were noted to have in common with us does not hold */
     uint64_t durable_seq; /* all entries up to it are durable */
 
     bool connected;

@@ -130,6 +130,16 @@ static stele_code set_server(stele_node *n, uint32_t server, stele_error *err)
     return rc;
 }
 
+static stele_code put_note(stele_node *n, stele_bytes note, stele_error *err)
+{
+    bool stale;
+
+    sti_mutex_lock(&n->lock);
+    stale = n->lost_untold;
+    sti_mutex_unlock(&n->lock);
+    return stale ? STELE_OK : sti_docs_peer_put_note(n->db, note, err);
+}
+
 static stele_code trim(stele_node *n, int64_t horizon, stele_error *err)
 {
     if (STI_FLEET_MUTANT(NODE_HORIZON_GOES_BACK)) {
@@ -154,7 +164,7 @@ static void work(stele_node *n, struct sti_node_queue *jobs)
         rc = trim(n, p->number, &err);
         break;
     case STI_NODE_NOTE:
-        rc = sti_docs_peer_put_note(n->db, sti_node_parcel_bytes(p), &err);
+        rc = put_note(n, sti_node_parcel_bytes(p), &err);
         break;
     default:
         rc = set_server(n, (uint32_t)p->number, &err);

@@ -54,19 +54,28 @@ static void report(
     sti_node_event(n, &event);
 }
 
-static void tell_lost(stele_node *n)
+/* Until the owner knows, no note is stored that does not. False: there is no memory to tell it. */
+static bool tell_lost(stele_node *n)
 {
-    struct sti_node_parcel *p =
-            STI_FLEET_MUTANT(NODE_LOSS_UNTOLD) ? NULL : sti_node_parcel_new(NULL, stele_nil());
+    struct sti_node_parcel *p;
 
-    if (p != NULL) {
-        p->kind = STI_FLEET_EV_LOST;
-        sti_node_tell_owner(n, p);
+    if (STI_FLEET_MUTANT(NODE_LOSS_UNTOLD)) {
+        return true;
     }
+    sti_mutex_lock(&n->lock);
+    n->lost_untold = true;
+    sti_mutex_unlock(&n->lock);
+    p = sti_node_parcel_new(NULL, stele_nil());
+    if (p == NULL) {
+        return false;
+    }
+    p->kind = STI_FLEET_EV_LOST;
+    sti_node_tell_owner(n, p);
+    return true;
 }
 
-/* Whether all is well now. */
-static bool look_over(stele_node *n)
+/* Whether all is well now. *untold: the owner is to hear of what was lost. */
+static bool look_over(stele_node *n, bool *untold)
 {
     stele_wait wait = {.timeout_ms = STELE_FOREVER, .cancel = n->cancel};
     struct sti_docs_mended found = {.damaged = 0};
@@ -78,13 +87,12 @@ static bool look_over(stele_node *n)
     if (rc == STELE_ECANCELED) {
         return true;
     }
-    if (found.lost > 0) {
-        tell_lost(n);
-    }
+    *untold = *untold || found.lost > 0;
+    *untold = *untold && !tell_lost(n);
     if (rc != STELE_OK || found.damaged > 0 || found.left > 0) {
         report(n, &found, rc, &why);
     }
-    return rc == STELE_OK && found.left == 0;
+    return rc == STELE_OK && found.left == 0 && !*untold;
 }
 
 /* Whoever meets damage wakes us, but not before some time has passed. */
@@ -110,12 +118,13 @@ void *sti_node_look_over(void *node)
 {
     stele_node *n = node;
     unsigned failures = 0;
+    bool untold = false;
     bool more = true;
 
     while (more) {
         int64_t soon = SOON_MS;
 
-        if (look_over(n)) {
+        if (look_over(n, &untold)) {
             failures = 0;
         } else {
             soon = AFTER_FAILURE_MS << failures;

@@ -85,6 +85,17 @@ stele_code sti_node_step(stele_node *n, struct sti_fleet_event *event)
     return rc;
 }
 
+static void note_lost(stele_node *n)
+{
+    for (size_t i = 0; i < n->peer_count; i++) {
+        n->peers[i].synced = (struct sti_docs_version){.seconds = 0};
+    }
+    sti_mutex_lock(&n->lock);
+    n->lost_untold = false;
+    sti_mutex_unlock(&n->lock);
+    sti_node_note_changed(n);
+}
+
 /* The parcel is taken over. */
 static void step_parcel(stele_node *n, struct sti_node_parcel *p)
 {
@@ -105,9 +116,12 @@ static void step_parcel(stele_node *n, struct sti_node_parcel *p)
         }
     }
     rc = sti_node_step(n, &event);
-    if (rc != STELE_OK && p->kind == STI_FLEET_EV_STORED) {
+    if (rc != STELE_OK && (p->kind == STI_FLEET_EV_STORED || p->kind == STI_FLEET_EV_LOST)) {
         sti_node_tell_owner(n, p); /* The core has to hear of it. */
         return;
+    }
+    if (p->kind == STI_FLEET_EV_LOST) {
+        note_lost(n);
     }
     if (p->kind == STI_FLEET_EV_FORGET) {
         struct sti_node_peer *gone = sti_node_peer_of(n, p->peer, false);

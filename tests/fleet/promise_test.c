@@ -27,18 +27,20 @@ static int waiting;
 
 static bool is_slow(int fd)
 {
-    char link[64];
-    char path[TMPDIR_PATH_SIZE];
+    char entry[64];
+    char target[TMPDIR_PATH_SIZE];
     ssize_t len;
 
-    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    len = readlink(link, path, sizeof path - 1);
-    path[len < 0 ? 0 : len] = 0;
-    return slow != NULL && strncmp(path, slow, strlen(slow)) == 0;
+    (void)snprintf(entry, sizeof entry, "/proc/self/fd/%d", fd);
+    len = readlink(entry, target, sizeof target - 1);
+    target[len < 0 ? 0 : len] = 0;
+    return slow != NULL && strncmp(target, slow, strlen(slow)) == 0;
 }
 
 /* In place of the C library's. */
-int fdatasync(int fd)
+int instead_fdatasync(int fd) __asm__("fdatasync") __attribute__((visibility("default"), used));
+
+int instead_fdatasync(int fd)
 {
     (void)pthread_mutex_lock(&lock);
     waiting++;

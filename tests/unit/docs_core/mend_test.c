@@ -227,8 +227,11 @@ static void test_what_is_lost_comes_again(void **arg)
     write_file(k, bytes);
     free(bytes);
     kit_open(k);
+    CHECK_OK(sti_docs_peer_put_note(k->db, stele_str("all is here"), &err), &err);
     found = mend(k);
     assert_int_equal(found.lost, 1);
+    CHECK_OK(sti_docs_peer_get_note(k->db, &entries, &err), &err);
+    assert_int_equal(entries.len, 0);
     CHECK_OK(sti_docs_view_begin(&view, k->db, &err), &err);
     CHECK_OK(sti_docs_view_sum(
                      &view, stele_bytes_of("\0\0\0\0\0\0\0\0", 8), stele_nil(), &less, &err),

@@ -4,6 +4,7 @@
  * that would keep it busy.
  */
 #include "fleet/packet.h"
+#include "fleet/reference.h"
 #include "kit.h"
 
 enum {
@@ -253,6 +254,41 @@ static void test_quarantine_has_an_end(void **state)
     kit_free(&k);
 }
 
+/* A peer of the reference is told the keys of a day, but not again and again. */
+static void test_keys_of_a_day_are_told_now_and_then(void **state)
+{
+    struct sti_fleet_counters c;
+    struct kit k;
+    stele_buf ask;
+    unsigned told = 0;
+
+    (void)state;
+    begin(&k);
+    for (int i = 0; i < AHEAD; i++) {
+        stele_buf entry;
+
+        stele_buf_init(&entry, SIZE_MAX);
+        kit_entry(&entry, KIT_WALL - 10 + i / 1000, 9, "a", "{}");
+        (void)fleet_memory_add(&k.log, stele_buf_view(&entry));
+        stele_buf_free(&entry);
+    }
+    stele_buf_init(&ask, SIZE_MAX);
+    CHECK_OK(sti_fleet_ref_get_log_ids(
+                     stele_str("b"), KIT_WALL / STI_DOCS_DAY_SECONDS + 1, &ask, NULL),
+            NULL);
+    for (int i = 0; i < 100 * AHEAD; i++) {
+        kit_message(&k, "b", 0, stele_buf_view(&ask));
+        told += kit_effect(&k, STI_FLEET_DO_SEND, 0) != NULL;
+    }
+    sti_fleet_core_counters(k.core, &c);
+    assert_true(told > 0 && c.dropped > 0);
+    kit_tick(&k, 2 * KIT_S);
+    kit_message(&k, "b", 0, stele_buf_view(&ask));
+    assert_non_null(kit_effect(&k, STI_FLEET_DO_SEND, 0));
+    stele_buf_free(&ask);
+    kit_free(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +299,7 @@ int main(void)
             cmocka_unit_test(test_credit_that_is_none),
             cmocka_unit_test(test_long_packets),
             cmocka_unit_test(test_quarantine_has_an_end),
+            cmocka_unit_test(test_keys_of_a_day_are_told_now_and_then),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

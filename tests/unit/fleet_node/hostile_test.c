@@ -14,8 +14,9 @@
 enum {
     PACKETS_MAX = 64,
     PACKET_MAX = 4096,
-    ROUNDS = 30000,
+    ROUNDS = 20000,
     ROUNDS_FULL = 1000000,
+    ROUNDS_AT_ONCE = 20000,
     SENDERS = 4,
     QUEUE = 4 << 20,
     /* Bytes in use beyond those before: the queue, entries on their way to storage and in
@@ -174,32 +175,60 @@ static size_t send_all(stele_fleet *evil, int rounds)
     return most;
 }
 
+/* A new database: what is stored of the packets makes each one take longer. */
+static void begin_anew(struct fleet *f)
+{
+    one_close(&f->list[0]);
+    tmpdir_remove(&f->list[0].tmp);
+    tmpdir_make(&f->list[0].tmp);
+    one_open(f, 0);
+}
+
+static void add_up(stele_node_status *sum, const stele_node_status *s)
+{
+    sum->bad += s->bad;
+    sum->stored += s->stored;
+    sum->refused += s->refused;
+    sum->quarantined += s->quarantined;
+    sum->dropped += s->dropped;
+}
+
 static void test_nonsense_harms_nobody(void **arg)
 {
     struct fleet *f = *arg;
     const char *full = getenv("STELE_FULL");
     int rounds = full != NULL && full[0] != 0 ? ROUNDS_FULL : ROUNDS;
-    stele_node_status status;
+    stele_node_status sum = {.bad = 0};
     stele_fleet *evil = NULL;
     stele_error err;
-    size_t before;
-    size_t most;
+    size_t more = 0;
 
     f->list[0].queue_max = QUEUE;
     one_open(f, 0);
     listen_in(f);
     CHECK_OK(stele_fleet_hub_join(f->hub, "evil", &evil, &err), &err);
     CHECK_OK(evil->ops->connect(evil, answer_nonsense, NULL, &err), &err);
-    before = mallinfo2().uordblks;
-    most = send_all(evil, rounds);
-    status = one_status(&f->list[0]);
+    for (int done = 0; done < rounds; done += ROUNDS_AT_ONCE) {
+        size_t before;
+        size_t most;
+        stele_node_status status;
+
+        if (done > 0) {
+            begin_anew(f);
+        }
+        before = mallinfo2().uordblks;
+        most = send_all(evil, rounds < ROUNDS_AT_ONCE ? rounds : ROUNDS_AT_ONCE);
+        status = one_status(&f->list[0]);
+        add_up(&sum, &status);
+        more = most > before + more ? most - before : more;
+    }
     print_message("fleet packets: %d mutated packets to a node over a database: %" PRIu64
                   " bad, %" PRIu64 " entries stored, %" PRIu64 " refused, %" PRIu64
                   " in quarantine, %" PRIu64 " dropped; %.1f MiB more in use at most, of %d\n",
-            rounds, status.bad, status.stored, status.refused, status.quarantined, status.dropped,
-            most > before ? (double)(most - before) / 1048576 : 0.0, MEMORY_MAX >> 20);
-    assert_true(status.bad > (uint64_t)rounds / 100);
-    assert_true(most <= before + MEMORY_MAX);
+            rounds, sum.bad, sum.stored, sum.refused, sum.quarantined, sum.dropped,
+            (double)more / 1048576, MEMORY_MAX >> 20);
+    assert_true(sum.bad > (uint64_t)rounds / 100);
+    assert_true(more <= MEMORY_MAX);
     one_join(f, 1);
     one_set(&f->list[0], "e", "{'n':1}");
     one_set(&f->list[1], "g", "{'n':1}");
@@ -236,7 +265,9 @@ static void change_somehow(struct fleet *f)
         rc = i % 7 == 6 ? stele_docs_delete(f->list[i % 2].db, stele_str(id), NULL, NULL)
                         : one_try_set(&f->list[i % 2], id, "{'n':1}");
 
-        assert_true(rc == STELE_OK || rc == STELE_ENOMEM || rc == STELE_ENOTFOUND);
+        if (rc != STELE_OK && rc != STELE_ENOMEM && rc != STELE_ENOTFOUND) {
+            fail_msg("a change without memory gave %s", stele_code_name(rc));
+        }
     }
 }
 
