@@ -2,9 +2,8 @@
 #include <stele/node.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
     stele_nats_options at;
     stele_docs_options opts;
@@ -18,7 +17,7 @@ int main(void)
     opts.create_dirs = true;
     stele_nats_options_init(&at);
     at.fleet = "home";
-    at.server.url = getenv("NATS_URL"); /* NULL: nats://127.0.0.1:4222 */
+    at.server.url = argc > 1 ? argv[1] : NULL; /* nats://127.0.0.1:4222 */
     stele_buf_init(&lamp, SIZE_MAX);
     if (stele_docs_open(&db, "hall.db", &opts, &err) != STELE_OK ||
             stele_nats_open(&fleet, "hall", &at, &err) != STELE_OK ||

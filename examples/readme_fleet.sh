@@ -61,7 +61,7 @@ while IFS= read -r line; do
 done <block2
 [ "$checked" -ge 3 ] || { echo "the second block says too little"; exit 1; }
 # A program that meets nobody in time has nothing to print yet.
-until NATS_URL=$url "$example" >printed.txt 2>error.txt; do
+until "$example" "$url" >printed.txt 2>error.txt; do
     grep -q 'no such document' error.txt || { cat error.txt; exit 1; }
 done
 [ "$(cat printed.txt)" = "$(stele docs get kitchen.db lamp1)" ] || { echo "it prints:"; cat printed.txt; exit 1; }

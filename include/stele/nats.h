@@ -133,8 +133,9 @@ static inline void stele_nats_options_init(stele_nats_options *opts)
  * good. A subject that the server does not allow is only seen as an event, and as a time-out.
  *
  * STELE_EINVAL: names · STELE_ECORRUPT: the file of peers; it may be removed · STELE_ENOTSUP: TLS,
- * see above · STELE_EPERM: files of keys that cannot be read · STELE_EIO, STELE_ENOSPC: the file of
- * peers. */
+ * see above · STELE_EPERM: files of keys that cannot be read, or the server refuses who we are ·
+ * STELE_EIO: it speaks in another way than is asked for, such as with TLS · STELE_EIO,
+ * STELE_ENOSPC: the file of peers. */
 STELE_API STELE_NODISCARD stele_code stele_nats_open(
         stele_fleet **out, const char *self, const stele_nats_options *opts, stele_error *err);
 

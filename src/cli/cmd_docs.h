@@ -21,6 +21,7 @@
 #define STI_CLI_CMD_DOCS_H
 
 #include <stele/docs.h>
+#include <stele/fleet.h>
 
 #include "cli/command.h"
 #include "cli/login.h"
@@ -80,7 +81,7 @@ struct stele_node *sti_docs_served_node(void);
 
 /* A peer of the fleet over NATS; what happens to its connection is told on standard error. */
 stele_code sti_docs_open_nats(
-        const struct sti_docs_args *args, struct stele_fleet **out, stele_error *err);
+        const struct sti_docs_args *args, stele_fleet **out, stele_error *err);
 /* STELE_EPERM: the server refuses us for good. */
 stele_code sti_docs_check_nats(stele_error *err);
 

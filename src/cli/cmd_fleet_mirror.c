@@ -123,6 +123,14 @@ static void print_done(const stele_nats_mirrored *done, const char *count_name, 
     }
 }
 
+/* A mirror has no end. A stream that is made again is not whole before it has come to its end. */
+static stele_code ended_by_signal(bool write, stele_error *err)
+{
+    return !write ? STELE_OK
+                  : sti_cli_fail(err, STELE_ECANCELED,
+                            "a signal came before all of the mirror was here: call it again");
+}
+
 /* What both verbs do: between opening the stream and closing it, `work` is called. */
 static stele_code run_with(const struct sti_run *run, bool write, const char *count_name,
         stele_code (*work)(stele_stream *s, const stele_nats_mirror_options *opts,
@@ -145,7 +153,7 @@ static stele_code run_with(const struct sti_run *run, bool write, const char *co
     if (code == STELE_OK) {
         code = work(s, &opts, &done, err);
         if (code == STELE_ECANCELED && sti_signals_came()) {
-            code = STELE_OK;
+            code = ended_by_signal(write, err);
         }
         if (code == STELE_OK) {
             code = stele_stream_close(s, err);

@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -80,7 +79,7 @@ static void close_directory(int directory)
 stele_code sti_remote_be_patient(int fd, int patience_ms, stele_error *err)
 {
     const struct timeval here = {
-            .tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
+            .tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * INT64_C(1000)};
     const struct timeval there = {.tv_sec = PATIENCE_S};
 
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &here, sizeof here) != 0 ||

@@ -50,11 +50,11 @@ void sti_serve_log(void *arg, stele_log_level level, const char *message)
     }
 }
 
-stele_code sti_serve_begin(const char *path, sti_serve_where_fn where_fn, stele_error *err)
+stele_code sti_serve_begin(const char *path, sti_serve_where_fn where_is, stele_error *err)
 {
     const int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FILES);
 
-    where = where_fn;
+    where = where_is;
     no_input = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (copy < 0 || no_input < 0) {
         return sti_cli_fail_errno(err, errno, "standard error, or /dev/null");

@@ -16,7 +16,7 @@
 typedef stele_code (*sti_serve_where_fn)(struct sti_remote_place *out, stele_error *err);
 
 /* Listen at a path. */
-stele_code sti_serve_begin(const char *path, sti_serve_where_fn where, stele_error *err);
+stele_code sti_serve_begin(const char *path, sti_serve_where_fn where_is, stele_error *err);
 
 /* Wait for a request, so long at most or until a signal comes, and run it. What is wrong with one
  * is told to who sent it, and is no failure. */

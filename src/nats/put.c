@@ -10,9 +10,9 @@ enum {
     ON_STACK = 4096 + STI_NATS_ENVELOPE_SIZE
 };
 
-static size_t piece_size(struct sti_nats *n)
+static size_t piece_size(struct sti_nats *n, enum sti_nats_way way)
 {
-    int64_t most = natsConnection_GetMaxPayload(n->ways[STI_NATS_OUT]);
+    int64_t most = natsConnection_GetMaxPayload(n->ways[way]);
     size_t size = most > 0 && most < STI_NATS_CHUNK ? (size_t)most : STI_NATS_CHUNK;
 
     return size > STI_NATS_ENVELOPE_SIZE ? size - STI_NATS_ENVELOPE_SIZE : 1;
@@ -46,7 +46,7 @@ stele_code sti_nats_put(struct sti_nats *n, enum sti_nats_way way, const char *s
 {
     uint8_t on_stack[ON_STACK];
     uint8_t *buffer = on_stack;
-    size_t size = piece_size(n);
+    size_t size = piece_size(n, way);
     size_t count = data.len == 0 ? 1 : (data.len - 1) / size + 1;
     size_t largest = data.len < size ? data.len : size;
     natsStatus s = NATS_OK;

@@ -58,6 +58,7 @@ for ((i = 0; i < rounds; i++)); do
     start_one $i "${urls[$i]##*:}"
 done
 same
-kill -TERM "$follower" || fail "it followed on: $(<follower.err)"
+kill -TERM "$follower" || fail "it followed on: $(<follow.err)"
 wait "$follower"
-equal "ended by a signal ($(<follow.err))" 0 $?
+rc=$?
+equal "ended by a signal ($(<follow.err))" 0 "$rc"

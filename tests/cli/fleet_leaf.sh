@@ -79,4 +79,3 @@ heal_hub() {
     start_server hub "${hub_url##*:}" -c hub.conf
 }
 across "$hub_url" "$leaf_url" cut_hub heal_hub
-

@@ -75,7 +75,8 @@ serve kitchen kitchen --nats "$url" --user anna --password-file password
 echo 'authorization { users = [ { user: bert, password: "pass word" } ] }' >user.conf
 kill -HUP "${server[user]}"
 wait "${node[kitchen]}"
-equal "serve ended with" 6 $?
+rc=$?
+equal "serve ended with" 6 "$rc"
 grep -q '^stele: docs serve: .*the server of NATS refuses us: .*Authorization Violation' kitchen.err ||
     fail "it says why: $(<kitchen.err)"
 stop_server user

@@ -84,7 +84,8 @@ start_server "$port"
 verb fleet 0 mirror live --nats "$url" --stream LIVE
 kill -TERM "$follower" || fail "it followed on: $(<follow.err)"
 wait "$follower"
-equal "ended by a signal ($(<follow.err))" 0 $?
+rc=$?
+equal "ended by a signal ($(<follow.err))" 0 "$rc"
 jq -e 'has("sent")' follow.json >/dev/null || fail "what it sent"
 verb fleet 0 rebuild live_copy --nats "$url" --stream LIVE -J
 equal "all of it" 15000 "$(jq .received .out)"
@@ -95,5 +96,19 @@ cmp -s .out live.json || fail "the copy of the live one differs"
 
 # Without a server: given up.
 stop_server
+# A signal ends a mirror, and ends what makes a stream again before it has: that is no success.
+ended() { # CODE ARGS...
+    "$stele" fleet "${@:2}" >/dev/null 2>ended.err &
+    local pid=$!
+    children+=("$pid")
+    until [[ $(readlink "/proc/$pid/exe") == */stele* ]]; do sleep 0.01; done # no shell any more
+    until ((0x$(awk '/^SigCgt/ { print $2 }' "/proc/$pid/status") & 0x4000)); do sleep 0.01; done
+    kill -TERM "$pid"
+    wait "$pid"
+    rc=$?
+    equal "ended by a signal ($(<ended.err))" "$1" "$rc"
+}
+ended 0 mirror live --nats "$url" --stream LIVE
+ended 6 rebuild live_copy --nats "$url" --stream LIVE
 verb fleet 6 mirror live --nats "$url" --stream LIVE --timeout 300ms -J
 json_error ETIMEDOUT
