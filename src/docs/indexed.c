@@ -232,6 +232,9 @@ stele_code sti_docs_index_note_conflict(
         rc = sti_docs_index_next_claimant(cursor, claim, &id, &found, err);
     }
     stele_store_cursor_close(cursor);
+    if (rc == STELE_OK && !found && !atomic_load(&w->db->conflicts)) {
+        return STELE_OK;
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_read(w->view, STI_DOCS_CFL, claim, &value, &noted, err);
     }

@@ -129,7 +129,7 @@ static stele_code take(struct taking *t, const struct sti_docs_entry *entry, ste
         t->taken.made += applied != STI_DOCS_APPLIED_KNOWN;
         sti_docs_clock_recover(&t->w.db->clock, entry->version);
     }
-    if (rc == STELE_OK && applied == STI_DOCS_APPLIED_CURRENT) {
+    if (rc == STELE_OK && applied == STI_DOCS_APPLIED_CURRENT && atomic_load(&t->w.db->conflicts)) {
         rc = note_clashes(t, &change, err);
     }
     sti_docs_change_free(&change);

@@ -105,8 +105,8 @@ static stele_code begin_txn(
     }
     sti_lmdb_reset(slot->txn);
     slot->data = data;
-    memset(slot->names, 0,
-            sizeof slot->names); /* transactions of another generation have numbers of their own */
+    /* Transactions of another generation have numbers of their own. */
+    memset(slot->names, 0, sizeof slot->names);
     return STELE_OK;
 }
 
