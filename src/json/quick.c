@@ -313,11 +313,12 @@ static bool read_all(struct reading *r, size_t depth_max)
 
 json_t *sti_json_quick(stele_bytes text, size_t depth_max)
 {
-    struct reading r = {.at = text.data, .end = text.data + text.len};
+    struct reading r = {.at = text.data};
 
     if (text.len == 0) {
         return NULL;
     }
+    r.end = text.data + text.len;
     if (!read_all(&r, depth_max)) {
         json_decref(r.root);
         return NULL;

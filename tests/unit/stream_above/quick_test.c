@@ -41,8 +41,8 @@ static const char *const plain[] = {
         "{\"\":{\"\":[]}}",
         "[null,true,false,\"x\",-1]",
         "\"\xc3\xa9\xf0\x9f\x8e\x89\x7f, and more than eight bytes of ASCII\"",
-        "{\"@type\":\"thing\",\"serial\":\"S-000000001\",\"level\":26182.25,\"name\":\"Anna B\xc3\xa9\","
-        "\"tags\":[\"a\",\"b\"],\"more\":{\"a\":1,\"b\":[{\"c\":null},2.5]},\"rest\":\"aaaaaaaaaaaaaaaa\"}",
+        ("{\"@type\":\"thing\",\"serial\":\"S-000000001\",\"level\":26182.25,\"name\":\"Anna B\xc3\xa9\","
+         "\"tags\":[\"a\",\"b\"],\"more\":{\"a\":1,\"b\":[{\"c\":null},2.5]},\"rest\":\"aaaaaaaaaaaaaaaa\"}"),
 };
 
 /* Texts that are right or wrong, and none of its business. */
@@ -136,6 +136,7 @@ static void leaves_the_rest(void **state)
         assert_false(agrees(stele_str(others[i])));
     }
     assert_false(agrees(stele_bytes_of("1\0", 2)));
+    assert_false(agrees(stele_nil()));
 }
 
 static void keeps_to_the_depth(void **state)
