@@ -260,14 +260,13 @@ static stele_code seek_all(struct seeking *s, stele_error *err)
 static stele_code put_found(struct seeking *s, struct sti_docs_write *w, stele_error *err)
 {
     static const uint8_t form = STI_DOCS_FORM;
-    const uint8_t *at = s->found.data;
-    const uint8_t *end = at + s->found.len;
+    size_t at = 0;
     stele_code rc = STELE_OK;
 
-    while (rc == STELE_OK && at < end && !STI_MUTANT(DOCS_RESTORE_NO_CONFLICTS)) {
-        size_t len = sti_get_be32(at);
+    while (rc == STELE_OK && at < s->found.len && !STI_MUTANT(DOCS_RESTORE_NO_CONFLICTS)) {
+        size_t len = sti_get_be32(s->found.data + at);
 
-        rc = sti_docs_put(w, STI_DOCS_CFL, stele_bytes_of(at + 4, len),
+        rc = sti_docs_put(w, STI_DOCS_CFL, stele_bytes_of(s->found.data + at + 4, len),
                 stele_bytes_of(&form, sizeof form), err);
         at += 4 + len;
     }
