@@ -102,7 +102,7 @@ static const struct sti_verb verb_table[] = {
                         "  {\"state\":\"ready\"|\"syncing\"|\"initialising\",\"server\",\"peers\",\"online\",\n"
                         "   \"sessions\",\"sessions_failed\",\"fetched\",\"given\",\"stored\",\"known\",\n"
                         "   \"quarantined\",\"stale\",\"refused\",\"bad_packets\",\"dropped\",\"gaps\",\n"
-                        "   \"snapshots\",\"conflicts\"}",
+                        "   \"snapshots\",\"conflicts\",\"damaged\",\"lost\"}",
                 .example = "  stele fleet status /tmp/home",
                 .options = SET(OPT_JSON) | SET(OPT_HELP),
                 .operands_min = 1,

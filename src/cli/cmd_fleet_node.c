@@ -130,6 +130,8 @@ static void print_status(bool json, const stele_node_status *s)
             {"gaps", "gaps", s->gaps},
             {"snapshots", "snapshots", s->snapshots},
             {"conflicts", "conflicts", s->conflicts},
+            {"damaged", "damaged", s->damaged},
+            {"lost", "lost", s->lost},
     };
     struct sti_json j = {.to = stdout};
 

@@ -7,14 +7,16 @@
  *
  *     met   "kind" -> 1, "docs" · "server" -> 1, number 4 · "ceiling" -> 1, seconds 8, ns 4 ·
  *           "types" -> 1, the last number that a type got 4 · "collator" -> 1, its version 12 ·
- *           "horizon" -> 1, seconds 8 · "incomplete" -> 1, what there was before a restore (undo.h)
- * · "trimmed" -> 1, the highest number in seq that was below the horizon 8 · "fleet" -> 1, what a
- * node notes (fleet/node.h) · "mending" -> 1, while damage is mended (mend.c) typ name
- * of a type -> its definition as JSON (type.h) tno   name of a type -> 1, number 4; while its
- * documents are indexed anew followed by phase 1, number 4 that it had before, definition of that
- * one as JSON, if it had one seq   number 8 of an entry, in the order in which they came -> its key
- * in log log version 16, ID -> entry (entry.h) lid   length 2 of the ID, ID, version 16 -> 1: the
- * log of each ID; or
+ *           "horizon" -> 1, seconds 8 · "incomplete" -> 1, what there was before a restore
+ *           (undo.h) · "trimmed" -> 1, the highest number in seq that was below the horizon 8 ·
+ *           "fleet" -> 1, what a node notes (fleet/node.h) ·
+ *           "mending" -> 1, while damage is mended (mend.c)
+ *     typ   name of a type -> its definition as JSON (type.h)
+ *     tno   name of a type -> 1, number 4; while its documents are indexed anew followed by
+ *           phase 1, number 4 that it had before, definition of that one as JSON, if it had one
+ *     seq   number 8 of an entry, in the order in which they came -> its key in log
+ *     log   version 16, ID -> entry (entry.h)
+ *     lid   length 2 of the ID, ID, version 16 -> 1: the log of each ID; or
  *           -> 1, JSON of a document whose entry is not in the log, since a backup did not have it
  *     chk   epoch 8 -> checkpoint of a day (checkpoint.h)
  *     agg   level 1 (0 second, 1 minute, 2 hour, 3 day), number of it since 1970 8
@@ -46,7 +48,7 @@
  * `kind`, which stays until close. A type that nobody registered has a number as well, and one key
  * for each document. There are three phases, of which tno has the name:
  *   - filling: one document after the other gets its keys by the new definition, beside those by
- * the old one. Searches take the old number, which stays whole: whatever is changed meanwhile is
+ *     the old one. Searches take the old number, which stays whole: whatever is changed meanwhile is
  *     indexed under both. (Changes under the new number alone would make every search look into two
  *     parts, and neither would be in the order of the other; under both they cost more for a
  * while.) Unique keys of both definitions hold: under the old one for all documents, under the new
