@@ -48,13 +48,13 @@
  * `kind`, which stays until close. A type that nobody registered has a number as well, and one key
  * for each document. There are three phases, of which tno has the name:
  *   - filling: one document after the other gets its keys by the new definition, beside those by
- *     the old one. Searches take the old number, which stays whole: whatever is changed meanwhile is
- *     indexed under both. (Changes under the new number alone would make every search look into two
- *     parts, and neither would be in the order of the other; under both they cost more for a
- * while.) Unique keys of both definitions hold: under the old one for all documents, under the new
- * one for those that have it already. Each definition has its own owner for a key; he who owns it
- *     by the new one when all is filled is the one with the oldest claim, as if the documents had
- *     been there first.
+ *     the old one. Searches take the old number, which stays whole: whatever is changed meanwhile
+ *     is indexed under both. (Changes under the new number alone would make every search look into
+ *     two parts, and neither would be in the order of the other; under both they cost more for a
+ *     while.) Unique keys of both definitions hold: under the old one for all documents, under the
+ *     new one for those that have it already. Each definition has its own owner for a key; he who
+ *     owns it by the new one when all is filled is the one with the oldest claim, as if the
+ *     documents had been there first.
  *   - clearing: searches take the new number; the old keys are taken away.
  *   - alone: as filling, but without the old keys, which another collation has made, so that nobody
  *     can look for them; open returns when it has ended.
