@@ -441,7 +441,8 @@ STELE_API STELE_NODISCARD stele_code stele_docs_validate(stele_docs *db,
 /* Make anew all that follows from documents and log: keys, claims, checkpoints, aggregates. What is
  * right is not written again. In batches, of some hundred documents or of a day of the log, between
  * which others write; one that fails can be called again. Mends what validation finds, but for
- * documents and entries themselves. */
+ * documents and entries themselves. Durable on return as a change is; until then a power cut may
+ * take back any of its batches, each of them whole. */
 STELE_API STELE_NODISCARD stele_code stele_docs_reindex(stele_docs *db, stele_error *err);
 
 /* Write all that the database holds as text, a line for each key and its value, in every bucket of
