@@ -229,7 +229,9 @@ static void *run_other(void *arg)
     struct other *o = arg;
     const stele_wait wait = {.timeout_ms = STELE_FOREVER, .cancel = o->cancel};
 
-    o->code = stele_store_defrag(o->k->s, &wait, NULL, NULL, NULL);
+    do { /* the attempts of who waits for us take turns with ours */
+        o->code = stele_store_defrag(o->k->s, &wait, NULL, NULL, NULL);
+    } while (o->code == STELE_EBUSY);
     return NULL;
 }
 
