@@ -395,17 +395,13 @@ static stele_code forget(struct sti_docs_write *w, stele_bytes id, stele_error *
 static stele_code read_current(struct sti_docs_write *w, stele_bytes id,
         struct sti_docs_version version, struct sti_docs_entry *out, stele_error *err)
 {
-    uint8_t encoded[STI_DOCS_VERSION_SIZE];
     stele_bytes value = stele_nil();
     bool found = false;
     stele_buf place;
     stele_code rc;
 
     stele_buf_init(&place, SIZE_MAX);
-    sti_docs_version_put(encoded, version);
-    rc = sti_docs_place_head(id, &place, err);
-    rc = rc == STELE_OK ? stele_buf_append(&place, stele_bytes_of(encoded, sizeof encoded), err)
-                        : rc;
+    rc = sti_docs_place_key(id, version, &place, err);
     rc = rc == STELE_OK
                  ? sti_docs_read(w->view, STI_DOCS_LID, stele_buf_view(&place), &value, &found, err)
                  : rc;

@@ -77,6 +77,10 @@ stele_code sti_docs_log_add(struct sti_docs_write *w, const struct sti_docs_entr
 /* Append what the places of an ID in lid begin with. */
 stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err);
 
+/* Append the place of an entry in lid. */
+stele_code sti_docs_place_key(
+        stele_bytes id, struct sti_docs_version version, stele_buf *out, stele_error *err);
+
 /* Put an entry into the log of its ID that the log itself does not have. */
 stele_code sti_docs_place_add(
         struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err);

@@ -80,6 +80,15 @@ stele_code sti_docs_put_sum(struct sti_docs_write *w, enum sti_docs_bucket bucke
                   : stele_store_batch_put(w->batch, name, key, value, err);
 }
 
+stele_code sti_docs_behind(stele_buf *out, stele_bytes key, stele_error *err)
+{
+    stele_code rc;
+
+    stele_buf_clear(out);
+    rc = stele_buf_append(out, key, err);
+    return rc == STELE_OK ? stele_buf_append(out, stele_bytes_of("", 1), err) : rc;
+}
+
 stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
         stele_bytes value, stele_error *err)
 {

@@ -105,6 +105,15 @@ static stele_code write_differences(struct sti_docs_write *w, stele_bytes id,
     return rc_old < 0 ? rc_old : rc_new < 0 ? rc_new : STELE_OK;
 }
 
+/* The value of kdt that a document with such keys has. */
+static stele_code encode(const struct sti_docs_index_keys *keys, const struct sti_docs_info *info,
+        stele_buf *out, stele_error *err)
+{
+    return sti_docs_claims_fit(keys, info)
+                   ? sti_docs_kept_encode(keys, info, out, err)
+                   : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
+}
+
 /* A document has from now on the keys in a value of kdt; nil: none. */
 static stele_code replace_kept(
         struct sti_docs_write *w, stele_bytes id, stele_bytes kept, stele_error *err)
@@ -142,9 +151,7 @@ stele_code sti_docs_index_replace(struct sti_docs_write *w, stele_bytes id,
 
     stele_buf_init(&kept, SIZE_MAX);
     if (keys != NULL) {
-        rc = sti_docs_claims_fit(keys, info)
-                     ? sti_docs_kept_encode(keys, info, &kept, err)
-                     : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
+        rc = encode(keys, info, &kept, err);
     }
     if (rc == STELE_OK) {
         rc = replace_kept(w, id, stele_buf_view(&kept), err);
@@ -162,9 +169,7 @@ stele_code sti_docs_index_first(struct sti_docs_write *w, stele_bytes id,
     stele_code rc;
 
     stele_buf_init(&bytes, SIZE_MAX);
-    rc = sti_docs_claims_fit(keys, info)
-                 ? sti_docs_kept_encode(keys, info, &bytes, err)
-                 : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
+    rc = encode(keys, info, &bytes, err);
     if (rc == STELE_OK) {
         rc = sti_docs_kept_begin(&kept, stele_buf_view(&bytes), err);
     }
@@ -231,9 +236,7 @@ stele_code sti_docs_index_mend(struct sti_docs_write *w, stele_bytes id,
     stele_code rc;
 
     stele_buf_init(&kept, SIZE_MAX);
-    rc = sti_docs_claims_fit(keys, info)
-                 ? sti_docs_kept_encode(keys, info, &kept, err)
-                 : sti_fail(err, STELE_ECORRUPT, "the log of a document does not fit it");
+    rc = encode(keys, info, &kept, err);
     if (rc == STELE_OK) {
         rc = sti_docs_read(w->view, STI_DOCS_KDT, id, &value, &found, err);
     }

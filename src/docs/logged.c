@@ -53,24 +53,30 @@ stele_code sti_docs_place_head(stele_bytes id, stele_buf *out, stele_error *err)
     return rc == STELE_OK ? stele_buf_append(out, id, err) : rc;
 }
 
+stele_code sti_docs_place_key(
+        stele_bytes id, struct sti_docs_version version, stele_buf *out, stele_error *err)
+{
+    uint8_t encoded[STI_DOCS_VERSION_SIZE];
+    stele_code rc = sti_docs_place_head(id, out, err);
+
+    sti_docs_version_put(encoded, version);
+    return rc == STELE_OK ? stele_buf_append(out, stele_bytes_of(encoded, sizeof encoded), err)
+                          : rc;
+}
+
 /* The place of an entry in the log of its ID; `json` if it is not in the log itself, nil if it is.
  */
 static stele_code put_place(struct sti_docs_write *w, const struct sti_docs_entry *entry,
         stele_bytes json, stele_error *err)
 {
     static const uint8_t form = STI_DOCS_FORM;
-    uint8_t version[STI_DOCS_VERSION_SIZE];
     stele_buf key;
     stele_buf value;
     stele_code rc;
 
     stele_buf_init(&key, SIZE_MAX);
     stele_buf_init(&value, SIZE_MAX);
-    sti_docs_version_put(version, entry->version);
-    rc = sti_docs_place_head(entry->id, &key, err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&key, stele_bytes_of(version, sizeof version), err);
-    }
+    rc = sti_docs_place_key(entry->id, entry->version, &key, err);
     if (rc == STELE_OK) {
         rc = stele_buf_append(&value, stele_bytes_of(&form, sizeof form), err);
     }

@@ -118,17 +118,6 @@ static stele_code entry_of_document(struct sti_docs_write *w, struct sti_docs_ve
     return rc == STELE_ECORRUPT ? STELE_ENOTFOUND : rc;
 }
 
-static stele_code place_key(
-        struct sti_docs_version version, stele_bytes id, stele_buf *out, stele_error *err)
-{
-    uint8_t encoded[STI_DOCS_VERSION_SIZE];
-    stele_code rc = sti_docs_place_head(id, out, err);
-
-    sti_docs_version_put(encoded, version);
-    return rc == STELE_OK ? stele_buf_append(out, stele_bytes_of(encoded, sizeof encoded), err)
-                          : rc;
-}
-
 static stele_code drop_entry(struct mending *m, struct sti_docs_write *w, stele_bytes log_key,
         struct sti_docs_version version, stele_bytes id, stele_error *err)
 {
@@ -136,7 +125,7 @@ static stele_code drop_entry(struct mending *m, struct sti_docs_write *w, stele_
     stele_code rc = sti_docs_remove(w, STI_DOCS_LOG, log_key, err);
 
     stele_buf_init(&place, SIZE_MAX);
-    rc = rc == STELE_OK ? place_key(version, id, &place, err) : rc;
+    rc = rc == STELE_OK ? sti_docs_place_key(id, version, &place, err) : rc;
     rc = rc == STELE_OK ? sti_docs_remove(w, STI_DOCS_LID, stele_buf_view(&place), err) : rc;
     stele_buf_free(&place);
     m->found.lost++;

@@ -40,11 +40,7 @@ static stele_code next_key(struct place *p, stele_bytes end, stele_error *err)
     if (rc == STELE_OK && !stele_is_nil(end) && stele_bytes_compare(key, end) >= 0) {
         rc = STELE_END;
     }
-    if (rc == STELE_OK) {
-        stele_buf_clear(&p->at);
-        rc = stele_buf_append(&p->at, key, err);
-    }
-    return rc == STELE_OK ? stele_buf_append(&p->at, stele_bytes_of("", 1), err) : rc;
+    return rc == STELE_OK ? sti_docs_behind(&p->at, key, err) : rc;
 }
 
 stele_code sti_docs_pass(stele_docs *db, enum sti_docs_bucket bucket, stele_bytes start,

@@ -242,10 +242,7 @@ stele_code sti_docs_view_kept(const struct sti_docs_view *view, stele_bytes afte
 
     stele_buf_init(&start, SIZE_MAX);
     stele_buf_init(&k.entry, SIZE_MAX);
-    rc = stele_buf_append(&start, after, err);
-    if (rc == STELE_OK && after.len > 0) {
-        rc = stele_buf_append(&start, stele_bytes_of("", 1), err);
-    }
+    rc = after.len > 0 ? sti_docs_behind(&start, after, err) : STELE_OK;
     if (rc == STELE_OK) {
         range.start = stele_buf_view(&start);
         rc = stele_store_read_range(

@@ -19,17 +19,6 @@
 
 /* ---- The log, and its places. ---- */
 
-static stele_code place_key(
-        struct sti_docs_version version, stele_bytes id, stele_buf *out, stele_error *err)
-{
-    uint8_t encoded[STI_DOCS_VERSION_SIZE];
-    stele_code rc = sti_docs_place_head(id, out, err);
-
-    sti_docs_version_put(encoded, version);
-    return rc == STELE_OK ? stele_buf_append(out, stele_bytes_of(encoded, sizeof encoded), err)
-                          : rc;
-}
-
 static stele_code mend_entry(
         void *arg, struct sti_docs_write *w, stele_bytes log_key, stele_error *err)
 {
@@ -44,7 +33,7 @@ static stele_code mend_entry(
     (void)arg;
     stele_buf_init(&key, SIZE_MAX);
     if (rc == STELE_OK) {
-        rc = place_key(version, id, &key, err);
+        rc = sti_docs_place_key(id, version, &key, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_read(w->view, STI_DOCS_LID, stele_buf_view(&key), &value, &found, err);

@@ -102,17 +102,11 @@ stele_code sti_docs_next_document(
     if (rc == STELE_OK) {
         rc = sti_docs_index_value_get(&here, key, value, err);
     }
-    stele_buf_clear(at);
     stele_buf_clear(id);
     if (rc == STELE_OK) {
         rc = stele_buf_append(id, here.id, err);
     }
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(at, key, err);
-    }
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(at, stele_bytes_of("", 1), err);
-    }
+    rc = rc == STELE_OK ? sti_docs_behind(at, key, err) : rc;
     stele_store_cursor_close(cursor);
     return rc;
 }

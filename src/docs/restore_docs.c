@@ -280,13 +280,7 @@ static stele_code next_waiting(struct sti_docs_restoring *r, stele_buf *at,
             rc = rc == STELE_OK ? stele_store_cursor_next(cursor, err) : rc;
         }
     }
-    stele_buf_clear(at);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(at, key, err);
-    }
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(at, stele_bytes_of("", 1), err);
-    }
+    rc = rc == STELE_OK ? sti_docs_behind(at, key, err) : rc;
     stele_store_cursor_close(cursor);
     return rc;
 }

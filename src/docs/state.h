@@ -271,6 +271,9 @@ stele_bytes sti_docs_bucket_name(enum sti_docs_bucket bucket);
 stele_code sti_docs_read(stele_store_read *read, enum sti_docs_bucket bucket, stele_bytes key,
         stele_bytes *value, bool *found, stele_error *err);
 
+/* Make a buffer the first key behind this one. */
+stele_code sti_docs_behind(stele_buf *out, stele_bytes key, stele_error *err);
+
 stele_code sti_docs_put(struct sti_docs_write *w, enum sti_docs_bucket bucket, stele_bytes key,
         stele_bytes value, stele_error *err);
 stele_code sti_docs_remove(

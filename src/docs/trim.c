@@ -100,19 +100,6 @@ static stele_code neighbour(struct sti_docs_write *w, stele_bytes place, bool be
     return rc == STELE_END ? STELE_OK : rc;
 }
 
-static stele_code place_of(
-        struct sti_docs_version version, stele_bytes id, stele_buf *out, stele_error *err)
-{
-    uint8_t encoded[STI_DOCS_VERSION_SIZE];
-    stele_code rc;
-
-    sti_docs_version_put(encoded, version);
-    stele_buf_clear(out);
-    rc = sti_docs_place_head(id, out, err);
-    return rc == STELE_OK ? stele_buf_append(out, stele_bytes_of(encoded, sizeof encoded), err)
-                          : rc;
-}
-
 /* What stands before an entry in the log of its ID is in the log itself, and was gone over before;
  * or it is the document of a backup, which goes as its entry would. */
 static stele_code trim_unlogged(struct sti_docs_write *w, stele_bytes id, stele_bytes place,
@@ -128,7 +115,7 @@ static stele_code trim_unlogged(struct sti_docs_write *w, stele_bytes id, stele_
         return rc;
     }
     stele_buf_init(&key, SIZE_MAX);
-    rc = place_of(before, id, &key, err);
+    rc = sti_docs_place_key(id, before, &key, err);
     if (rc == STELE_OK) {
         rc = sti_docs_remove(w, STI_DOCS_LID, stele_buf_view(&key), err);
     }
@@ -166,7 +153,7 @@ static stele_code trim_entry(
 
     stele_buf_init(&place, SIZE_MAX);
     if (rc == STELE_OK) {
-        rc = place_of(version, id, &place, err);
+        rc = sti_docs_place_key(id, version, &place, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_read(w->view, STI_DOCS_NFO, id, &value, &found, err);

@@ -106,18 +106,13 @@ static stele_code turn(
 static stele_code check_place(
         struct adding *a, const struct sti_docs_entry *entry, stele_error *err)
 {
-    uint8_t version[STI_DOCS_VERSION_SIZE];
     stele_bytes value = stele_nil();
     bool found = false;
     stele_buf key;
     stele_code rc;
 
     stele_buf_init(&key, SIZE_MAX);
-    sti_docs_version_put(version, entry->version);
-    rc = sti_docs_place_head(entry->id, &key, err);
-    if (rc == STELE_OK) {
-        rc = stele_buf_append(&key, stele_bytes_of(version, sizeof version), err);
-    }
+    rc = sti_docs_place_key(entry->id, entry->version, &key, err);
     if (rc == STELE_OK) {
         rc = sti_docs_read(a->v->w.view, STI_DOCS_LID, stele_buf_view(&key), &value, &found, err);
     }
