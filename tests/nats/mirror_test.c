@@ -163,7 +163,6 @@ static void test_conflicts(void **state)
 
     (void)state;
     begin(&f);
-    f.opts.patience_ms = 300;
     assert_int_equal(stele_nats_rebuild(f.log, &f.opts, &f.done, &f.err), STELE_ENOTFOUND);
     logs_publish(f.log, 100);
     mirror(&f, 100);
@@ -195,6 +194,7 @@ static void test_conflicts(void **state)
     f.opts.stream = "no.name";
     CHECK_CODE(stele_nats_mirror(f.log, &f.opts, &f.done, &f.err), STELE_EINVAL);
     f.opts.stream = stream_name;
+    f.opts.patience_ms = 300; /* only where it is used up: a busy server answers later than that */
     nats_server_stop(&server, SIGTERM);
     CHECK_CODE(stele_nats_mirror(f.log, &f.opts, &f.done, &f.err), STELE_ETIMEDOUT);
     end(&f);
