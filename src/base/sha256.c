@@ -16,17 +16,16 @@ static stele_code refused(stele_error *err)
 
 stele_code sti_sha256_init(struct sti_sha256 *hash, stele_error *err)
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool again = hash->context != NULL;
 
-    if (context == NULL) {
+    if (!again) {
+        hash->context = EVP_MD_CTX_new();
+    }
+    if (hash->context == NULL) {
         return sti_fail_memory(err, STI_SHA256_SIZE);
     }
-    if (EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
-        EVP_MD_CTX_free(context);
-        return refused(err);
-    }
-    hash->context = context;
-    return STELE_OK;
+    return EVP_DigestInit_ex(hash->context, again ? NULL : EVP_sha256(), NULL) == 1 ? STELE_OK
+                                                                                    : refused(err);
 }
 
 stele_code sti_sha256_add(struct sti_sha256 *hash, const void *data, size_t len, stele_error *err)

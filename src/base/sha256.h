@@ -24,6 +24,7 @@ struct sti_sha256 {
     void *context;
 };
 
+/* Begin; one that was begun before begins anew, which costs less. */
 stele_code sti_sha256_init(struct sti_sha256 *hash, stele_error *err);
 stele_code sti_sha256_add(struct sti_sha256 *hash, const void *data, size_t len, stele_error *err);
 

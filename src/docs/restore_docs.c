@@ -80,9 +80,10 @@ stele_code sti_docs_restore_entry(
         known->state = entry.is_delete ? STI_DOCS_WAITING_DONE : STI_DOCS_WAITING_WAITS;
         if (!entry.is_delete) {
             known->version = entry.version;
-            known->text = sti_docs_waiting_hash_of(&r->waiting, entry.json);
             r->waiting.waits++;
-            return sti_docs_log_first(&r->w, &entry, pair->value, pair->hash, err);
+            rc = sti_docs_waiting_hash_of(&r->waiting, entry.json, &known->text, err);
+            return rc == STELE_OK ? sti_docs_log_first(&r->w, &entry, pair->value, pair->hash, err)
+                                  : rc;
         }
     }
     if (rc == STELE_OK && known != NULL && known->state == STI_DOCS_WAITING_WAITS &&
@@ -109,7 +110,7 @@ static stele_code check_same(bool same, stele_error *err)
 stele_code sti_docs_restore_info(
         struct sti_docs_restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
-    const struct sti_docs_waiting_id *known = sti_docs_waiting_find(&r->waiting, pair->key);
+    struct sti_docs_waiting_id *known = NULL;
     struct sti_docs_info info = {.claims = NULL};
     struct sti_docs_version version = {.seconds = 0};
     stele_bytes value = stele_nil();
@@ -118,6 +119,7 @@ stele_code sti_docs_restore_info(
 
     if (rc == STELE_OK) {
         see(r, version);
+        rc = sti_docs_waiting_find(&r->waiting, pair->key, &known, err);
     }
     if (rc == STELE_OK && known != NULL && known->state == STI_DOCS_WAITING_WAITS) {
         return check_version(sti_docs_version_compare(known->version, version) == 0, err);
@@ -175,14 +177,17 @@ static stele_code put_derived(struct sti_docs_restoring *r, const struct sti_doc
 static stele_code put_waiting(struct sti_docs_restoring *r, struct sti_docs_waiting_id *known,
         const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
-    struct sti_docs_waiting_hash hash = sti_docs_waiting_hash_of(&r->waiting, pair->value);
+    struct sti_docs_waiting_hash hash = {{0}};
     struct sti_docs_entry entry = {.version = known->version, .id = pair->key, .json = pair->value};
     struct sti_docs_change change = {.document = NULL};
     struct sti_docs_info info = {.claims = NULL};
-    stele_code rc = check_same(memcmp(&hash, &known->text, sizeof hash) == 0, err);
+    stele_code rc = sti_docs_waiting_hash_of(&r->waiting, pair->value, &hash, err);
 
     known->state = STI_DOCS_WAITING_DONE;
     r->waiting.waits--;
+    if (rc == STELE_OK) {
+        rc = check_same(memcmp(&hash, &known->text, sizeof hash) == 0, err);
+    }
     if (rc == STELE_OK) {
         rc = sti_docs_change_prepare(&change, &r->w, &entry, NULL, false, err);
     }
@@ -235,15 +240,17 @@ static stele_code put_unlogged(
 stele_code sti_docs_restore_document(
         struct sti_docs_restoring *r, const struct sti_docs_cdbk_pair *pair, stele_error *err)
 {
-    struct sti_docs_waiting_id *known = sti_docs_waiting_find(&r->waiting, pair->key);
+    struct sti_docs_waiting_id *known = NULL;
     stele_bytes value = stele_nil();
     bool found = false;
-    stele_code rc;
+    stele_code rc = sti_docs_waiting_find(&r->waiting, pair->key, &known, err);
 
-    if (known != NULL && known->state == STI_DOCS_WAITING_WAITS) {
+    if (rc == STELE_OK && known != NULL && known->state == STI_DOCS_WAITING_WAITS) {
         return put_waiting(r, known, pair, err);
     }
-    rc = sti_docs_read(r->w.view, STI_DOCS_DAT, pair->key, &value, &found, err);
+    if (rc == STELE_OK) {
+        rc = sti_docs_read(r->w.view, STI_DOCS_DAT, pair->key, &value, &found, err);
+    }
     if (rc != STELE_OK || !found) {
         return rc == STELE_OK ? put_unlogged(r, pair, err) : rc;
     }
@@ -274,7 +281,10 @@ static stele_code next_waiting(struct sti_docs_restoring *r, stele_buf *at,
         if (rc == STELE_OK) {
             rc = sti_docs_log_key_decode(&version, &id, key, err);
         }
-        *known = rc == STELE_OK ? sti_docs_waiting_find(&r->waiting, id) : NULL;
+        *known = NULL;
+        if (rc == STELE_OK) {
+            rc = sti_docs_waiting_find(&r->waiting, id, known, err);
+        }
         if (*known == NULL || (*known)->state != STI_DOCS_WAITING_WAITS) {
             *known = NULL;
             rc = rc == STELE_OK ? stele_store_cursor_next(cursor, err) : rc;

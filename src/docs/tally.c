@@ -81,13 +81,3 @@ bool sti_docs_tally_equal(const struct sti_docs_tally *a, const struct sti_docs_
 {
     return a->count == b->count && a->sum == b->sum;
 }
-
-void sti_docs_hash(const uint64_t seeds[2], stele_bytes bytes, uint64_t out[2])
-{
-    struct hashing s = {.a = seeds[0] ^ bytes.len, .b = seeds[1]};
-
-    take(&s, bytes);
-    finish(&s);
-    out[0] = mix(s.a ^ seeds[1]);
-    out[1] = mix(s.b ^ seeds[0]);
-}

@@ -20,7 +20,4 @@ void sti_docs_tally_add(
         struct sti_docs_tally *tally, stele_bytes key, stele_bytes rest, stele_bytes value);
 bool sti_docs_tally_equal(const struct sti_docs_tally *a, const struct sti_docs_tally *b);
 
-/* Two hashes of the same bytes, by two seeds. */
-void sti_docs_hash(const uint64_t seeds[2], stele_bytes bytes, uint64_t out[2]);
-
 #endif /* STI_DOCS_TALLY_H */

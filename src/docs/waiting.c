@@ -6,20 +6,31 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "docs/tally.h"
 
 enum {
     CAPACITY_MIN = 1 << 10,
     CAPACITY_MAX = 1 << 20 /* 64 MiB */
 };
 
-struct sti_docs_waiting_hash sti_docs_waiting_hash_of(
-        const struct sti_docs_waiting *waiting, stele_bytes bytes)
+stele_code sti_docs_waiting_hash_of(struct sti_docs_waiting *waiting, stele_bytes bytes,
+        struct sti_docs_waiting_hash *out, stele_error *err)
 {
-    struct sti_docs_waiting_hash hash;
+    uint8_t sum[STI_SHA256_SIZE];
+    stele_code rc = sti_sha256_init(&waiting->sha256, err);
 
-    sti_docs_hash(waiting->seeds, bytes, hash.words);
-    return hash;
+    if (rc == STELE_OK) {
+        rc = sti_sha256_add(&waiting->sha256, waiting->seeds, sizeof waiting->seeds, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_sha256_add(&waiting->sha256, bytes.data, bytes.len, err);
+    }
+    if (rc == STELE_OK) {
+        rc = sti_sha256_end(&waiting->sha256, sum, err);
+    }
+    if (rc == STELE_OK) {
+        memcpy(out, sum, sizeof *out);
+    }
+    return rc;
 }
 
 static bool is_same(const struct sti_docs_waiting_hash *a, const struct sti_docs_waiting_hash *b)
@@ -39,18 +50,24 @@ static struct sti_docs_waiting_id *place_of(
     return &ids[at];
 }
 
-struct sti_docs_waiting_id *sti_docs_waiting_find(
-        const struct sti_docs_waiting *waiting, stele_bytes id)
+stele_code sti_docs_waiting_find(struct sti_docs_waiting *waiting, stele_bytes id,
+        struct sti_docs_waiting_id **out, stele_error *err)
 {
     struct sti_docs_waiting_hash hash;
     struct sti_docs_waiting_id *place;
+    stele_code rc;
 
+    *out = NULL;
     if (waiting->capacity == 0) {
-        return NULL;
+        return STELE_OK;
     }
-    hash = sti_docs_waiting_hash_of(waiting, id);
+    rc = sti_docs_waiting_hash_of(waiting, id, &hash, err);
+    if (rc != STELE_OK) {
+        return rc;
+    }
     place = place_of(waiting->ids, waiting->capacity, &hash);
-    return place->state == STI_DOCS_WAITING_NOT_SEEN ? NULL : place;
+    *out = place->state == STI_DOCS_WAITING_NOT_SEEN ? NULL : place;
+    return STELE_OK;
 }
 
 /* Room for one more, three quarters of the places at most being taken; *full: there is none. */
@@ -84,11 +101,14 @@ static stele_code make_room(struct sti_docs_waiting *waiting, bool *full, stele_
 stele_code sti_docs_waiting_need(struct sti_docs_waiting *waiting, stele_bytes id,
         struct sti_docs_waiting_id **out, stele_error *err)
 {
-    struct sti_docs_waiting_hash hash = sti_docs_waiting_hash_of(waiting, id);
+    struct sti_docs_waiting_hash hash;
     struct sti_docs_waiting_id *place = NULL;
     bool full = false;
-    stele_code rc;
+    stele_code rc = sti_docs_waiting_hash_of(waiting, id, &hash, err);
 
+    if (rc != STELE_OK) {
+        return rc;
+    }
     if (waiting->capacity > 0) {
         place = place_of(waiting->ids, waiting->capacity, &hash);
     }
@@ -109,6 +129,7 @@ stele_code sti_docs_waiting_need(struct sti_docs_waiting *waiting, stele_bytes i
 void sti_docs_waiting_free(struct sti_docs_waiting *waiting)
 {
     sti_free(waiting->ids);
+    sti_sha256_free(&waiting->sha256);
     waiting->ids = NULL;
     waiting->capacity = 0;
 }

@@ -4,13 +4,15 @@
  *
  * In a backup the log comes before the documents. An ID that has one entry alone, a document, waits
  * until that comes once more, with all the others in the order of their IDs: what follows from it
- * is put then, as keys that ascend, and nothing has to be looked up. The hash of an ID has 128 bits
- * and begins with a random number, so that no backup can be made whose IDs meet; the same holds for
- * the text of the document. Memory is bounded: those that come when all is full do not wait.
+ * is put then, as keys that ascend, and nothing has to be looked up. The hash of an ID is 128 bits
+ * of its SHA-256 behind a random number, so that no backup can be made whose IDs meet; the same
+ * holds for the text of the document. Memory is bounded: those that come when all is full do not
+ * wait.
  */
 #ifndef STI_DOCS_WAITING_H
 #define STI_DOCS_WAITING_H
 
+#include "base/sha256.h"
 #include "docs/version.h"
 
 enum sti_docs_waiting_state {
@@ -34,18 +36,19 @@ struct sti_docs_waiting_id {
 /* With a seed alone it is empty. */
 struct sti_docs_waiting {
     uint64_t seeds[2];
+    struct sti_sha256 sha256;
     struct sti_docs_waiting_id *ids;
     size_t capacity; /* a power of two, or 0 */
     size_t count;
     size_t waits; /* how many wait */
 };
 
-struct sti_docs_waiting_hash sti_docs_waiting_hash_of(
-        const struct sti_docs_waiting *waiting, stele_bytes bytes);
+stele_code sti_docs_waiting_hash_of(struct sti_docs_waiting *waiting, stele_bytes bytes,
+        struct sti_docs_waiting_hash *out, stele_error *err);
 
-/* What is known of an ID; NULL: nothing. Valid until one is added. */
-struct sti_docs_waiting_id *sti_docs_waiting_find(
-        const struct sti_docs_waiting *waiting, stele_bytes id);
+/* What is known of an ID; *out NULL: nothing. Valid until one is added. */
+stele_code sti_docs_waiting_find(struct sti_docs_waiting *waiting, stele_bytes id,
+        struct sti_docs_waiting_id **out, stele_error *err);
 
 /* The same of one that is added if it is not there; NULL: there is no more room. */
 stele_code sti_docs_waiting_need(struct sti_docs_waiting *waiting, stele_bytes id,
