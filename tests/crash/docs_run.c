@@ -4,38 +4,20 @@
  */
 #include "crash/docs_run.h"
 
+#include "crash/lives.h"
 #include "docs/state.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum {
-    TRIES = 3
-};
-
-/* How far it is; shared with a process that ends in the middle. */
 struct progress {
+    struct lives_progress lives;
     struct docs_bounds bounds;
-    uint64_t number; /* of the last change that is there */
-    bool opened;     /* there is a database */
-    bool wrong;
-    char why[400];
 };
 
 struct player {
-    struct store_work *work;
-    struct sim_world *w;
-    struct progress *at;
-    const char *root;
+    struct lives lives;
     stele_docs *db;
     stele_env env;
-    bool fault_set;
 };
 
 void docs_options_init(stele_docs_options *options, stele_env *env, struct sim_world *w)
@@ -47,82 +29,78 @@ void docs_options_init(stele_docs_options *options, stele_env *env, struct sim_w
     options->no_background = true;
 }
 
-static bool complain(struct player *p, const char *what, const char *text)
+static struct player *player_of(struct lives *l)
 {
-    if (!p->at->wrong) {
-        p->at->wrong = true;
-        (void)snprintf(p->at->why, sizeof p->at->why, "%s: %.300s", what, text);
-    }
-    return false;
+    return (struct player *)l;
+}
+
+static struct docs_bounds *bounds_of(const struct player *p)
+{
+    return &((struct progress *)p->lives.at)->bounds;
 }
 
 /* A step failed: that is wrong, unless failures are what it is about. */
 static bool fails(struct player *p, const char *what, const stele_error *err)
 {
-    return p->work->insist ? true : complain(p, what, err->message);
+    return p->lives.work->insist ? true : lives_complain(&p->lives, what, err->message);
 }
 
 static void acknowledge(struct player *p)
 {
-    p->at->bounds.acked = p->at->number;
-    record_note(DISK_ACK, DOCS_CHANGE, p->at->number);
+    bounds_of(p)->acked = p->lives.at->number;
+    record_note(DISK_ACK, DOCS_CHANGE, p->lives.at->number);
 }
 
 /* ---- Steps; false: something is wrong. ---- */
-
-static void set_fault(struct player *p)
-{
-    if (!p->fault_set && p->work->fault != NULL) {
-        record_set_fault(p->work->fault);
-        p->fault_set = true;
-    }
-}
 
 /* Which state it is in; an allocation may fail meanwhile. */
 static bool judge(struct player *p, const struct docs_bounds *bounds, const char *when)
 {
     struct store_why why;
 
-    for (int i = 0; i < (p->work->insist ? TRIES : 1); i++) {
-        if (docs_judge(p->db, bounds, &p->at->number, &why)) {
+    for (int i = 0; i < lives_tries(&p->lives); i++) {
+        if (docs_judge(p->db, bounds, &p->lives.at->number, &why)) {
             return true;
         }
-        if (p->work->fault != NULL && strstr(why.text, "MDB_PANIC") != NULL) {
+        if (p->lives.work->fault != NULL && strstr(why.text, "MDB_PANIC") != NULL) {
             return true;
         }
     }
-    return complain(p, when, why.text);
+    return lives_complain(&p->lives, when, why.text);
 }
 
-static bool step_open(struct player *p, bool durable)
+/* 'O': changes are durable. */
+static bool step_open(struct lives *l, char step)
 {
+    struct player *p = player_of(l);
     stele_docs_options options;
     stele_error err;
     stele_code code = STELE_ENOMEM;
 
-    set_fault(p);
-    docs_options_init(&options, &p->env, p->w);
-    options.not_durable = !durable;
-    options.must_exist = p->at->opened;
-    for (int i = 0; i < (p->work->insist ? TRIES : 1) && code != STELE_OK; i++) {
-        code = stele_docs_open(&p->db, p->root, &options, &err);
+    lives_set_fault(l);
+    docs_options_init(&options, &p->env, p->lives.w);
+    options.not_durable = step != 'O';
+    options.must_exist = p->lives.at->opened;
+    for (int i = 0; i < lives_tries(&p->lives) && code != STELE_OK; i++) {
+        code = stele_docs_open(&p->db, p->lives.root, &options, &err);
     }
     if (code != STELE_OK) {
         p->db = NULL;
         return fails(p, "open", &err);
     }
-    p->at->opened = true;
+    p->lives.at->opened = true;
     record_note(DISK_ACK, DOCS_OPENED, 0);
     /* A process may have ended before, and forgotten what was not durable. */
-    if (!judge(p, &p->at->bounds, "after open")) {
+    if (!judge(p, bounds_of(p), "after open")) {
         return false;
     }
-    p->at->bounds.issued = p->at->number;
+    bounds_of(p)->issued = p->lives.at->number;
     return true;
 }
 
-static bool step_close(struct player *p)
+static bool step_close(struct lives *l)
 {
+    struct player *p = player_of(l);
     stele_error err;
     stele_code code = stele_docs_close(p->db, &err);
 
@@ -130,7 +108,7 @@ static bool step_close(struct player *p)
     if (code != STELE_OK) {
         return fails(p, "close", &err);
     }
-    if (p->at->number > 0) {
+    if (p->lives.at->number > 0) {
         acknowledge(p);
     }
     return true;
@@ -150,8 +128,8 @@ static bool step_commit(struct player *p)
 static bool step_change(struct player *p, char kind)
 {
     static struct docs_state state;
-    struct docs_bounds *bounds = &p->at->bounds;
-    uint64_t before = p->at->number;
+    struct docs_bounds *bounds = bounds_of(p);
+    uint64_t before = p->lives.at->number;
     stele_error err;
     stele_code code;
 
@@ -169,152 +147,66 @@ static bool step_change(struct player *p, char kind)
         seen.acked = before;
         return fails(p, "change", &err) && judge(p, &seen, "after a failure");
     }
-    p->at->number = before + 1;
+    p->lives.at->number = before + 1;
     if (!p->db->options.not_durable) {
         acknowledge(p);
     }
     return true;
 }
 
-static const struct record_fault full_once = {
-        .kind = RECORD_FAULT_ERROR, .error = ENOSPC, .only_writes = true};
-
-static bool play_step(struct player *p, char step)
+static bool play_step(struct lives *l, const char *step)
 {
-    switch (step) {
-    case 'x':
-        return step_close(p);
+    struct player *p = player_of(l);
+
+    switch (*step) {
     case 'c':
         return step_commit(p);
     case 'E':
-        record_set_fault(&full_once);
+        lives_fill_disk_once();
         return true;
     default:
-        return docs_is_change(step) ? step_change(p, step) : true;
+        return docs_is_change(*step) ? step_change(p, *step) : true;
     }
 }
 
-/* ---- Lives of processes. ---- */
+/* ---- All of it. ---- */
 
-/* From open to the end of it. */
-static bool play_life(struct player *p, const char *step, const char *end)
+static bool is_open(const struct lives *l)
 {
-    bool ok = step_open(p, *step == 'O');
-
-    for (step++; ok && step <= end && p->db != NULL; step++) {
-        ok = play_step(p, *step);
-    }
-    return ok;
+    return ((const struct player *)l)->db != NULL;
 }
 
-static const char *end_of_life(const char *step)
+static size_t len_of(char step)
 {
-    while (step[1] != '\0' && *step != 'x' && *step != 'k') {
-        step++;
-    }
-    return step;
+    (void)step;
+    return 1;
 }
 
-static void play_in_child(struct player *p, const char *step, const char *end)
+static void drop(struct lives *l)
 {
-    int status = 0;
-    pid_t child;
-
-    (void)fflush(NULL);
-    child = fork();
-    if (child == 0) {
-        (void)play_life(p, step, end);
-        _exit(0);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child || WIFSIGNALED(status)) {
-        (void)complain(p, "a life", "the process died");
+    if (is_open(l)) {
+        (void)stele_docs_close(player_of(l)->db, NULL);
     }
 }
 
-static bool is_killed(const struct store_work *work)
+static bool write_on(struct lives *l)
 {
-    return work->fault != NULL &&
-           (work->fault->kind == RECORD_FAULT_KILL || work->fault->kind == RECORD_FAULT_KILL_AFTER);
-}
-
-static void play(struct player *p)
-{
-    const char *step = p->work->steps;
-
-    while (*step != '\0' && !p->at->wrong) {
-        const char *end = end_of_life(step);
-
-        if (*end == 'k' || is_killed(p->work)) {
-            play_in_child(p, step, end);
-            if (is_killed(p->work) && record_fault_hits() > 0) {
-                break;
-            }
-            p->fault_set = p->fault_set || p->work->fault != NULL;
-        } else {
-            (void)play_life(p, step, end);
-        }
-        if (p->db != NULL) {
-            (void)step_close(p);
-        }
-        step = *end == '\0' ? end : end + 1;
-    }
-}
-
-/* What is there is opened without a fault, and written on. */
-static void play_again(struct player *p)
-{
-    struct store_work work = *p->work;
-
-    if (work.fault == NULL) {
-        record_set_fault(NULL);
-    } else {
-        p->work->calls = record_fault_calls();
-        p->work->hits = record_fault_hits();
-        record_set_fault(NULL);
-    }
-    /* Without such a fault it may be an allocation that fails, once. */
-    work.insist = work.fault == NULL;
-    work.fault = NULL;
-    p->work = &work;
-    if (!p->at->wrong && step_open(p, true) && p->db == NULL) {
-        (void)complain(p, "at the end", "it cannot be opened");
-    }
-    if (!p->at->wrong && step_close(p) && step_open(p, true) && p->db != NULL &&
-            step_change(p, 's') && step_change(p, 't')) {
-        (void)step_close(p);
-    }
+    return step_change(player_of(l), 's') && step_change(player_of(l), 't');
 }
 
 int docs_run(void *arg, struct sim_world *w)
 {
-    struct store_work *work = arg;
-    char root[DISK_PATH_SIZE];
-    static struct disk_base base;
-    struct player p = {.work = work, .w = w, .root = root};
-    int rc = 0;
+    static const struct lives_ops ops = {
+            .shared_size = sizeof(struct progress),
+            .open = step_open,
+            .is_open = is_open,
+            .len = len_of,
+            .play = play_step,
+            .close = step_close,
+            .drop = drop,
+            .write_on = write_on,
+    };
+    struct player p = {.lives = {.ops = &ops}};
 
-    p.at = mmap(NULL, sizeof *p.at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (p.at == MAP_FAILED) {
-        return sim_wrong(w, "no memory");
-    }
-    store_step();
-    disk_scratch(root);
-    disk_base_init(&base, root);
-    disk_record(&base);
-    play(&p);
-    if (work->insist) {
-        play_again(&p);
-    }
-    if (p.db != NULL) {
-        (void)stele_docs_close(p.db, NULL);
-    }
-    record_stop();
-    if (p.at->wrong) {
-        rc = sim_wrong(w, "%s", p.at->why);
-    } else if (!disk_repeat(w, &base)) {
-        rc = SIM_WRONG;
-    }
-    disk_remove(root);
-    (void)munmap(p.at, sizeof *p.at);
-    return rc;
+    return lives_run(&p.lives, arg, w);
 }

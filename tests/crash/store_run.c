@@ -2,39 +2,26 @@
  *
  * store_run.c: the steps of a workload.
  */
-#include "crash/store_run.h"
+#include "crash/lives.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum {
     KIND_SHIFT = 56,
     TRIES = 3
 };
 
-/* How far it is; shared with a process that ends in the middle. */
 struct progress {
+    struct lives_progress lives;
     struct store_bounds bounds;
-    uint64_t number; /* of the last batch that ended */
-    bool opened;     /* there is a store */
-    bool wrong;
-    char why[400];
 };
 
 struct player {
-    struct store_work *work;
-    struct sim_world *w;
-    struct progress *at;
-    const char *root;
+    struct lives lives;
     stele_store *s;
     stele_env env;
-    bool fault_set;
     unsigned snapshots;
     stele_store_read *held;
     struct store_bounds held_bounds;
@@ -52,13 +39,19 @@ void store_options_init(stele_store_options *options, stele_env *env, struct sim
     options->readers_max = 8;
 }
 
+static struct player *player_of(struct lives *l)
+{
+    return (struct player *)l;
+}
+
+static struct store_bounds *bounds_of(const struct player *p)
+{
+    return &((struct progress *)p->lives.at)->bounds;
+}
+
 static bool complain(struct player *p, const char *what, const char *text)
 {
-    if (!p->at->wrong) {
-        p->at->wrong = true;
-        (void)snprintf(p->at->why, sizeof p->at->why, "%s: %.300s", what, text);
-    }
-    return false;
+    return lives_complain(&p->lives, what, text);
 }
 
 /* Whether a disk without room has made the store refuse to write. LMDB's page that makes a commit
@@ -66,7 +59,7 @@ static bool complain(struct player *p, const char *what, const char *text)
  * what the log overwrites, and a disk that never lets it ends it. */
 static bool is_poisoned_by_room(const struct player *p, const stele_error *err)
 {
-    const struct record_fault *f = p->work->fault;
+    const struct record_fault *f = p->lives.work->fault;
     stele_store_stats stats = {.failed = false};
 
     return f != NULL && f->error == ENOSPC && !f->persistent && p->s != NULL &&
@@ -80,49 +73,44 @@ static bool fails(struct player *p, const char *what, const stele_error *err)
     if (is_poisoned_by_room(p, err)) {
         return complain(p, "a full disk ends all writing", err->message);
     }
-    return p->work->insist ? true : complain(p, what, err->message);
+    return p->lives.work->insist ? true : complain(p, what, err->message);
 }
 
 static void acknowledge(struct player *p)
 {
-    p->at->bounds.acked = p->at->number;
-    record_note(DISK_ACK, STORE_BATCH, p->at->number);
+    bounds_of(p)->acked = p->lives.at->number;
+    record_note(DISK_ACK, STORE_BATCH, p->lives.at->number);
 }
 
 /* ---- Steps; false: something is wrong. ---- */
 
-static void set_fault(struct player *p)
+static bool step_open(struct lives *l, char step)
 {
-    if (!p->fault_set && p->work->fault != NULL) {
-        record_set_fault(p->work->fault);
-        p->fault_set = true;
-    }
-}
-
-static bool step_open(struct player *p)
-{
+    struct player *p = player_of(l);
     stele_store_options options;
     struct store_why why;
     stele_error err;
     stele_code code = STELE_ENOMEM;
 
-    set_fault(p);
-    store_options_init(&options, &p->env, p->w);
-    options.batch_limit = p->work->batch_limit == 0 ? options.batch_limit : p->work->batch_limit;
-    options.must_exist = p->at->opened;
-    for (int i = 0; i < (p->work->insist ? TRIES : 1) && code != STELE_OK; i++) {
-        code = stele_store_open(&p->s, p->root, &options, &err);
+    (void)step;
+    lives_set_fault(l);
+    store_options_init(&options, &p->env, p->lives.w);
+    options.batch_limit =
+            p->lives.work->batch_limit == 0 ? options.batch_limit : p->lives.work->batch_limit;
+    options.must_exist = p->lives.at->opened;
+    for (int i = 0; i < lives_tries(&p->lives) && code != STELE_OK; i++) {
+        code = stele_store_open(&p->s, p->lives.root, &options, &err);
     }
     if (code != STELE_OK) {
         p->s = NULL;
         return fails(p, "open", &err);
     }
-    p->at->opened = true;
+    p->lives.at->opened = true;
     record_note(DISK_ACK, STORE_OPENED, 0);
     /* A process may have ended before, and forgotten what was not durable. */
-    for (int i = 0; i < (p->work->insist ? TRIES : 1); i++) {
-        if (store_judge(p->s, &p->at->bounds, &p->at->number, &why)) {
-            p->at->bounds.issued = p->at->number;
+    for (int i = 0; i < lives_tries(&p->lives); i++) {
+        if (store_judge(p->s, bounds_of(p), &p->lives.at->number, &why)) {
+            bounds_of(p)->issued = p->lives.at->number;
             return true;
         }
     }
@@ -137,8 +125,8 @@ static bool step_hold(struct player *p)
         p->held = NULL;
         return fails(p, "hold a read", &err);
     }
-    p->held_bounds = p->at->bounds;
-    p->held_bounds.acked = p->held_bounds.issued = p->at->number;
+    p->held_bounds = *bounds_of(p);
+    p->held_bounds.acked = p->held_bounds.issued = p->lives.at->number;
     return true;
 }
 
@@ -156,8 +144,9 @@ static bool step_let_go(struct player *p)
     return ok ? true : complain(p, "a read that was held", why.text);
 }
 
-static bool step_close(struct player *p)
+static bool step_close(struct lives *l)
 {
+    struct player *p = player_of(l);
     stele_error err;
     stele_code code;
 
@@ -168,7 +157,7 @@ static bool step_close(struct player *p)
     if (code != STELE_OK) {
         return fails(p, "close", &err);
     }
-    if (p->at->number > 0) {
+    if (p->lives.at->number > 0) {
         acknowledge(p);
     }
     return true;
@@ -189,7 +178,7 @@ static bool step_commit(struct player *p)
 /* Whether a batch that failed is seen all the same. */
 static bool is_seen(struct player *p, uint64_t number)
 {
-    struct store_bounds bounds = p->at->bounds;
+    struct store_bounds bounds = *bounds_of(p);
     struct store_why why;
     uint64_t last = 0;
 
@@ -207,26 +196,26 @@ static bool is_seen(struct player *p, uint64_t number)
 
 static bool step_batch(struct player *p, char kind, char end)
 {
-    uint64_t number = p->at->number + 1;
+    uint64_t number = p->lives.at->number + 1;
     stele_error err;
     stele_code code;
 
     if (end != '-') {
-        p->at->bounds.kinds[number - 1] = kind;
-        p->at->bounds.issued = number;
+        bounds_of(p)->kinds[number - 1] = kind;
+        bounds_of(p)->issued = number;
         record_note(DISK_INTENT, STORE_BATCH, number | (uint64_t)(uint8_t)kind << KIND_SHIFT);
     }
     code = store_batch(p->s, kind, end, number, &err);
     if (code != STELE_OK) {
-        if (p->work->insist && end != '-' && is_seen(p, number)) {
-            p->at->number = number;
+        if (p->lives.work->insist && end != '-' && is_seen(p, number)) {
+            p->lives.at->number = number;
         }
-        return !p->at->wrong && fails(p, "batch", &err);
+        return !p->lives.at->wrong && fails(p, "batch", &err);
     }
     if (end == '-') {
         return true;
     }
-    p->at->number = number;
+    p->lives.at->number = number;
     if (end != '.') {
         acknowledge(p);
     }
@@ -244,7 +233,7 @@ static bool step_snapshot(struct player *p)
         return fails(p, "snapshot", &err);
     }
     acknowledge(p);
-    (void)snprintf(path, sizeof path, "%s/snapshot-%u", p->root, p->snapshots);
+    (void)snprintf(path, sizeof path, "%s/snapshot-%u", p->lives.root, p->snapshots);
     code = stele_store_snapshot_save(snapshot, path, NULL, NULL, &err);
     stele_store_snapshot_close(snapshot);
     if (code == STELE_OK) {
@@ -262,32 +251,28 @@ static bool step_defrag(struct player *p)
     if (code != STELE_OK) {
         return fails(p, "defrag", &err);
     }
-    (void)p;
     return true;
 }
-
-static const struct record_fault full_once = {
-        .kind = RECORD_FAULT_ERROR, .error = ENOSPC, .only_writes = true};
 
 static bool is_batch(char step)
 {
     return step != '\0' && strchr("sbmlrR", step) != NULL;
 }
 
-static bool play_step(struct player *p, const char *step)
+static bool play_step(struct lives *l, const char *step)
 {
+    struct player *p = player_of(l);
+
     if (is_batch(*step)) {
         return step_batch(p, step[0], step[1]);
     }
     switch (*step) {
-    case 'x':
-        return step_close(p);
     case 'c':
         return step_commit(p);
     case 'n':
         return step_snapshot(p);
     case 'E':
-        record_set_fault(&full_once);
+        lives_fill_disk_once();
         return true;
     case 'h':
         return step_hold(p);
@@ -297,98 +282,6 @@ static bool play_step(struct player *p, const char *step)
         return step_defrag(p);
     default:
         return true;
-    }
-}
-
-/* ---- Lives of processes. ---- */
-
-/* From open to the end of it. */
-static bool play_life(struct player *p, const char *step, const char *end)
-{
-    bool ok = step_open(p);
-
-    for (step++; ok && step <= end && p->s != NULL; step += is_batch(*step) ? 2 : 1) {
-        ok = play_step(p, step);
-    }
-    return ok;
-}
-
-static const char *end_of_life(const char *step)
-{
-    while (step[1] != '\0' && *step != 'x' && *step != 'k') {
-        step += is_batch(*step) ? 2 : 1;
-    }
-    return step;
-}
-
-static void play_in_child(struct player *p, const char *step, const char *end)
-{
-    int status = 0;
-    pid_t child;
-
-    (void)fflush(NULL);
-    child = fork();
-    if (child == 0) {
-        (void)play_life(p, step, end);
-        _exit(0);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child || WIFSIGNALED(status)) {
-        (void)complain(p, "a life", "the process died");
-    }
-}
-
-static bool is_killed(const struct store_work *work)
-{
-    return work->fault != NULL &&
-           (work->fault->kind == RECORD_FAULT_KILL || work->fault->kind == RECORD_FAULT_KILL_AFTER);
-}
-
-static void play(struct player *p)
-{
-    const char *step = p->work->steps;
-
-    while (*step != '\0' && !p->at->wrong) {
-        const char *end = end_of_life(step);
-
-        if (*end == 'k' || is_killed(p->work)) {
-            play_in_child(p, step, end);
-            if (is_killed(p->work) && record_fault_hits() > 0) {
-                break;
-            }
-            p->fault_set = p->fault_set || p->work->fault != NULL;
-        } else {
-            (void)play_life(p, step, end);
-        }
-        if (p->s != NULL) {
-            (void)step_close(p);
-        }
-        step = *end == '\0' ? end : end + 1;
-    }
-}
-
-/* What is there is opened without a fault, and written on. */
-static void play_again(struct player *p)
-{
-    struct store_work work = *p->work;
-
-    if (work.fault == NULL) {
-        record_set_fault(NULL);
-    } else {
-        p->work->calls = record_fault_calls();
-        p->work->hits = record_fault_hits();
-        record_set_fault(NULL);
-    }
-    /* Without such a fault it may be an allocation that fails, once. */
-    work.insist = work.fault == NULL;
-    work.fault = NULL;
-    p->work = &work;
-    if (!p->at->wrong && step_open(p) && p->s == NULL) {
-        (void)complain(p, "at the end", "it cannot be opened");
-    }
-    /* To be closed as it was found; and to be written on. */
-    if (!p->at->wrong && step_close(p) && step_open(p) && p->s != NULL && step_batch(p, 's', '!') &&
-            step_batch(p, 'm', '.')) {
-        (void)step_close(p);
     }
 }
 
@@ -406,36 +299,43 @@ void store_step(void)
     }
 }
 
+/* ---- All of it. ---- */
+
+static bool is_open(const struct lives *l)
+{
+    return ((const struct player *)l)->s != NULL;
+}
+
+static size_t len_of(char step)
+{
+    return is_batch(step) ? 2 : 1;
+}
+
+static void drop(struct lives *l)
+{
+    if (is_open(l)) {
+        (void)stele_store_close(player_of(l)->s, NULL);
+    }
+}
+
+static bool write_on(struct lives *l)
+{
+    return step_batch(player_of(l), 's', '!') && step_batch(player_of(l), 'm', '.');
+}
+
 int store_run(void *arg, struct sim_world *w)
 {
-    struct store_work *work = arg;
-    char root[DISK_PATH_SIZE];
-    static struct disk_base base;
-    struct player p = {.work = work, .w = w, .root = root};
-    int rc = 0;
+    static const struct lives_ops ops = {
+            .shared_size = sizeof(struct progress),
+            .open = step_open,
+            .is_open = is_open,
+            .len = len_of,
+            .play = play_step,
+            .close = step_close,
+            .drop = drop,
+            .write_on = write_on,
+    };
+    struct player p = {.lives = {.ops = &ops}};
 
-    p.at = mmap(NULL, sizeof *p.at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (p.at == MAP_FAILED) {
-        return sim_wrong(w, "no memory");
-    }
-    store_step();
-    disk_scratch(root);
-    disk_base_init(&base, root);
-    disk_record(&base);
-    play(&p);
-    if (work->insist) {
-        play_again(&p);
-    }
-    if (p.s != NULL) {
-        (void)stele_store_close(p.s, NULL);
-    }
-    record_stop();
-    if (p.at->wrong) {
-        rc = sim_wrong(w, "%s", p.at->why);
-    } else if (!disk_repeat(w, &base)) {
-        rc = SIM_WRONG;
-    }
-    disk_remove(root);
-    (void)munmap(p.at, sizeof *p.at);
-    return rc;
+    return lives_run(&p.lives, arg, w);
 }
