@@ -3,8 +3,7 @@
  * docs_check.c: what must hold of the files that a crash left of a database.
  */
 #include "crash/docs_run.h"
-
-#include <stdio.h>
+#include "crash/lives.h"
 
 struct checker {
     stele_docs_options options;
@@ -101,35 +100,24 @@ static bool last_time(struct checker *c)
     return close_docs(c, db) && ok && store_check_files(c->root, c->why);
 }
 
+static bool judge(void *arg, const char *root, struct store_why *why)
+{
+    struct checker *c = arg;
+    uint64_t last = 0;
+
+    c->root = root;
+    c->why = why;
+    return first_time(c, &last) && write_on(c, &last) && last_time(c);
+}
+
 int docs_check(void *arg, struct sim_world *w, uint64_t at_op, const struct sim_notes *notes,
         char *why, size_t why_len)
 {
-    struct sim_image *image = sim_disk_image(w->disk);
-    char root[DISK_PATH_SIZE];
-    struct store_why text = {""};
-    struct checker c = {.root = root, .why = &text};
-    static struct disk_base base;
-    uint64_t last = 0;
-    bool ok;
+    struct checker c = {.root = NULL};
 
     (void)arg;
     (void)at_op;
-    store_step();
     docs_options_init(&c.options, &c.env, w);
     read_notes(notes, &c);
-    disk_scratch(root);
-    disk_make_files(&base, image, root, image->hash % 2 == 1);
-    sim_image_unref(image);
-    disk_record(&base);
-    ok = first_time(&c, &last) && write_on(&c, &last) && last_time(&c);
-    record_stop();
-    /* To be crashed in turn. */
-    if (ok && sim_disk_traces(w->disk) && !disk_repeat(w, &base)) {
-        ok = store_wrong(&text, "%s", sim_world_why(w));
-    }
-    disk_remove(root);
-    if (!ok) {
-        (void)snprintf(why, why_len, "%s", text.text);
-    }
-    return ok ? 0 : SIM_WRONG;
+    return lives_judge(w, judge, &c, why, why_len);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * lives.c: one process after the other.
+ * lives.c: one process after the other, and what the last one left.
  */
 #include "crash/lives.h"
 
@@ -172,4 +172,33 @@ int lives_run(struct lives *l, struct store_work *work, struct sim_world *w)
     disk_remove(root);
     (void)munmap(l->at, l->ops->shared_size);
     return rc;
+}
+
+/* ---- What a crash left. ---- */
+
+int lives_judge(struct sim_world *w,
+        bool (*judge)(void *arg, const char *root, struct store_why *why), void *arg, char *why,
+        size_t why_len)
+{
+    struct sim_image *image = sim_disk_image(w->disk);
+    static struct disk_base base;
+    char root[DISK_PATH_SIZE];
+    struct store_why text = {""};
+    bool ok;
+
+    store_step();
+    disk_scratch(root);
+    disk_make_files(&base, image, root, image->hash % 2 == 1);
+    sim_image_unref(image);
+    disk_record(&base);
+    ok = judge(arg, root, &text);
+    record_stop();
+    if (ok && sim_disk_traces(w->disk) && !disk_repeat(w, &base)) {
+        ok = store_wrong(&text, "%s", sim_world_why(w));
+    }
+    disk_remove(root);
+    if (!ok) {
+        (void)snprintf(why, why_len, "%s", text.text);
+    }
+    return ok ? 0 : SIM_WRONG;
 }

@@ -57,4 +57,10 @@ void lives_fill_disk_once(void);
 /* All of a workload, which is `work`; `l` has its ops. */
 int lives_run(struct lives *l, struct store_work *work, struct sim_world *w);
 
+/* Judge the files that a crash left: `judge` says in why what is wrong with them. What it does is
+ * repeated, to be crashed in turn. */
+int lives_judge(struct sim_world *w,
+        bool (*judge)(void *arg, const char *root, struct store_why *why), void *arg, char *why,
+        size_t why_len);
+
 #endif /* TESTS_CRASH_LIVES_H */

@@ -2,7 +2,7 @@
  *
  * store_check.c: what must hold of the files that a crash left.
  */
-#include "crash/store_run.h"
+#include "crash/lives.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -158,35 +158,24 @@ static bool last_time(struct checker *c)
     return close_store(c, s) && ok && store_check_files(c->root, c->why);
 }
 
+static bool judge(void *arg, const char *root, struct store_why *why)
+{
+    struct checker *c = arg;
+    uint64_t last = 0;
+
+    c->root = root;
+    c->why = why;
+    return check_snapshots(c) && first_time(c, &last) && write_on(c, last) && last_time(c);
+}
+
 int store_check(void *arg, struct sim_world *w, uint64_t at_op, const struct sim_notes *notes,
         char *why, size_t why_len)
 {
-    struct sim_image *image = sim_disk_image(w->disk);
-    char root[DISK_PATH_SIZE];
-    struct store_why text = {""};
-    struct checker c = {.root = root, .why = &text};
-    static struct disk_base base;
-    uint64_t last = 0;
-    bool ok;
+    struct checker c = {.root = NULL};
 
     (void)arg;
     (void)at_op;
-    store_step();
     store_options_init(&c.options, &c.env, w);
     read_notes(notes, &c);
-    disk_scratch(root);
-    disk_make_files(&base, image, root, image->hash % 2 == 1);
-    sim_image_unref(image);
-    disk_record(&base);
-    ok = check_snapshots(&c) && first_time(&c, &last) && write_on(&c, last) && last_time(&c);
-    record_stop();
-    /* To be crashed in turn. */
-    if (ok && sim_disk_traces(w->disk) && !disk_repeat(w, &base)) {
-        ok = store_wrong(&text, "%s", sim_world_why(w));
-    }
-    disk_remove(root);
-    if (!ok) {
-        (void)snprintf(why, why_len, "%s", text.text);
-    }
-    return ok ? 0 : SIM_WRONG;
+    return lives_judge(w, judge, &c, why, why_len);
 }
