@@ -299,6 +299,7 @@ static void docs_free(stele_docs *db)
 {
     sti_docs_kinds_free(db);
     sti_docs_collator_close(db->collator);
+    sti_sha256_free(&db->sha);
     sti_docs_worker_destroy(db);
     sti_cond_destroy(&db->changed);
     sti_mutex_destroy(&db->feed);
