@@ -15,8 +15,8 @@
  * Durability: a change has survived a power cut when the call returns, unless not_durable; threads
  * share a sync. A change is there with its log entry and its index keys, or not at all.
  *
- * read_only: what the database's process has committed is read beside it, at most a tenth of a
- * second late; changes give STELE_EREADONLY.
+ * read_only: what the database's process has committed is read beside it, at most half a second
+ * late; changes give STELE_EREADONLY.
  *
  * Failures of the store come as they are (store.h): STELE_ENOSPC from a durable change means that
  * it is done, and waits for room on the disk; after STELE_EFAILED nobody knows.

@@ -47,18 +47,23 @@ void sti_sha256_free(struct sti_sha256 *hash)
     hash->context = NULL;
 }
 
+stele_code sti_sha256_again(struct sti_sha256 *hash, const stele_bytes *pieces, size_t count,
+        uint8_t out[STI_SHA256_SIZE], stele_error *err)
+{
+    stele_code rc = sti_sha256_init(hash, err);
+
+    for (size_t i = 0; i < count && rc == STELE_OK; i++) {
+        rc = sti_sha256_add(hash, pieces[i].data, pieces[i].len, err);
+    }
+    return rc == STELE_OK ? sti_sha256_end(hash, out, err) : rc;
+}
+
 stele_code sti_sha256(
         const stele_bytes *pieces, size_t count, uint8_t out[STI_SHA256_SIZE], stele_error *err)
 {
     struct sti_sha256 hash = {.context = NULL};
-    stele_code rc = sti_sha256_init(&hash, err);
+    stele_code rc = sti_sha256_again(&hash, pieces, count, out, err);
 
-    for (size_t i = 0; i < count && rc == STELE_OK; i++) {
-        rc = sti_sha256_add(&hash, pieces[i].data, pieces[i].len, err);
-    }
-    if (rc == STELE_OK) {
-        rc = sti_sha256_end(&hash, out, err);
-    }
     sti_sha256_free(&hash);
     return rc;
 }

@@ -24,7 +24,12 @@ struct sti_sha256 {
     void *context;
 };
 
-/* Begin; one that was begun before begins anew, which costs less. */
+/* As sti_sha256(), with what a hash (zero-initialised, or one that has ended) keeps from one to the
+ * next: to look up who does it costs more than to hash some hundred bytes. */
+stele_code sti_sha256_again(struct sti_sha256 *hash, const stele_bytes *pieces, size_t count,
+        uint8_t out[STI_SHA256_SIZE], stele_error *err);
+
+/* Begin, also with one that has ended. */
 stele_code sti_sha256_init(struct sti_sha256 *hash, stele_error *err);
 stele_code sti_sha256_add(struct sti_sha256 *hash, const void *data, size_t len, stele_error *err);
 

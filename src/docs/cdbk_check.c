@@ -33,6 +33,7 @@ struct sti_docs_cdbk_check {
     size_t epoch_count;
     size_t epoch_capacity;
     uint8_t hash[STI_DOCS_HASH_SIZE]; /* of the last entry */
+    struct sti_sha256 sha;            /* that makes it */
     struct sti_sha256 info_ids;
     struct sti_sha256 data_ids;
 };
@@ -60,6 +61,7 @@ stele_code sti_docs_cdbk_check_new(struct sti_docs_cdbk_check **out, stele_error
 void sti_docs_cdbk_check_free(struct sti_docs_cdbk_check *check)
 {
     if (check != NULL) {
+        sti_sha256_free(&check->sha);
         sti_sha256_free(&check->info_ids);
         sti_sha256_free(&check->data_ids);
         sti_free(check->epochs);
@@ -167,7 +169,7 @@ static stele_code add_entry(
     stele_code rc = sti_docs_entry_decode(&entry, pair->value, err);
 
     if (rc == STELE_OK) {
-        rc = sti_sha256(&pair->value, 1, check->hash, err);
+        rc = sti_sha256_again(&check->sha, &pair->value, 1, check->hash, err);
     }
     if (rc != STELE_OK) {
         return rc;

@@ -143,6 +143,16 @@ stele_code sti_docs_entry_encode(
 stele_code sti_docs_entry_hash(
         const struct sti_docs_entry *entry, uint8_t out[STI_DOCS_HASH_SIZE], stele_error *err)
 {
+    struct sti_sha256 sha = {.context = NULL};
+    stele_code rc = sti_docs_entry_hash_again(&sha, entry, out, err);
+
+    sti_sha256_free(&sha);
+    return rc;
+}
+
+stele_code sti_docs_entry_hash_again(struct sti_sha256 *sha, const struct sti_docs_entry *entry,
+        uint8_t out[STI_DOCS_HASH_SIZE], stele_error *err)
+{
     uint8_t head[STI_DOCS_ENTRY_HEAD];
     stele_bytes pieces[3];
     stele_code rc = encode_head(entry, head, err);
@@ -153,7 +163,7 @@ stele_code sti_docs_entry_hash(
     pieces[0] = stele_bytes_of(head, sizeof head);
     pieces[1] = entry->id;
     pieces[2] = entry->json;
-    return sti_sha256(pieces, sizeof pieces / sizeof pieces[0], out, err);
+    return sti_sha256_again(sha, pieces, sizeof pieces / sizeof pieces[0], out, err);
 }
 
 stele_code sti_docs_log_key_encode(

@@ -20,6 +20,7 @@
 #ifndef STI_DOCS_ENTRY_H
 #define STI_DOCS_ENTRY_H
 
+#include "base/sha256.h"
 #include "docs/version.h"
 
 enum {
@@ -48,6 +49,10 @@ stele_code sti_docs_entry_encode(
 /* The hash, without writing the bytes anywhere. Fails as encoding does. */
 stele_code sti_docs_entry_hash(
         const struct sti_docs_entry *entry, uint8_t out[STI_DOCS_HASH_SIZE], stele_error *err);
+
+/* The same of many, one after the other; base/sha256.h. */
+stele_code sti_docs_entry_hash_again(struct sti_sha256 *sha, const struct sti_docs_entry *entry,
+        uint8_t out[STI_DOCS_HASH_SIZE], stele_error *err);
 
 /* Append the key in the log; it sorts as versions do. */
 stele_code sti_docs_log_key_encode(

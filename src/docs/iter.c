@@ -11,19 +11,17 @@
 #include "docs/apply.h"
 #include "docs/expiry.h"
 
-stele_code sti_docs_iter_new(
-        stele_docs_iter **out, stele_docs *db, enum sti_docs_bucket bucket, stele_error *err)
+stele_code sti_docs_iter_start(
+        stele_docs_iter *it, stele_docs *db, enum sti_docs_bucket bucket, stele_error *err)
 {
-    stele_docs_iter *it = sti_calloc(1, sizeof *it);
-    stele_bytes name = sti_docs_bucket_name(bucket);
     stele_code rc;
 
-    if (it == NULL) {
-        return sti_fail_memory(err, sizeof *it);
-    }
-    it->db = db;
-    it->now = sti_docs_wall(db);
-    it->left = UINT64_MAX;
+    *it = (stele_docs_iter){
+            .db = db,
+            .now = sti_docs_wall(db),
+            .search = bucket == STI_DOCS_IDX,
+            .left = UINT64_MAX,
+    };
     stele_buf_init(&it->start, SIZE_MAX);
     stele_buf_init(&it->end, SIZE_MAX);
     stele_buf_init(&it->moved, SIZE_MAX);
@@ -32,22 +30,16 @@ stele_code sti_docs_iter_new(
     atomic_fetch_add(&db->users, 1);
     rc = sti_docs_read_begin(&it->read, db, err);
     if (rc == STELE_OK) {
-        rc = stele_store_cursor_open(&it->cursor, it->read, name, err);
+        rc = stele_store_cursor_open(&it->cursor, it->read, sti_docs_bucket_name(bucket), err);
     }
-    it->search = bucket == STI_DOCS_IDX;
     if (rc != STELE_OK) {
-        stele_docs_iter_end(it);
-        return rc;
+        sti_docs_iter_stop(it);
     }
-    *out = it;
-    return STELE_OK;
+    return rc;
 }
 
-void stele_docs_iter_end(stele_docs_iter *it)
+void sti_docs_iter_stop(stele_docs_iter *it)
 {
-    if (it == NULL) {
-        return;
-    }
     stele_store_cursor_close(it->owners);
     stele_store_cursor_close(it->cursor);
     stele_store_read_end(it->read);
@@ -57,7 +49,33 @@ void stele_docs_iter_end(stele_docs_iter *it)
     stele_buf_free(&it->sought);
     stele_buf_free(&it->token);
     atomic_fetch_sub(&it->db->users, 1);
-    sti_free(it);
+}
+
+stele_code sti_docs_iter_new(
+        stele_docs_iter **out, stele_docs *db, enum sti_docs_bucket bucket, stele_error *err)
+{
+    stele_docs_iter *it = sti_malloc(sizeof *it);
+    stele_code rc;
+
+    if (it == NULL) {
+        (void)sti_fail_memory(err, sizeof *it);
+        return STELE_ENOMEM;
+    }
+    rc = sti_docs_iter_start(it, db, bucket, err);
+    if (rc != STELE_OK) {
+        sti_free(it);
+        return rc;
+    }
+    *out = it;
+    return STELE_OK;
+}
+
+void stele_docs_iter_end(stele_docs_iter *it)
+{
+    if (it != NULL) {
+        sti_docs_iter_stop(it);
+        sti_free(it);
+    }
 }
 
 stele_bytes stele_docs_iter_token(const stele_docs_iter *it)

@@ -44,7 +44,10 @@ struct stele_docs_iter {
 };
 
 /* An iterator at its beginning, with a read, whose cursor is over the bucket; all else is the
- * caller's to set. To be ended, also half-built. */
+ * caller's to set. To be stopped, unless that fails; one that is new is to be ended. */
+stele_code sti_docs_iter_start(
+        stele_docs_iter *it, stele_docs *db, enum sti_docs_bucket bucket, stele_error *err);
+void sti_docs_iter_stop(stele_docs_iter *it);
 stele_code sti_docs_iter_new(
         stele_docs_iter **out, stele_docs *db, enum sti_docs_bucket bucket, stele_error *err);
 

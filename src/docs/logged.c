@@ -7,11 +7,11 @@
 #include "docs/apply.h"
 #include "docs/seq.h"
 
-static stele_code rank_of(
-        struct sti_docs_rank *out, const struct sti_docs_entry *entry, stele_error *err)
+static stele_code rank_of(struct sti_docs_write *w, struct sti_docs_rank *out,
+        const struct sti_docs_entry *entry, stele_error *err)
 {
     *out = (struct sti_docs_rank){.version = entry->version, .is_delete = entry->is_delete};
-    return sti_docs_entry_hash(entry, out->hash, err);
+    return sti_docs_entry_hash_again(&w->db->sha, entry, out->hash, err);
 }
 
 /* What the log has with this version and ID: *known if that is the entry itself or goes before it,
@@ -31,7 +31,7 @@ static stele_code displace(struct sti_docs_write *w, stele_bytes key,
     }
     rc = sti_docs_entry_decode(&other, bytes, err);
     if (rc == STELE_OK) {
-        rc = rank_of(&other_rank, &other, err);
+        rc = rank_of(w, &other_rank, &other, err);
     }
     if (rc != STELE_OK) {
         return rc;
@@ -175,7 +175,7 @@ stele_code sti_docs_log_add(
         goto out;
     }
     if (rc == STELE_OK) {
-        rc = rank_of(&rank, entry, err);
+        rc = rank_of(w, &rank, entry, err);
     }
     if (rc == STELE_OK) {
         rc = displace(w, stele_buf_view(&key), &rank, known, err);

@@ -16,7 +16,9 @@
 
 enum {
     SIZE_MOST = 127 << 20,
-    CEILING_SIZE = 8 + 4
+    CEILING_SIZE = 8 + 4,
+    COMMIT_MS = 400,         /* what waits so long is committed, */
+    COMMIT_LIMIT = 50 * 1000 /* and so many writes, some 5,000 changes */
 };
 
 /* ---- Options. ---- */
@@ -73,6 +75,13 @@ static stele_code open_store(stele_docs *db, const char *dir, stele_error *err)
     opts.read_only = db->options.read_only;
     opts.lock_wait_ms = db->options.lock_wait_ms;
     opts.no_background = db->options.no_background;
+    if (!opts.no_background) {
+        /* The keys of a change are all over the tree, and a commit writes each page that has got
+         * any: the more changes it has, the fewer pages for each of them. Without a thread it is
+         * the caller who has to wait for it. */
+        opts.batch_interval_ms = COMMIT_MS;
+        opts.batch_limit = COMMIT_LIMIT;
+    }
     return stele_store_open(&db->store, dir, &opts, err);
 }
 
@@ -299,6 +308,7 @@ static void docs_free(stele_docs *db)
 {
     sti_docs_kinds_free(db);
     sti_docs_collator_close(db->collator);
+    sti_sha256_free(&db->sha);
     sti_docs_worker_destroy(db);
     sti_cond_destroy(&db->changed);
     sti_mutex_destroy(&db->feed);

@@ -87,6 +87,7 @@ struct adding {
     uint64_t days; /* that were compared, and aggregates */
     uint64_t parts;
     struct sti_docs_sums sums; /* of the day, hour, minute and second that it is at */
+    struct sti_sha256 sha;
     struct sti_docs_version last;
     bool full; /* the day has ended, and another one begins with the last entry */
 };
@@ -165,7 +166,7 @@ static stele_code add_entry(void *arg, stele_bytes key, stele_bytes value, stele
         rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log stands in another one's place");
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_entry_hash(&entry, hash, err);
+        rc = sti_docs_entry_hash_again(&a->sha, &entry, hash, err);
     }
     if (rc != STELE_OK) {
         return rc;
@@ -230,6 +231,7 @@ static stele_code add_day(stele_docs *db, int64_t from, int64_t *next, stele_err
     w.lazy = true;
     rc = add_from(&a, from > db->horizon ? from : db->horizon, err);
     *next = next_day(&a);
+    sti_sha256_free(&a.sha);
     return sti_docs_write_end(&w, rc, err);
 }
 
@@ -269,6 +271,7 @@ stele_code sti_docs_survey_sums(struct sti_docs_survey *s, stele_error *err)
         rc = add_from(&a, day, err);
         day = next_day(&a);
     }
+    sti_sha256_free(&a.sha);
     s->differs = s->differs || a.differs;
     if (rc == STELE_OK) {
         rc = compare_count(s, STI_DOCS_CHK, a.days, err);

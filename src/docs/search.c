@@ -2,6 +2,7 @@
  *
  * search.c: searches, from their arguments to an iterator.
  */
+#include "base/alloc.h"
 #include "base/env.h"
 #include "base/error.h"
 #include "docs/iter.h"
@@ -188,22 +189,19 @@ static stele_code set_out(stele_docs_iter *it, struct sti_docs_plan *plan,
     return STELE_OK;
 }
 
-stele_code stele_docs_search_begin(
-        stele_docs_iter **out, stele_docs *db, const stele_docs_search *search, stele_error *err)
+/* An iterator over what the search finds; to be stopped, unless that fails. */
+static stele_code start(
+        stele_docs_iter *it, stele_docs *db, const stele_docs_search *search, stele_error *err)
 {
     struct arguments a = {.match = NULL};
     struct sti_docs_plan plan = {.key = NULL};
-    stele_docs_iter *it = NULL;
-    uint64_t stamp;
-    stele_code rc;
+    bool started = false;
+    uint64_t stamp = sti_docs_types_stamp(db);
+    stele_code rc = arguments_take(&a, db, search, err);
 
-    if (out == NULL || db == NULL || search == NULL) {
-        return sti_fail(err, STELE_EINVAL, "no database or search, or nowhere to put the answer");
-    }
-    stamp = sti_docs_types_stamp(db);
-    rc = arguments_take(&a, db, search, err);
     if (rc == STELE_OK) {
-        rc = sti_docs_iter_new(&it, db, STI_DOCS_IDX, err);
+        rc = sti_docs_iter_start(it, db, STI_DOCS_IDX, err);
+        started = rc == STELE_OK;
     }
     if (rc == STELE_OK) {
         rc = make_plan(&plan, it, &a, sti_docs_types_stamp(db) == stamp ? stamp : 0, err);
@@ -211,29 +209,53 @@ stele_code stele_docs_search_begin(
     if (rc == STELE_OK) {
         rc = set_out(it, &plan, &a.given, err);
     }
-    if (rc == STELE_OK) {
-        *out = it;
-    } else {
-        stele_docs_iter_end(it);
+    if (rc != STELE_OK && started) {
+        sti_docs_iter_stop(it);
     }
     sti_docs_plan_free(&plan);
     arguments_free(&a);
     return rc;
 }
 
+stele_code stele_docs_search_begin(
+        stele_docs_iter **out, stele_docs *db, const stele_docs_search *search, stele_error *err)
+{
+    stele_docs_iter *it;
+    stele_code rc;
+
+    if (out == NULL || db == NULL || search == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database or search, or nowhere to put the answer");
+    }
+    it = sti_malloc(sizeof *it);
+    if (it == NULL) {
+        return sti_fail_memory(err, sizeof *it);
+    }
+    rc = start(it, db, search, err);
+    if (rc != STELE_OK) {
+        sti_free(it);
+        return rc;
+    }
+    *out = it;
+    return STELE_OK;
+}
+
 stele_code stele_docs_search_first(stele_docs *db, const stele_docs_search *search, stele_buf *id,
         stele_buf *json, stele_error *err)
 {
-    stele_docs_iter *it = NULL;
+    stele_docs_iter it;
     stele_bytes found_id = stele_nil();
     stele_bytes found_json = stele_nil();
     size_t len = id == NULL ? 0 : id->len;
-    stele_code rc = stele_docs_search_begin(&it, db, search, err);
+    stele_code rc;
 
+    if (db == NULL || search == NULL) {
+        return sti_fail(err, STELE_EINVAL, "no database or search");
+    }
+    rc = start(&it, db, search, err);
     if (rc != STELE_OK) {
         return rc;
     }
-    rc = stele_docs_iter_next(it, &found_id, &found_json, err);
+    rc = stele_docs_iter_next(&it, &found_id, &found_json, err);
     if (rc == STELE_END) {
         rc = sti_fail(err, STELE_ENOTFOUND, "the search finds nothing");
     }
@@ -246,6 +268,6 @@ stele_code stele_docs_search_first(stele_docs *db, const stele_docs_search *sear
             id->len = len;
         }
     }
-    stele_docs_iter_end(it);
+    sti_docs_iter_stop(&it);
     return rc;
 }

@@ -217,6 +217,7 @@ struct stele_docs {
     struct sti_docs_clock clock; /* of who has the batch, and so is */
     uint64_t last_seq;           /* the number of the last entry (seq.h) */
     int64_t horizon;             /* entries below it are not taken (trim.h) */
+    struct sti_sha256 sha;       /* of who has the batch as well */
 
     struct sti_docs_line line;
 

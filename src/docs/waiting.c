@@ -15,18 +15,10 @@ enum {
 stele_code sti_docs_waiting_hash_of(struct sti_docs_waiting *waiting, stele_bytes bytes,
         struct sti_docs_waiting_hash *out, stele_error *err)
 {
+    const stele_bytes pieces[] = {stele_bytes_of(waiting->seeds, sizeof waiting->seeds), bytes};
     uint8_t sum[STI_SHA256_SIZE];
-    stele_code rc = sti_sha256_init(&waiting->sha256, err);
+    stele_code rc = sti_sha256_again(&waiting->sha256, pieces, 2, sum, err);
 
-    if (rc == STELE_OK) {
-        rc = sti_sha256_add(&waiting->sha256, waiting->seeds, sizeof waiting->seeds, err);
-    }
-    if (rc == STELE_OK) {
-        rc = sti_sha256_add(&waiting->sha256, bytes.data, bytes.len, err);
-    }
-    if (rc == STELE_OK) {
-        rc = sti_sha256_end(&waiting->sha256, sum, err);
-    }
     if (rc == STELE_OK) {
         memcpy(out, sum, sizeof *out);
     }

@@ -39,7 +39,10 @@ stele_code sti_store_wal_open(stele_store *s, bool must_exist, stele_error *err)
     options.format = STELE_WAL_STELE;
     options.must_exist = must_exist;
     options.segment_size = SEGMENT_SIZE;
-    options.no_background = s->options.no_background;
+    /* The wal's thread would be woken by each append, to write what nobody may wait for; but who
+     * ends a batch durably waits at once, and the two would only be in each other's way. What else
+     * it does is to prepare segments ahead: two syncs, once in some thousand batches. */
+    options.no_background = true;
     code = stele_wal_open(&wal, path, &options, err);
     sti_free(path);
     if (code == STELE_OK) {
