@@ -121,8 +121,7 @@ static void test_thread(void **state)
         do {
             usleep(200);
             stats = stat_now(k);
-        } while (stats.waiting_writes > 0);
-        assert_true(stats.commits >= i + 1);
+        } while (stats.waiting_writes > 0 || stats.commits < i + 1);
     }
     kit_close(k);
     k->options.batch_interval_ms = 1000000;
