@@ -6,26 +6,17 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/fleet_lib.sh"
 exec </dev/null
 
-# Servers of a cluster have to know each other's ports before they start: others are tried when one
-# is taken.
+# Servers of a cluster have to know each other's ports before they start.
 names=(one two three)
-listens() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-free_base() {
-    local base
-    while :; do
-        base=$((10000 + RANDOM % 20000))
-        listens $base || listens $((base + 1)) || listens $((base + 2)) || { echo $base; return; }
-    done
-}
 start_one() { # INDEX PORT
     start_server "${names[$1]}" "$2" -js -sd "$work/js-$1" -n "${names[$1]}" -cluster_name three \
         -cluster "nats://127.0.0.1:$((base + $1))" -routes "$routes"
     urls[$1]=$url
 }
-base=$(free_base)
+base=$(free_ports 6)
 routes=nats://127.0.0.1:$base,nats://127.0.0.1:$((base + 1)),nats://127.0.0.1:$((base + 2))
 declare -a urls
-for i in 0 1 2; do start_one $i -1; done
+for i in 0 1 2; do start_one $i $((base + 3 + i)); done
 all="${urls[0]},${urls[1]},${urls[2]}"
 
 same() { # of the log and what is made again of its mirror, every message

@@ -5,11 +5,26 @@
 command -v nats-server >/dev/null || fail "there is no nats-server: tools/setup.sh installs it"
 declare -A node server
 
+# free_ports COUNT: the first of so many in a row that nobody listens at. They are none of those that
+# connections get: a server that comes back finds its port free.
+listens() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+free_ports() {
+    local first i
+    while :; do
+        first=$((10000 + RANDOM % 20000))
+        for ((i = 0; i < $1; i++)); do listens $((first + i)) && continue 2; done
+        echo $first
+        return
+    done
+}
+
 # start_server NAME PORT [ARGS...]: -1 chooses a port. Its URL is in url, with localhost in place of
 # the address, and its log in NAME.log.
 start_server() {
+    local port=$2
+    [ "$port" != -1 ] || port=$(free_ports 1)
     rm -f "$1.log"
-    nats-server -a 127.0.0.1 -p "$2" --ports_file_dir "$work" -l "$work/$1.log" "${@:3}" >"$1.out" 2>&1 &
+    nats-server -a 127.0.0.1 -p "$port" --ports_file_dir "$work" -l "$work/$1.log" "${@:3}" >"$1.out" 2>&1 &
     local pid=$!
     server[$1]=$pid
     children+=("$pid")
@@ -40,8 +55,8 @@ serve() { # DB ID OPTIONS...
         sleep 0.01
     done
 }
-stop() { # ID
-    kill -TERM "${node[$1]}"
+stop() { # ID [SIGNAL]
+    kill "-${2:-TERM}" "${node[$1]}"
     wait "${node[$1]}"
     rc=$?
     [ "$rc" -eq 0 ] || fail "a signal ends serve with $rc"

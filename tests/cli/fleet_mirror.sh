@@ -1,22 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # fleet_mirror.sh: a stream is sent to JetStream and made again, also by commands that are killed.
-. "$(dirname "$0")/lib.sh"
-
-command -v nats-server >/dev/null || fail "there is no nats-server: tools/setup.sh installs it"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+. "$here/fleet_lib.sh"
 exec </dev/null
 
-start_server() { # PORT: -1 chooses one
-    nats-server -a 127.0.0.1 -p "$1" --ports_file_dir "$work" -js -sd "$work/js" -l "$work/server.log" &
-    server=$!
-    children+=("$server")
-    until grep -q '}' "$work/nats-server_$server.ports" 2>/dev/null; do sleep 0.01; done
-    url=$(jq -r '.nats[0]' "$work/nats-server_$server.ports")
-}
-stop_server() {
-    kill -KILL "$server"
-    wait "$server" 2>/dev/null
-}
+start_js() { start_server main "$1" -js -sd "$work/js"; } # PORT
 same() { # of both streams, every message
     call 0 stream consume log -J
     cp .out log.json
@@ -24,7 +14,7 @@ same() { # of both streams, every message
     cmp -s .out log.json || fail "the copy differs"
 }
 
-start_server -1
+start_js -1
 seq 1000 | call 0 stream publish log
 verb fleet 0 mirror log --nats "$url" --stream LOG -J
 equal "mirrored" '{"first":0,"last":999,"sent":1000}' "$(<.out)"
@@ -78,9 +68,9 @@ seq 5000 | call 0 stream publish live
 kill -KILL "$follower"
 wait "$follower" 2>/dev/null
 follow
-stop_server
+stop_server main
 seq 5000 | call 0 stream publish live
-start_server "$port"
+start_js "$port"
 verb fleet 0 mirror live --nats "$url" --stream LIVE
 kill -TERM "$follower" || fail "it followed on: $(<follow.err)"
 wait "$follower"
@@ -95,7 +85,7 @@ call 0 stream consume live_copy -J
 cmp -s .out live.json || fail "the copy of the live one differs"
 
 # Without a server: given up.
-stop_server
+stop_server main
 # A signal ends a mirror, and ends what makes a stream again before it has: that is no success.
 ended() { # CODE ARGS...
     "$stele" fleet "${@:2}" >/dev/null 2>ended.err &

@@ -1,31 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # fleet_serve.sh: nodes that serve databases: by themselves, and over a nats-server that is killed.
-. "$(dirname "$0")/lib.sh"
-
-command -v nats-server >/dev/null || fail "there is no nats-server: tools/setup.sh installs it"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+. "$here/fleet_lib.sh"
 exec </dev/null
-
-serve() { # DB ID [OPTIONS]
-    : >"$1.out"
-    "$stele" docs serve "$1" --id "$2" --fleet home "${@:3}" >"$1.out" 2>"$1.err" &
-    node[$2]=$!
-    children+=("$!")
-    until grep -q '"ready":true' "$1.out"; do
-        kill -0 "${node[$2]}" 2>/dev/null || fail "serve $1 ended: $(<"$1.err")"
-        sleep 0.01
-    done
-}
-stop() { # ID SIGNAL
-    kill "-$2" "${node[$1]}"
-    wait "${node[$1]}"
-    rc=$?
-    [ "$rc" -eq 0 ] || fail "a signal ends serve with $rc"
-}
-await() { # DB ID JSON: until it is there; the time limit of the test ends what hangs
-    until [ "$("$stele" docs get "$1" "$2" 2>/dev/null)" = "$3" ]; do sleep 0.02; done
-}
-declare -A node
 
 # ---- By itself. ----
 
@@ -150,15 +129,7 @@ stop one TERM
 
 # ---- Two, over NATS. ----
 
-start_server() { # PORT: -1 chooses one
-    nats-server -a 127.0.0.1 -p "$1" --ports_file_dir "$work" -l "$work/server.log" &
-    server=$!
-    children+=("$server")
-    until grep -q '}' "$work/nats-server_$server.ports" 2>/dev/null; do sleep 0.01; done
-    url=$(jq -r '.nats[0]' "$work/nats-server_$server.ports")
-}
-
-start_server -1
+start_server main -1
 serve a one --nats "$url"
 serve b two --nats "$url"
 await b x '{"n":1}'
@@ -173,15 +144,14 @@ done
 equal "protocol" '"v2"' "$("$stele" fleet peers a -J | jq .protocol)"
 
 # Apart, and together again.
-kill -KILL "$server"
-wait "$server" 2>/dev/null
+stop_server main
 verb docs 0 set a both '{"by":"a"}'
 verb docs 0 set b both '{"by":"b"}'
 verb docs 0 set a only-a '{"n":1}'
 verb docs 0 set b only-b '{"n":1}'
 verb docs 0 get a both
 equal "not known yet" '{"by":"a"}' "$(<.out)"
-start_server "${url##*:}"
+start_server main "${url##*:}"
 await a both '{"by":"b"}'
 await b only-a '{"n":1}'
 await a only-b '{"n":1}'

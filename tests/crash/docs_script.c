@@ -15,6 +15,7 @@
 enum {
     FAR_SECONDS = 1000, /* versions of others */
     FAR_SERVER = 9,
+    FREE_KEYS = 1000,
     BACKUP_CHANGES = 7,
     BACKUP_NUMBER = 900
 };
@@ -37,9 +38,10 @@ stele_bytes docs_text(unsigned id, const struct docs_cell *cell, char out[DOCS_T
     char far[32] = "";
     int len;
 
-    /* Others share keys among themselves. */
+    /* Others share keys among themselves; a patch takes one that is nobody's. */
     if (cell->from_far) {
-        (void)snprintf(far, sizeof far, ",\"v\":%u", (unsigned)(cell->base % 2));
+        (void)snprintf(far, sizeof far, ",\"v\":%" PRIu64,
+                cell->touched ? FREE_KEYS + cell->n : cell->base % 2);
     }
     len = snprintf(out, DOCS_TEXT_SIZE,
             "{\"@type\":\"t\",\"u\":\"%c%u\",\"n\":%" PRIu64
@@ -209,14 +211,21 @@ static stele_code delete_one(stele_docs *db, uint64_t number, stele_error *err)
     return rc == STELE_ENOTFOUND ? STELE_OK : rc;
 }
 
-static stele_code patch(stele_docs *db, uint64_t number, stele_error *err)
+static stele_code patch(
+        stele_docs *db, const struct docs_state *state, uint64_t number, stele_error *err)
 {
+    unsigned id = id_of('p', number);
     char name[8];
-    char text[32];
+    char text[80];
     stele_code rc;
 
-    (void)snprintf(text, sizeof text, "{\"n\":%" PRIu64 "}", number);
-    rc = stele_docs_patch(db, docs_id(id_of('p', number), name), stele_str(text), NULL, err);
+    if (state->cells[id].from_far) {
+        (void)snprintf(text, sizeof text, "{\"n\":%" PRIu64 ",\"v\":%" PRIu64 "}", number,
+                FREE_KEYS + number);
+    } else {
+        (void)snprintf(text, sizeof text, "{\"n\":%" PRIu64 "}", number);
+    }
+    rc = stele_docs_patch(db, docs_id(id, name), stele_str(text), NULL, err);
     return rc == STELE_ENOTFOUND ? STELE_OK : rc;
 }
 
@@ -297,7 +306,7 @@ stele_code docs_change(stele_docs *db, const struct docs_state *state, char kind
     case 'd':
         return delete_one(db, number, err);
     case 'p':
-        return patch(db, number, err);
+        return patch(db, state, number, err);
     case 'b':
         return batch(db, state, number, err);
     case 'e':

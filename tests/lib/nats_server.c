@@ -2,16 +2,19 @@
  *
  * nats_server.c: a nats-server for a test.
  *
- * The server writes the ports that it has chosen into a file, whose last character is a brace.
+ * The server writes its ports into a file, whose last character is a brace, once it listens.
  */
 #include "lib/nats_server.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,7 +46,7 @@ static void become_server(const struct nats_server *s, pid_t parent)
     if (getppid() != parent) {
         _exit(1);
     }
-    (void)snprintf(port, sizeof port, "%d", s->port == 0 ? -1 : s->port);
+    (void)snprintf(port, sizeof port, "%d", s->port);
     (void)snprintf(log, sizeof log, "%s/log", s->dir.path);
     (void)snprintf(store, sizeof store, "%s/js", s->dir.path);
     (void)setenv("STELE_NATS_STORE", store, 1);
@@ -61,6 +64,26 @@ static void become_server(const struct nats_server *s, pid_t parent)
     (void)dup2(null, 2);
     (void)execvp(argv[0], (char **)(uintptr_t)argv);
     _exit(127);
+}
+
+/* None of those that connections get: a server that comes back finds its port free. */
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int bound = -1;
+
+    while (bound != 0) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        unsigned number;
+
+        if (fd < 0 || getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
+            die("no socket, or no random number", "");
+        }
+        address.sin_port = htons((uint16_t)(10000 + number % 20000));
+        bound = bind(fd, (const struct sockaddr *)&address, sizeof address);
+        (void)close(fd);
+    }
+    return ntohs(address.sin_port);
 }
 
 /* Whether the file of ports is complete. */
@@ -93,6 +116,7 @@ void nats_server_start(struct nats_server *s)
 {
     pid_t self = getpid();
 
+    s->port = s->port == 0 ? free_port() : s->port;
     s->pid = fork();
     if (s->pid == 0) {
         become_server(s, self);
