@@ -74,7 +74,7 @@ static int free_port(void)
 
     while (bound != 0) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        unsigned number;
+        unsigned number = 0;
 
         if (fd < 0 || getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
             die("no socket, or no random number", "");
