@@ -8,16 +8,17 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Set by SIGINT and SIGTERM: a handler has no other place to leave a word. */
-static volatile sig_atomic_t came;
+/* Set by SIGINT and SIGTERM: a handler has no other place to leave a word. Other threads look. */
+static atomic_int came;
 
 static void note(int signal_number)
 {
     (void)signal_number;
-    came = 1;
+    atomic_store(&came, 1);
 }
 
 /* Without SA_RESTART, so that a write to a reader who does not read ends too. */
@@ -36,12 +37,12 @@ stele_code sti_signals_catch(stele_error *err)
 
 bool sti_signals_came(void)
 {
-    return came != 0;
+    return atomic_load(&came) != 0;
 }
 
 stele_code sti_signals_forgive(stele_code code)
 {
-    if (code == STELE_EIO && came != 0 && ferror(stdout) != 0) {
+    if (code == STELE_EIO && sti_signals_came() && ferror(stdout) != 0) {
         clearerr(stdout);
         return STELE_OK;
     }
