@@ -4,6 +4,8 @@
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
+# Many tests wait for the disk or for each other's processes: one more than there are cores.
+TEST_JOBS ?= $(shell echo $$(($(JOBS) + 1)))
 PREFIX ?= /usr/local
 SETUP = @tools/setup.sh
 
@@ -33,7 +35,7 @@ test: ## build with gcc and run every test, explorations cut to seconds
 	@mkdir -p build
 	$(call configure,dev)
 	$(call build,dev)
-	@ctest --preset dev -j$(JOBS)
+	@ctest --preset dev -j$(TEST_JOBS)
 
 verify: ## everything at full size: sanitizers, crashes, mutants, fuzzing, benchmarks
 	$(SETUP) verify
