@@ -17,8 +17,7 @@
 enum {
     SIZE_MOST = 127 << 20,
     CEILING_SIZE = 8 + 4,
-    COMMIT_MS = 400,         /* what waits so long is committed, */
-    COMMIT_LIMIT = 50 * 1000 /* and so many writes, some 5,000 changes */
+    COMMIT_MS = 400 /* what waits so long is committed */
 };
 
 /* ---- Options. ---- */
@@ -80,7 +79,6 @@ static stele_code open_store(stele_docs *db, const char *dir, stele_error *err)
          * any: the more changes it has, the fewer pages for each of them. Without a thread it is
          * the caller who has to wait for it. */
         opts.batch_interval_ms = COMMIT_MS;
-        opts.batch_limit = COMMIT_LIMIT;
     }
     return stele_store_open(&db->store, dir, &opts, err);
 }
