@@ -47,41 +47,47 @@ stele_code sti_nats_subscribe(struct sti_nats *n, enum sti_nats_sub which, const
 {
     static const natsOnCompleteCB complete[STI_NATS_SUBS] = {
             answers_complete, heartbeats_complete, all_complete, own_complete};
-    natsSubscription *sub = NULL;
-    natsStatus s = natsConnection_Subscribe(&sub, n->ways[STI_NATS_IN], subject, handler, n);
+    struct sti_nats_held *held = sti_nats_held_new(err);
+    natsStatus s;
 
+    if (held == NULL) {
+        return STELE_ENOMEM;
+    }
+    s = natsConnection_Subscribe(&held->sub, n->ways[STI_NATS_IN], subject, handler, n);
     if (s == NATS_OK) {
         (void)pthread_mutex_lock(&n->lock);
-        n->subs[which] = sub;
+        n->subs[which] = held;
         n->sub_active[which] = true;
         n->dropped[which] = 0;
         (void)pthread_mutex_unlock(&n->lock);
-        s = natsSubscription_SetOnCompleteCB(sub, complete[which], n);
+        s = natsSubscription_SetOnCompleteCB(held->sub, complete[which], n);
         if (s != NATS_OK) {
             on_complete(n, which);
         }
         s = s != NATS_OK ? s
                          : natsSubscription_SetPendingLimits(
-                                   sub, STI_NATS_PENDING, STI_NATS_PENDING_SIZE);
+                                   held->sub, STI_NATS_PENDING, STI_NATS_PENDING_SIZE);
+    } else {
+        sti_nats_free(held);
     }
     return sti_nats_fail_status(err, s, "subscribing");
 }
 
 void sti_nats_unsubscribe(struct sti_nats *n, enum sti_nats_sub which)
 {
-    natsSubscription *sub = n->subs[which];
+    struct sti_nats_held *held = n->subs[which];
 
-    if (sub == NULL) {
+    if (held == NULL) {
         return;
     }
-    (void)natsSubscription_Unsubscribe(sub);
+    (void)natsSubscription_Unsubscribe(held->sub);
     (void)pthread_mutex_lock(&n->lock);
     while (n->sub_active[which]) {
         (void)pthread_cond_wait(&n->changed, &n->lock);
     }
     n->subs[which] = NULL;
     (void)pthread_mutex_unlock(&n->lock);
-    natsSubscription_Destroy(sub);
+    sti_nats_held_add(&n->ended, held);
 }
 
 /* The server has seen what we sent it; false: there is no connection, or it broke. */
@@ -210,7 +216,9 @@ static void leave(struct sti_nats *n)
 {
     sti_nats_unsubscribe(n, STI_NATS_SUB_ALL);
     sti_nats_unsubscribe(n, STI_NATS_SUB_OWN);
-    (void)flush(n, STI_NATS_IN);
+    if (flush(n, STI_NATS_IN)) {
+        sti_nats_held_destroy(&n->ended);
+    }
     stop_workers(n);
     sti_nats_greet(n, STI_NATS_BYE);
     (void)flush(n, STI_NATS_OUT);

@@ -118,7 +118,7 @@ static void count_dropped_locked(struct sti_nats *n)
         int64_t dropped = 0;
 
         if (n->sub_active[i] && n->subs[i] != NULL &&
-                natsSubscription_GetDropped(n->subs[i], &dropped) == NATS_OK &&
+                natsSubscription_GetDropped(n->subs[i]->sub, &dropped) == NATS_OK &&
                 dropped > n->dropped[i]) {
             sti_nats_tell_locked(n, STELE_NATS_DROPPED, (uint64_t)(dropped - n->dropped[i]),
                     "messages came faster than they were taken");

@@ -248,9 +248,6 @@ stele_code sti_nats_mirror_open(
 
 void sti_nats_mirror_close(struct sti_nats_mirror *m)
 {
-    if (m->js != NULL) {
-        jsCtx_Destroy(m->js);
-    }
     if (m->nc != NULL) {
         natsConnection_Close(m->nc);
         (void)pthread_mutex_lock(&m->lock);
@@ -258,6 +255,7 @@ void sti_nats_mirror_close(struct sti_nats_mirror *m)
             (void)pthread_cond_wait(&m->changed, &m->lock);
         }
         (void)pthread_mutex_unlock(&m->lock);
+        jsCtx_Destroy(m->js); /* it has a subscription: see held.h */
         natsConnection_Destroy(m->nc);
     }
     sti_nats_server_free(&m->server);

@@ -141,6 +141,7 @@ static void destroy(struct sti_nats *n)
     sti_nats_unsubscribe(n, STI_NATS_SUB_ANSWERS);
     sti_nats_unsubscribe(n, STI_NATS_SUB_HEARTBEATS);
     close_ways(n);
+    sti_nats_held_destroy(&n->ended);
     sti_nats_parts_clear(&n->parts);
     sti_nats_peers_free(&n->peers);
     sti_nats_server_free(&n->server);

@@ -6,6 +6,7 @@
  * was seen is passed over, and after a gap, or silence, another consumer is begun at the place that
  * is known from what was published here.
  */
+#include "nats/held.h"
 #include "nats/memory.h"
 #include "nats/mirror.h"
 #include "nats/report.h"
@@ -17,13 +18,15 @@ enum {
     BATCH = 256,
     BATCH_SIZE = 8 << 20,
     NEXT_MS = 500,
+    FLUSH_MS = 2000,
     SILENT_MAX = 4 /* such waits, then another consumer */
 };
 
 struct making {
     struct sti_nats_mirror m;
     stele_stream *s;
-    natsSubscription *sub;
+    struct sti_nats_held *sub;
+    struct sti_nats_held *ended;
     uint64_t next; /* sequence number of the next message */
     uint64_t last; /* of the last one that there is */
     unsigned silent;
@@ -127,15 +130,19 @@ static stele_code find_place(struct making *w, stele_error *err)
 static void unsubscribe(struct making *w)
 {
     if (w->sub != NULL) {
-        (void)natsSubscription_Unsubscribe(w->sub);
-        natsSubscription_Destroy(w->sub);
+        (void)natsSubscription_Unsubscribe(w->sub->sub);
+        sti_nats_held_add(&w->ended, w->sub);
         w->sub = NULL;
+        if (natsConnection_FlushTimeout(w->m.nc, FLUSH_MS) == NATS_OK) {
+            sti_nats_held_destroy(&w->ended);
+        }
     }
 }
 
 static stele_code subscribe(struct making *w, stele_error *err)
 {
-    stele_code rc = STELE_OK;
+    struct sti_nats_held *held = sti_nats_held_new(err);
+    stele_code rc = held == NULL ? STELE_ENOMEM : STELE_OK;
 
     unsubscribe(w);
     w->silent = 0;
@@ -149,12 +156,17 @@ static stele_code subscribe(struct making *w, stele_error *err)
         o.Config.DeliverPolicy = js_DeliverByStartSequence;
         o.Config.OptStartSeq = w->next;
         if (w->m.last == NATS_OK) {
-            w->m.last = js_SubscribeSync(&w->sub, w->m.js, w->m.subject, NULL, &o, &w->m.last_code);
+            w->m.last =
+                    js_SubscribeSync(&held->sub, w->m.js, w->m.subject, NULL, &o, &w->m.last_code);
         }
-        if (w->m.last != NATS_OK) {
-            w->sub = NULL;
+        if (w->m.last == NATS_OK) {
+            w->sub = held;
+        } else {
             rc = sti_nats_mirror_again(&w->m, "asking for the messages of the mirror", err);
         }
+    }
+    if (rc != STELE_OK) {
+        sti_nats_free(held);
     }
     return rc;
 }
@@ -222,7 +234,7 @@ static stele_code receive(struct making *w, stele_error *err)
     natsMsg *msg = NULL;
     stele_code rc;
 
-    w->m.last = natsSubscription_NextMsg(&msg, w->sub, NEXT_MS);
+    w->m.last = natsSubscription_NextMsg(&msg, w->sub->sub, NEXT_MS);
     if (w->m.last == NATS_OK) {
         w->silent = 0;
         return take(w, msg, err);
@@ -284,6 +296,7 @@ stele_code stele_nats_rebuild(stele_stream *s, const stele_nats_mirror_options *
     rc = rc == STELE_OK ? stele_stream_sync(s, NULL, err) : rc;
     unsubscribe(w);
     sti_nats_mirror_close(&w->m);
+    sti_nats_held_destroy(&w->ended);
     if (out != NULL) {
         *out = w->done;
     }

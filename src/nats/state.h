@@ -20,6 +20,7 @@
 
 #include <stele/nats.h>
 
+#include "nats/held.h"
 #include "nats/link.h"
 #include "nats/parts.h"
 #include "nats/peers.h"
@@ -121,7 +122,8 @@ struct sti_nats {
     bool up[STI_NATS_WAYS];
     bool was_down[STI_NATS_WAYS]; /* perhaps before the call that made it has returned */
     bool closed[STI_NATS_WAYS];
-    natsSubscription *subs[STI_NATS_SUBS];
+    struct sti_nats_held *subs[STI_NATS_SUBS];
+    struct sti_nats_held *ended;    /* subscriptions that libnats may still touch */
     bool sub_active[STI_NATS_SUBS]; /* its thread may call us */
     int64_t dropped[STI_NATS_SUBS]; /* as told */
 
@@ -222,7 +224,7 @@ stele_code sti_nats_connect(
 /* A subscription of `in`. */
 stele_code sti_nats_subscribe(struct sti_nats *n, enum sti_nats_sub which, const char *subject,
         natsMsgHandler handler, stele_error *err);
-/* Returns when its thread calls us no more. */
+/* Returns when its thread calls us no more. The subscription goes to those that ended. */
 void sti_nats_unsubscribe(struct sti_nats *n, enum sti_nats_sub which);
 
 /* ---- keep.c: the keeper, and events ---- */
