@@ -22,6 +22,7 @@ struct work {
     struct peer_lmdb *lmdb;
     struct peer_leveldb *leveldb;
     struct peer_sqlite *sqlite;
+    struct peer_floor *floor;
     double memory; /* of the last round of first() */
 };
 
@@ -137,6 +138,13 @@ static double memory(void *arg)
     return w->memory / (1 << 20);
 }
 
+static double floor_(void *arg)
+{
+    struct work *w = arg;
+
+    return per_lookup(w, peer_floor_look(w->floor, w->lookups));
+}
+
 static double lmdb_by_offset(void *arg)
 {
     struct work *w = arg;
@@ -194,7 +202,9 @@ static void run(const struct bench_args *args, struct work *w)
             16, false, "what malloc() gave", 178};
 
     bench_contest(args, &offset,
-            (struct bench_side[]){{"stele", by_offset, w}, {"LMDB", lmdb_by_offset, w}}, 2);
+            (struct bench_side[]){{"stele", by_offset, w}, {"LMDB", lmdb_by_offset, w},
+                    {"floor: table, then a map", floor_, w}},
+            3);
     bench_contest(args, &time,
             (struct bench_side[]){{"stele", by_time, w}, {"SQLite, indexed", sqlite_by_time, w}},
             2);
@@ -232,6 +242,7 @@ int main(int argc, char **argv)
     w.lmdb = peer_lmdb_open(peers, &data, true);
     w.leveldb = peer_leveldb_open(peers, &data);
     w.sqlite = peer_sqlite_open(peers, &data);
+    w.floor = peer_floor_open(peers, &data);
     bench_check(stele_messages_new(&w.ms, &err), &err, "messages");
     w.s = bench_stream_open(w.dir, true, false);
     (void)by_offset(&w);
@@ -242,6 +253,7 @@ int main(int argc, char **argv)
     peer_lmdb_close(w.lmdb);
     peer_leveldb_close(w.leveldb);
     peer_sqlite_close(w.sqlite);
+    peer_floor_close(w.floor);
     bench_remove_dir(w.dir);
     bench_remove_dir(peers);
     bench_data_free(&data);

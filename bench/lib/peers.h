@@ -67,6 +67,7 @@ double peer_floor_put(const char *dir, const struct bench_data *data);
 struct peer_floor;
 struct peer_floor *peer_floor_open(const char *dir, const struct bench_data *data);
 double peer_floor_scan(const struct peer_floor *f);
+double peer_floor_look(const struct peer_floor *f, size_t lookups);
 void peer_floor_close(struct peer_floor *f);
 /* Write a message into a file that has its size, and fdatasync() it: a second. */
 double peer_floor_sync(const char *dir, const struct bench_data *data, double seconds);
