@@ -6,329 +6,59 @@
  *
  *     docs_kill [COUNT]
  */
-#include <stele/docs.h>
-
+#include "crash/docs_load.h"
 #include "crash/program.h"
-#include "crash/store_run.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
     QUICK = 20,
     FULL = 500,
-    FRESH = 50, /* kills, then a new directory */
-    WRITERS = 4,
-    DOCUMENTS = 5, /* of one writer, and its sum */
-    WRONG = 3,
-    TEXT_SIZE = 200
+    FRESH = 50 /* kills, then a new directory */
 };
 
-#define TYPE(method, version)                                                                    \
-    "{\"name\":\"t\",\"keys\":[{\"name\":\"u\",\"fields\":[\"u\"],\"method\":\"" method          \
-    "\",\"unique\":true},{\"name\":\"n\",\"fields\":[\"n\"],\"method\":\"number\"},{\"name\":"   \
-    "\"tags\",\"fields\":[\"tags\"],\"method\":\"binary\",\"array\":true}],\"version\":" version \
-    "}"
-
-static const char *const types[] = {TYPE("utf8", "1"), TYPE("binary", "2")};
-
-struct load {
-    _Atomic uint64_t acked[WRITERS]; /* the last change that is done */
-    _Atomic uint64_t done;
-    _Atomic uint64_t reads;
-    char why[STELE_ERROR_MESSAGE_SIZE];
-};
-
-struct worker {
-    struct load *load;
-    stele_docs *db;
-    unsigned number;
-};
-
-/* ---- What is written. ---- */
-
-static bool is_delete(uint64_t change)
-{
-    return change % 11 == 10;
-}
-
-static stele_bytes id_of(unsigned writer, uint64_t document, char out[32])
-{
-    (void)snprintf(out, 32, "w%u-%" PRIu64, writer, document);
-    return stele_str(out);
-}
-
-static stele_bytes text_of(unsigned writer, uint64_t document, uint64_t change, char out[TEXT_SIZE])
-{
-    (void)snprintf(out, TEXT_SIZE,
-            "{\"@type\":\"t\",\"u\":\"%u/%" PRIu64 "\",\"n\":%" PRIu64 ",\"tags\":[%u,\"%u\"]}",
-            writer, document, change, (unsigned)(change % 7), (unsigned)(change % 3));
-    return stele_str(out);
-}
-
-/* One document, and the sum that says so, in one batch. */
-static stele_code change(struct worker *w, uint64_t number, stele_error *err)
-{
-    uint64_t document = number % DOCUMENTS;
-    stele_docs_batch *batch = NULL;
-    char id[32];
-    char text[TEXT_SIZE];
-    stele_code rc = stele_docs_batch_begin(&batch, w->db, err);
-
-    if (rc != STELE_OK) {
-        return rc;
-    }
-    (void)id_of(w->number, document, id);
-    rc = is_delete(number) ? stele_docs_batch_delete(batch, stele_str(id), NULL, NULL, err)
-                           : stele_docs_batch_set(batch, stele_str(id),
-                                     text_of(w->number, document, number, text), NULL, NULL, err);
-    if (rc == STELE_OK) {
-        rc = stele_docs_batch_set(batch, id_of(w->number, DOCUMENTS, id),
-                text_of(w->number, DOCUMENTS, number, text), NULL, NULL, err);
-    }
-    if (rc != STELE_OK) {
-        stele_docs_batch_abort(batch);
-        return rc;
-    }
-    return stele_docs_batch_end(batch, err);
-}
-
-/* ---- The process that is killed. ---- */
-
-static _Noreturn void give_up(struct load *load, const char *what, const stele_error *err)
-{
-    (void)snprintf(load->why, sizeof load->why, "%.60s: %.200s", what, err->message);
-    _exit(WRONG);
-}
-
-static void *run_writer(void *arg)
-{
-    struct worker *w = arg;
-
-    for (uint64_t number = atomic_load(&w->load->acked[w->number]) + 1;; number++) {
-        stele_error err;
-
-        if (change(w, number, &err) != STELE_OK) {
-            give_up(w->load, "change", &err);
-        }
-        atomic_store(&w->load->acked[w->number], number);
-        atomic_fetch_add(&w->load->done, 1);
-    }
-    return NULL;
-}
-
-static stele_code swallow(void *arg, const void *data, size_t len, stele_error *err)
-{
-    (void)arg;
-    (void)data;
-    (void)len;
-    (void)err;
-    return STELE_OK;
-}
-
-static void *run_reader(void *arg)
-{
-    struct worker *w = arg;
-
-    for (unsigned turn = 0;; turn++) {
-        stele_docs_iter *it = NULL;
-        stele_docs_search search;
-        stele_error err;
-        stele_code rc;
-
-        stele_docs_search_init(&search);
-        search.type = "t";
-        search.bound_field = "n";
-        search.low = stele_str("3");
-        rc = stele_docs_search_begin(&it, w->db, &search, &err);
-        while (rc == STELE_OK) {
-            rc = stele_docs_iter_next(it, NULL, NULL, &err);
-        }
-        stele_docs_iter_end(it);
-        if (rc == STELE_END) {
-            rc = turn % 2 == 0 ? stele_docs_backup(w->db, NULL, swallow, NULL, NULL, &err)
-                               : stele_docs_register(w->db, stele_str(types[turn / 2 % 2]), &err);
-        }
-        if (rc == STELE_OK && turn % 8 == 5) {
-            rc = stele_docs_reindex(w->db, &err);
-        }
-        if (rc != STELE_OK) {
-            give_up(w->load, "read", &err);
-        }
-        atomic_fetch_add(&w->load->reads, 1);
-        (void)usleep(500);
-    }
-    return NULL;
-}
-
-static _Noreturn void run(struct load *load, const char *dir)
-{
-    struct worker workers[WRITERS + 1];
-    pthread_t threads[WRITERS + 1];
-    stele_docs_options options;
-    stele_bytes type = stele_str(types[0]);
-    stele_docs *db = NULL;
-    stele_error err;
-
-    stele_docs_options_init(&options);
-    options.types = &type;
-    options.type_count = 1;
-    if (stele_docs_open(&db, dir, &options, &err) != STELE_OK) {
-        give_up(load, "open", &err);
-    }
-    for (unsigned i = 0; i <= WRITERS; i++) {
-        workers[i] = (struct worker){load, db, i};
-        if (pthread_create(&threads[i], NULL, i < WRITERS ? run_writer : run_reader, &workers[i]) !=
-                0) {
-            _exit(WRONG);
-        }
-    }
-    for (;;) {
-        (void)pause();
-    }
-}
-
-/* ---- What is left. ---- */
-
-/* The last change that the documents of a writer hold. */
-static bool last_change(
-        stele_docs *db, unsigned writer, uint64_t acked, uint64_t *last, struct store_why *why)
-{
-    static const stele_docs_field field = {.pointer = "/n", .kind = STELE_DOCS_FIELD_INT64};
-    int64_t n = 0;
-    char id[32];
-    stele_error err;
-    stele_code rc = stele_docs_get_into(db, id_of(writer, DOCUMENTS, id), &field, 1, &n, &err);
-
-    if (rc != STELE_OK && rc != STELE_ENOTFOUND) {
-        return store_wrong(why, "sum: %s", err.message);
-    }
-    *last = (uint64_t)n;
-    return (*last >= acked && *last <= acked + 1) ||
-           store_wrong(why, "writer %u is at %" PRIu64 ", and %" PRIu64 " was acknowledged", writer,
-                   *last, acked);
-}
-
-static bool judge_document(
-        stele_docs *db, unsigned writer, uint64_t document, uint64_t last, struct store_why *why)
-{
-    uint64_t number = last < document ? 0 : last - (last - document) % DOCUMENTS;
-    bool live = number > 0 && !is_delete(number);
-    char id[32];
-    char text[TEXT_SIZE];
-    stele_buf json;
-    stele_error err;
-    stele_code rc;
-    bool ok;
-
-    stele_buf_init(&json, SIZE_MAX);
-    rc = stele_docs_get(db, id_of(writer, document, id), &json, &err);
-    ok = live ? rc == STELE_OK && stele_bytes_equal(stele_buf_view(&json),
-                                          text_of(writer, document, number, text))
-              : rc == STELE_ENOTFOUND;
-    stele_buf_free(&json);
-    return ok || store_wrong(why, "document %s is not that of change %" PRIu64, id, number);
-}
-
-static bool judge_writer(struct load *load, stele_docs *db, unsigned writer, struct store_why *why)
-{
-    uint64_t last = 0;
-    bool ok = last_change(db, writer, atomic_load(&load->acked[writer]), &last, why);
-
-    for (uint64_t i = 0; i < DOCUMENTS && ok; i++) {
-        ok = judge_document(db, writer, i, last, why);
-    }
-    atomic_store(&load->acked[writer], last);
-    return ok;
-}
-
-static bool judge(struct load *load, const char *dir, struct store_why *why)
-{
-    stele_docs *db = NULL;
-    stele_error err;
-    bool ok = true;
-
-    if (stele_docs_open(&db, dir, NULL, &err) != STELE_OK) {
-        return store_wrong(why, "it cannot be opened: %s", err.message);
-    }
-    for (unsigned i = 0; i < WRITERS && ok; i++) {
-        ok = judge_writer(load, db, i, why);
-    }
-    if (ok && stele_docs_validate(db, NULL, NULL, NULL, &err) != STELE_OK) {
-        ok = store_wrong(why, "validation: %s", err.message);
-    }
-    if (stele_docs_close(db, &err) != STELE_OK && ok) {
-        ok = store_wrong(why, "close: %s", err.message);
-    }
-    return ok && store_check_files(dir, why);
-}
-
-/* Until so many changes were acknowledged, however long that takes. */
-static bool wait_for(struct load *load, pid_t child, uint64_t count)
-{
-    uint64_t until = atomic_load(&load->done) + count;
-
-    while (atomic_load(&load->done) < until) {
-        (void)usleep(100);
-        if (waitpid(child, NULL, WNOHANG) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool kill_one(struct load *load, const char *dir, uint64_t random, struct store_why *why)
+static bool kill_one(
+        struct docs_load *load, const char *dir, uint64_t random, struct store_why *why)
 {
     int status = 0;
     pid_t child = fork();
 
     if (child == 0) {
-        run(load, dir);
+        docs_load_run(load, dir, false);
     }
-    if (!wait_for(load, child, 1 + random % 40)) {
+    if (!docs_load_wait(load, child, 1 + random % 40)) {
         return store_wrong(why, "the process ended by itself: %.300s", load->why);
     }
     (void)usleep((useconds_t)(random / 64 % 3000));
     if (kill(child, SIGKILL) != 0 || waitpid(child, &status, 0) != child || !WIFSIGNALED(status)) {
         return store_wrong(why, "the process ended by itself: %.300s", load->why);
     }
-    return judge(load, dir, why);
-}
-
-static void begin_anew(struct load *load, char dir[DISK_PATH_SIZE])
-{
-    disk_scratch(dir);
-    for (unsigned i = 0; i < WRITERS; i++) {
-        atomic_store(&load->acked[i], 0);
-    }
+    return docs_load_judge(load, dir, why);
 }
 
 int main(int argc, char **argv)
 {
     unsigned count = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10)
                               : (program_full() ? (unsigned)FULL : (unsigned)QUICK);
-    struct load *load =
-            mmap(NULL, sizeof *load, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct docs_load *load = docs_load_new();
     struct store_why why = {""};
     char dir[DISK_PATH_SIZE] = "";
     uint64_t random = 1;
     unsigned done = 0;
-    bool ok = load != MAP_FAILED;
+    bool ok = true;
 
     for (; done < count && ok; done++) {
         if (done % FRESH == 0) {
             if (done > 0) {
                 disk_remove(dir);
             }
-            begin_anew(load, dir);
+            disk_scratch(dir);
+            docs_load_begin_anew(load);
         }
         random = sim_mix(random + done);
         ok = kill_one(load, dir, random, &why);
@@ -340,6 +70,6 @@ int main(int argc, char **argv)
     disk_remove(dir);
     (void)printf("docs kills: kills %u, changes %" PRIu64 ", reads %" PRIu64 ", violations 0\n",
             done, atomic_load(&load->done), atomic_load(&load->reads));
-    (void)munmap(load, sizeof *load);
+    docs_load_free(load);
     return 0;
 }

@@ -5,63 +5,25 @@
  * Creation, commits, durable ends, snapshots; with room again all goes on in the same process, and
  * nothing that was acknowledged is lost. Skipped, and it says so, where no file system can be had.
  */
-#include "crash/store_run.h"
+#include "crash/small_disk.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
-    CANNOT = 77,
-    PIECE = 4096
+    PIECE = 4096,
+    DISK_MIB = 48
 };
 
 struct full {
-    char dir[DISK_PATH_SIZE];
+    struct small_disk disk;
     char store[DISK_PATH_SIZE + 16];
-    char ballast[DISK_PATH_SIZE + 16];
     struct store_bounds bounds;
     uint64_t refused; /* acknowledgements that did not come */
     uint64_t states;  /* that were judged */
     struct store_why why;
 };
-
-/* ---- The disk. ---- */
-
-/* All but so many bytes; then the last ones one by one. */
-static bool fill(struct full *f, uint64_t leave)
-{
-    static const uint8_t zeros[PIECE];
-    int fd = open(f->ballast, O_RDWR | O_CREAT | O_APPEND, 0600);
-    off_t size;
-
-    if (fd < 0) {
-        return store_wrong(&f->why, "ballast: %s", strerror(errno));
-    }
-    while (write(fd, zeros, sizeof zeros) == (ssize_t)sizeof zeros) {
-    }
-    while (write(fd, zeros, 1) == 1) {
-    }
-    size = lseek(fd, 0, SEEK_END);
-    if (leave > 0 && ftruncate(fd, size > (off_t)leave ? size - (off_t)leave : 0) != 0) {
-        return store_wrong(&f->why, "ballast: %s", strerror(errno));
-    }
-    (void)close(fd);
-    return true;
-}
-
-static bool make_room(struct full *f)
-{
-    return unlink(f->ballast) == 0 || store_wrong(&f->why, "ballast: %s", strerror(errno));
-}
-
-/* ---- What is done on it. ---- */
 
 static bool judge(struct full *f, stele_store *s)
 {
@@ -129,7 +91,7 @@ static bool create_on_full(struct full *f)
         stele_store *s = NULL;
         stele_error err;
 
-        if (!fill(f, leave)) {
+        if (!small_disk_fill(&f->disk, leave, &f->why)) {
             return false;
         }
         code = stele_store_open(&s, f->store, &options, &err);
@@ -142,7 +104,7 @@ static bool create_on_full(struct full *f)
         f->refused += code == STELE_OK ? 0 : 1;
         code = stele_store_close(s, &err) == STELE_OK ? code : STELE_EFAILED;
     }
-    return (code == STELE_OK && tries > 1 && make_room(f)) ||
+    return (code == STELE_OK && tries > 1 && small_disk_make_room(&f->disk, &f->why)) ||
            (code != STELE_OK && store_wrong(&f->why, "it was never created"));
 }
 
@@ -153,7 +115,7 @@ static bool save_snapshot(struct full *f, stele_store *s, stele_code want)
     stele_error err;
     stele_code code = stele_store_snapshot_open(&snapshot, s, &err);
 
-    (void)snprintf(path, sizeof path, "%s/snapshot", f->dir);
+    (void)snprintf(path, sizeof path, "%s/snapshot", f->disk.dir);
     if (code == STELE_OK) {
         code = stele_store_snapshot_save(snapshot, path, NULL, NULL, &err);
     }
@@ -179,9 +141,9 @@ static bool write_on_full(struct full *f, bool background)
     if (stele_store_open(&s, f->store, &options, &err) != STELE_OK) {
         return store_wrong(&f->why, "open: %s", err.message);
     }
-    ok = write_all(f, s, "s!m.b+", 2) && fill(f, 0);
+    ok = write_all(f, s, "s!m.b+", 2) && small_disk_fill(&f->disk, 0, &f->why);
     ok = ok && write_all(f, s, "s!s.b!m!l.", 4) && save_snapshot(f, s, STELE_ENOSPC);
-    ok = ok && make_room(f) && stele_store_commit(s, &err) == STELE_OK;
+    ok = ok && small_disk_make_room(&f->disk, &f->why) && stele_store_commit(s, &err) == STELE_OK;
     f->bounds.acked = f->bounds.issued;
     ok = ok && write_all(f, s, "s!m+R!", 2) && save_snapshot(f, s, STELE_OK);
     if (stele_store_close(s, &err) != STELE_OK && ok) {
@@ -190,12 +152,15 @@ static bool write_on_full(struct full *f, bool background)
     return ok && store_check_files(f->store, &f->why);
 }
 
-static bool run(struct full *f)
+static bool run(void *arg)
 {
+    struct full *f = arg;
     char path[DISK_PATH_SIZE + 32];
-    bool ok = create_on_full(f) && write_on_full(f, false);
+    bool ok;
 
-    (void)snprintf(path, sizeof path, "%s/snapshot", f->dir);
+    (void)snprintf(f->store, sizeof f->store, "%s/store", f->disk.dir);
+    (void)snprintf(path, sizeof path, "%s/snapshot", f->disk.dir);
+    ok = create_on_full(f) && write_on_full(f, false);
     ok = ok && unlink(path) == 0 && write_on_full(f, true);
     if (!ok) {
         (void)printf("store full: %s\n", f->why.text[0] == '\0' ? "a step failed" : f->why.text);
@@ -203,35 +168,12 @@ static bool run(struct full *f)
     (void)printf("store full: batches %" PRIu64 ", refused %" PRIu64 ", states judged %" PRIu64
                  ", violations %d\n",
             f->bounds.issued, f->refused, f->states, ok ? 0 : 1);
-    (void)fflush(stdout);
     return ok && f->refused > 0;
 }
 
 int main(void)
 {
     static struct full f;
-    int status = -1;
-    pid_t child;
 
-    disk_scratch(f.dir);
-    (void)snprintf(f.store, sizeof f.store, "%s/store", f.dir);
-    (void)snprintf(f.ballast, sizeof f.ballast, "%s/ballast", f.dir);
-    child = fork();
-    if (child == 0) {
-        if ((unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ||
-                mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-                mount("none", f.dir, "tmpfs", 0, "size=48m") != 0) {
-            _exit(CANNOT);
-        }
-        _exit(run(&f) ? 0 : 1);
-    }
-    if (waitpid(child, &status, 0) != child) {
-        return 1;
-    }
-    (void)rmdir(f.dir);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
-        (void)puts("store full: SKIPPED, no file system of its own can be had here");
-        return 0;
-    }
-    return status == 0 ? 0 : 1;
+    return small_disk_run(&f.disk, DISK_MIB, "store full", run, &f);
 }
