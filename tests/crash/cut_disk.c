@@ -52,21 +52,37 @@ static bool make_image(const struct cut_disk *d, struct store_why *why)
     return true;
 }
 
-/* A device for the image, which is free again once nobody has it. */
-static int attach(const struct cut_disk *d, char device[32])
+/* Give a device that is free now a file. -1, with EBUSY if somebody else was faster. */
+static int attach_to_free(int control, int image, char device[32])
 {
     const struct loop_info64 info = {.lo_flags = LO_FLAGS_AUTOCLEAR};
-    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-    int image = open(d->image, O_RDWR | O_CLOEXEC);
-    int number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+    int number = ioctl(control, LOOP_CTL_GET_FREE);
     int fd;
 
     (void)snprintf(device, 32, "/dev/loop%d", number);
-    fd = number < 0 || image < 0 ? -1 : open(device, O_RDWR | O_CLOEXEC);
+    fd = number < 0 ? -1 : open(device, O_RDWR | O_CLOEXEC);
     if (fd >= 0 &&
             (ioctl(fd, LOOP_SET_FD, image) != 0 || ioctl(fd, LOOP_SET_STATUS64, &info) != 0)) {
+        int why = errno;
+
         (void)close(fd);
+        errno = why;
         fd = -1;
+    }
+    return fd;
+}
+
+/* A device for the image, which is free again once nobody has it. */
+static int attach(const struct cut_disk *d, char device[32])
+{
+    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    int image = open(d->image, O_RDWR | O_CLOEXEC);
+    int fd = -1;
+
+    if (control >= 0 && image >= 0) {
+        do {
+            fd = attach_to_free(control, image, device);
+        } while (fd < 0 && errno == EBUSY);
     }
     (void)close(control);
     (void)close(image);
