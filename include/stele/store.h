@@ -177,7 +177,8 @@ STELE_API STELE_NODISCARD stele_code stele_store_batch_end(
         stele_store_batch *batch, stele_error *err);
 
 /* The same, and return when it survives a power cut, with all before it; threads share a sync.
- * STELE_ENOSPC: it has ended and is visible, but waits in memory for room on the disk.
+ * STELE_ENOSPC: it has ended and is visible, but waits in memory for room on the disk, or for what
+ * else the message says.
  * STELE_EFAILED: nobody knows whether it will survive. */
 STELE_API STELE_NODISCARD stele_code stele_store_batch_end_durable(
         stele_store_batch *batch, stele_error *err);

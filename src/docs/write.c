@@ -123,10 +123,38 @@ stele_code sti_docs_read_begin(stele_store_read **out, stele_docs *db, stele_err
     return rc;
 }
 
+static bool is_same(struct sti_docs_time a, struct sti_docs_time b)
+{
+    return a.seconds == b.seconds && a.ns == b.ns;
+}
+
+/* A batch that the store did not take was to store these: what it found counts again, unless
+ * somebody else has stored more since. Without the right to write that is not known. */
+static void forget_stored(
+        const struct sti_docs_write *w, struct sti_docs_time ceiling, int64_t horizon)
+{
+    stele_docs *db = w->db;
+    stele_store_batch *batch = NULL;
+
+    if (is_same(ceiling, w->ceiling) && horizon == w->horizon) {
+        return;
+    }
+    if (stele_store_batch_begin(&batch, db->store, NULL, NULL) != STELE_OK) {
+        return; /* nothing is stored any more */
+    }
+    if (is_same(ceiling, db->clock.ceiling)) {
+        db->clock.ceiling = w->ceiling;
+    }
+    db->horizon = db->horizon == horizon ? w->horizon : db->horizon;
+    stele_store_batch_abort(batch);
+}
+
 static stele_code end(struct sti_docs_write *w, stele_code rc, stele_error *err)
 {
     stele_docs *db = w->db;
     struct sti_docs_kind *kind = sti_docs_kinds_newest(db);
+    struct sti_docs_time ceiling = db->clock.ceiling;
+    int64_t horizon = db->horizon;
 
     if (rc == STELE_OK) {
         rc = sti_docs_sums_put(w, err);
@@ -160,6 +188,7 @@ static stele_code end(struct sti_docs_write *w, stele_code rc, stele_error *err)
     if (rc != STELE_OK && rc != STELE_ENOSPC && rc != STELE_EFAILED) {
         /* The numbers that were given stay given: somebody else may have the next one already. */
         sti_docs_kinds_disown(db, kind, w->kind);
+        forget_stored(w, ceiling, horizon);
     }
     return rc;
 }

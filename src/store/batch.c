@@ -377,17 +377,30 @@ stele_code stele_store_batch_commit_and_stop(stele_store_batch *batch, stele_err
     return code == STELE_OK ? code : sti_wrap(err, code, "commit a batch");
 }
 
-/* What was logged is durable once its ticket is. */
+/* What was logged is durable once its ticket is; what the log has no memory for, once it is
+ * committed. It is seen already: so of what else may pass, too, there is said that it waits. */
 static stele_code finish_durable(
         stele_store *s, bool logged, stele_wal_ticket ticket, uint64_t seq, stele_error *err)
 {
-    stele_code code =
-            logged ? sti_store_log_wait(s, ticket, err) : sti_store_commit_upto(s, seq, false, err);
+    stele_error why = {.code = STELE_OK, .position = -1};
+    stele_code code = logged ? sti_store_log_wait(s, ticket, &why) : STELE_ENOMEM;
 
+    if (code == STELE_ENOMEM && logged && STI_MUTANT(STORE_SEEN_IS_REFUSED)) {
+        return code;
+    }
+    if (code == STELE_ENOMEM) {
+        code = sti_store_commit_upto(s, seq, false, &why);
+    }
     if (code == STELE_OK) {
         sti_store_count(&s->counts.durable_batches, 1);
+        return STELE_OK;
     }
-    return code;
+    if (err != NULL) {
+        *err = why;
+    }
+    return code == STELE_ENOSPC || code == STELE_EFAILED
+                   ? code
+                   : sti_wrap(err, STELE_ENOSPC, "it is seen, and waits");
 }
 
 stele_code stele_store_batch_end_durable(stele_store_batch *batch, stele_error *err)

@@ -125,6 +125,16 @@ static bool step_commit(struct player *p)
     return true;
 }
 
+/* Nothing is written then, and nothing said of changes before it that wait for room. */
+static bool changes_nothing(const struct docs_state *state, char kind, uint64_t number)
+{
+    static struct docs_state after;
+
+    after = *state;
+    docs_state_add(&after, kind, number);
+    return memcmp(&after, state, sizeof after) == 0;
+}
+
 static bool step_change(struct player *p, char kind)
 {
     static struct docs_state state;
@@ -148,7 +158,7 @@ static bool step_change(struct player *p, char kind)
         return fails(p, "change", &err) && judge(p, &seen, "after a failure");
     }
     p->lives.at->number = before + 1;
-    if (!p->db->options.not_durable) {
+    if (!p->db->options.not_durable && !changes_nothing(&state, kind, before + 1)) {
         acknowledge(p);
     }
     return true;

@@ -155,7 +155,8 @@ static void add_change(struct docs_state *s, char kind, uint64_t number)
         add_batch(s, number);
         break;
     case 'e':
-        if (!cell->touched) {
+        /* The later version counts, and those of a backup are later than any. */
+        if (!cell->touched && (!cell->from_far || cell->base < number)) {
             *cell = cell_of(kind, number);
         }
         s->entries++;

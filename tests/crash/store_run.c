@@ -194,6 +194,12 @@ static bool is_seen(struct player *p, uint64_t number)
     return complain(p, "after a failure", why.text);
 }
 
+/* What a batch that failed may be. */
+static bool may_be_seen(char end, stele_code code)
+{
+    return code == STELE_ENOSPC || code == STELE_EFAILED || (end != '!' && end != '.');
+}
+
 static bool step_batch(struct player *p, char kind, char end)
 {
     uint64_t number = p->lives.at->number + 1;
@@ -209,6 +215,9 @@ static bool step_batch(struct player *p, char kind, char end)
     if (code != STELE_OK) {
         if (p->lives.work->insist && end != '-' && is_seen(p, number)) {
             p->lives.at->number = number;
+            if (!may_be_seen(end, code)) {
+                return complain(p, "a batch that failed is seen", err.message);
+            }
         }
         return !p->lives.at->wrong && fails(p, "batch", &err);
     }

@@ -3,6 +3,8 @@
  * memory_test.c: each allocation of a call fails in turn: it is reported, and nothing has changed.
  */
 #include "base/alloc.h"
+#include "base/coding.h"
+#include "docs/apply.h"
 #include "kit.h"
 
 #include <pthread.h>
@@ -232,6 +234,50 @@ static void test_each_allocation(void **state)
     kit_check_match(k, "t", NULL, "a");
 }
 
+/* What the clock believes to be stored is. */
+static void check_ceiling(struct kit *k)
+{
+    stele_store_read *read = NULL;
+    stele_bytes value = stele_nil();
+    bool found = false;
+    stele_error err;
+
+    CHECK_OK(stele_store_read_begin(&read, k->db->store, &err), &err);
+    CHECK_OK(sti_docs_read(read, STI_DOCS_MET, stele_str("ceiling"), &value, &found, &err), &err);
+    assert_true(found);
+    assert_int_equal(value.len, 1 + 8 + 4);
+    assert_true((int64_t)sti_get_be64(value.data + 1) >= k->db->clock.ceiling.seconds);
+    stele_store_read_end(read);
+}
+
+static void test_ceiling(void **state)
+{
+    struct kit *k = *state;
+    static struct failing failing;
+    stele_code rc = STELE_ENOMEM;
+    int failed = 0;
+
+    kit_set(k, "a", "{}");
+    kit_close(k);
+    k->options.not_durable = false;
+    kit_open(k);
+    /* The first one that is durable makes the store's log, at its end. */
+    for (int n = 0; rc != STELE_OK && n < MOST; n++) {
+        stele_error err;
+        failing = (struct failing){.thread = pthread_self(), .left = n};
+
+        k->now += INT64_C(86400) * 1000000;
+        sti_alloc_set_hook(count_down, &failing);
+        rc = do_set(k, &err);
+        sti_alloc_set_hook(NULL, &failing);
+        assert_true(rc == STELE_OK || rc == STELE_ENOMEM);
+        check_ceiling(k);
+        failed += rc == STELE_OK ? 0 : 1;
+    }
+    assert_int_equal(rc, STELE_OK);
+    assert_true(failed > 0);
+}
+
 static void test_expiry(void **state)
 {
     static const char b[] = "{'@type':'e','u':1,'at':1800000000}";
@@ -256,6 +302,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(test_expiry, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_each_allocation, kit_set_up, kit_tear_down),
             cmocka_unit_test_setup_teardown(test_reader, kit_set_up, kit_tear_down),
+            cmocka_unit_test_setup_teardown(test_ceiling, kit_set_up, kit_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
