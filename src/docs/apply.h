@@ -89,7 +89,8 @@ stele_code sti_docs_place_add(
 stele_code sti_docs_place_new(
         struct sti_docs_write *w, const struct sti_docs_entry *entry, stele_error *err);
 
-/* The entry of a place in lid; its bytes are valid as long as the read is. */
+/* The entry of a place in lid, which is that of its key. Its bytes are valid as long as the read
+ * is. */
 stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_bytes value,
         stele_bytes id, struct sti_docs_entry *out, stele_error *err);
 

@@ -170,6 +170,9 @@ stele_code sti_docs_type_state_get(
     }
     out->phase = (enum sti_docs_phase)value.data[STATE_WHOLE];
     out->old_number = sti_get_be32(value.data + STATE_WHOLE + 1);
+    if (out->old_number >= out->number) {
+        return sti_fail(err, STELE_ECORRUPT, "number of a type: the one before it is not below");
+    }
     out->old_json = stele_bytes_of(value.data + STATE_HEAD, value.len - STATE_HEAD);
     return STELE_OK;
 }
@@ -238,8 +241,8 @@ stele_code sti_docs_type_last_number(stele_store_read *read, uint32_t *number, s
     return rc;
 }
 
-stele_code sti_docs_type_new_number(
-        struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err)
+stele_code sti_docs_type_new_number(struct sti_docs_write *w, stele_bytes name, uint32_t above,
+        uint32_t *number, stele_error *err)
 {
     struct sti_docs_type_state state = {.number = 0};
     uint8_t value[1 + 4] = {STI_DOCS_FORM};
@@ -248,6 +251,7 @@ stele_code sti_docs_type_new_number(
     if (rc != STELE_OK) {
         return rc;
     }
+    state.number = state.number < above ? above : state.number;
     if (state.number == UINT32_MAX) {
         return sti_fail(err, STELE_ETOOBIG, "there are no more numbers for types");
     }
@@ -284,7 +288,7 @@ stele_code sti_docs_type_need_number(struct sti_docs_write *w, stele_bytes name,
     if (rc != STELE_OK || state->number != 0) {
         return rc;
     }
-    return w->batch != NULL ? sti_docs_type_new_number(w, name, &state->number, err)
+    return w->batch != NULL ? sti_docs_type_new_number(w, name, 0, &state->number, err)
                             : sti_fail(err, STELE_ECORRUPT, "its type has no number");
 }
 

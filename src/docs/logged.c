@@ -132,7 +132,12 @@ stele_code sti_docs_place_entry(stele_store_read *read, stele_bytes key, stele_b
     if (rc == STELE_OK && !found) {
         rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log is missing");
     }
-    return rc == STELE_OK ? sti_docs_entry_decode(out, bytes, err) : rc;
+    rc = rc == STELE_OK ? sti_docs_entry_decode(out, bytes, err) : rc;
+    if (rc == STELE_OK && (sti_docs_version_compare(out->version, entry.version) != 0 ||
+                                  !stele_bytes_equal(out->id, id))) {
+        rc = sti_fail(err, STELE_ECORRUPT, "an entry of the log is not that of its key");
+    }
+    return rc;
 }
 
 stele_code sti_docs_log_count(struct sti_docs_write *w, const struct sti_docs_entry *entry,

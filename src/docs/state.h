@@ -393,9 +393,10 @@ static inline uint32_t sti_docs_type_searched(const struct sti_docs_type_state *
     return state->phase == STI_DOCS_FILLING ? state->old_number : state->number;
 }
 
-/* Give a type a new number, or give it one if it has none. */
-stele_code sti_docs_type_new_number(
-        struct sti_docs_write *w, stele_bytes name, uint32_t *number, stele_error *err);
+/* Give a type a new number, higher than all before and the one it had; or give it one if it has
+ * none. */
+stele_code sti_docs_type_new_number(struct sti_docs_write *w, stele_bytes name, uint32_t above,
+        uint32_t *number, stele_error *err);
 stele_code sti_docs_type_need_number(struct sti_docs_write *w, stele_bytes name,
         struct sti_docs_type_state *state, stele_error *err);
 

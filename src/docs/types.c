@@ -66,7 +66,7 @@ stele_code sti_docs_define(struct sti_docs_write *w, struct sti_docs_type *type,
         rc = sti_docs_read(w->view, STI_DOCS_TYP, name, &after.old_json, &found, err);
     }
     if (rc == STELE_OK) {
-        rc = sti_docs_type_new_number(w, name, &after.number, err);
+        rc = sti_docs_type_new_number(w, name, before.number, &after.number, err);
     }
     if (rc == STELE_OK) {
         rc = sti_docs_put(w, STI_DOCS_TYP, name, json, err);
