@@ -48,18 +48,19 @@ static void *change(void *arg)
     for (int i = 0; i < MANY; i++) {
         char id[16];
         char json[64];
+        stele_code rc;
 
         (void)snprintf(id, sizeof id, "%d", (c->first + 7 * i) % 100);
         if (i % 5 == 4) {
-            stele_code rc = stele_docs_delete(c->o->db, stele_str(id), NULL, NULL);
-
+            rc = stele_docs_delete(c->o->db, stele_str(id), NULL, NULL);
             assert_true(rc == STELE_OK || rc == STELE_ENOTFOUND);
             continue;
         }
         (void)snprintf(
                 json, sizeof json, "{'@type':'t','u':%d,'v':%d}", (i * 13 + c->first) % 150, i);
-        if (one_try_set(c->o, id, json) != STELE_OK) {
-            CHECK_CODE(one_try_set(c->o, id, json), STELE_ECONFLICT);
+        rc = one_try_set(c->o, id, json);
+        if (rc != STELE_OK) {
+            CHECK_CODE(rc, STELE_ECONFLICT);
         }
     }
     return NULL;
