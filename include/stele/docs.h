@@ -19,7 +19,8 @@
  * late; changes give STELE_EREADONLY.
  *
  * Failures of the store come as they are (store.h): STELE_ENOSPC from a durable change means that
- * it is done, and waits for room on the disk; after STELE_EFAILED nobody knows.
+ * it is done, and waits for room on the disk, or for what else the message says; after
+ * STELE_EFAILED nobody knows.
  */
 #ifndef STELE_DOCS_H
 #define STELE_DOCS_H
